@@ -1,0 +1,246 @@
+#include "common/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 4096, CHUNK = 1 << 16 };
+
+enum err_code err_code_of_errno(int e)
+{
+    switch (e) {
+    case ENOMEM: return ERR_NOMEM;
+    case ENOENT:
+    case EACCES:
+    case EPERM:
+    case EISDIR:
+    case ENOTDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case EINVAL:
+    case ENXIO: return ERR_INPUT;
+    default: return ERR_AGAIN; /* ENOSPC, EDQUOT, EIO, EMFILE, EINTR, ESTALE ... */
+    }
+}
+
+static int fail_errno(struct err *err, const char *path, const char *verb)
+{
+    int e = errno;
+
+    return err_set(err, err_code_of_errno(e), "%s: %s: %s", path, verb, strerror(e));
+}
+
+int path_format(char *out, size_t size, struct err *err, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    int n = vsnprintf(out, size, fmt, ap);
+    va_end(ap);
+    if (n < 0 || (size_t)n >= size)
+        return err_set(err, ERR_LIMIT, "path longer than %zu bytes: %.80s...", size - 1, out);
+    return 0;
+}
+
+static int read_all(int fd, const char *path, struct buf *out, struct err *err)
+{
+    char chunk[CHUNK];
+
+    for (;;) {
+        ssize_t n = read(fd, chunk, sizeof(chunk));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail_errno(err, path, "read");
+        if (n == 0)
+            return buf_check(out, path, err);
+        buf_add(out, chunk, (size_t)n);
+        if (out->failed)
+            return buf_check(out, path, err);
+    }
+}
+
+int file_read(const char *path, struct buf *out, struct err *err)
+{
+    struct stat st;
+    int ret = -1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+
+    if (fd < 0)
+        return fail_errno(err, path, "open");
+    if (fstat(fd, &st))
+        fail_errno(err, path, "stat");
+    else if (!S_ISREG(st.st_mode))
+        err_set(err, ERR_INPUT, "%s: not a regular file", path);
+    else
+        ret = read_all(fd, path, out, err);
+    close(fd);
+    return ret;
+}
+
+static int write_all(int fd, const char *path, const void *bytes, size_t n, struct err *err)
+{
+    const char *at = bytes;
+
+    while (n) {
+        ssize_t done = write(fd, at, n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return fail_errno(err, path, "write");
+        at += done;
+        n -= (size_t)done;
+    }
+    return 0;
+}
+
+static int sync_parent(const char *path, struct err *err)
+{
+    char dir[PATH_SIZE];
+    const char *slash = strrchr(path, '/');
+
+    if (path_format(dir, sizeof(dir), err, "%.*s", slash ? (int)(slash - path) : 1,
+                    slash ? path : "."))
+        return -1;
+    int fd = open(dir[0] ? dir : "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd)) {
+        fail_errno(err, dir, "fsync");
+        if (fd >= 0)
+            close(fd);
+        return -1;
+    }
+    close(fd);
+    return 0;
+}
+
+static int write_file(const char *path, const void *bytes, size_t n, bool synced, struct err *err)
+{
+    char draft[PATH_SIZE];
+    int ret = -1;
+
+    /* The thread id keeps two writers of one path apart: each renames its own whole draft. */
+    if (path_format(draft, sizeof(draft), err, "%s.%d.tmp", path, (int)gettid()))
+        return -1;
+    int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return fail_errno(err, draft, "create");
+    if (write_all(fd, draft, bytes, n, err))
+        goto done;
+    if (synced && fsync(fd)) {
+        fail_errno(err, draft, "fsync");
+        goto done;
+    }
+    if (rename(draft, path)) {
+        fail_errno(err, path, "rename");
+        goto done;
+    }
+    ret = synced ? sync_parent(path, err) : 0;
+done:
+    close(fd);
+    if (ret)
+        unlink(draft);
+    return ret;
+}
+
+int file_write(const char *path, const void *bytes, size_t n, struct err *err)
+{
+    return write_file(path, bytes, n, false, err);
+}
+
+int file_write_synced(const char *path, const void *bytes, size_t n, struct err *err)
+{
+    return write_file(path, bytes, n, true, err);
+}
+
+int file_sync_fs(const char *path, struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int ret = 0;
+
+    if (fd < 0)
+        return fail_errno(err, path, "open");
+    if (syncfs(fd))
+        ret = fail_errno(err, path, "syncfs");
+    close(fd);
+    return ret;
+}
+
+int dir_make(const char *path, struct err *err)
+{
+    char part[PATH_SIZE];
+
+    if (path_format(part, sizeof(part), err, "%s", path))
+        return -1;
+    for (char *slash = part + 1;; slash++) {
+        char was = *slash;
+        if (was != '/' && was != 0)
+            continue;
+        *slash = 0;
+        if (mkdir(part, 0700) && errno != EEXIST)
+            return fail_errno(err, part, "mkdir");
+        if (!was)
+            return 0;
+        *slash = '/';
+    }
+}
+
+static int copy_fd(int in, int out, const char *path, struct err *err)
+{
+    char chunk[CHUNK];
+
+    if (!ioctl(out, FICLONE, in))
+        return 0;
+    for (;;) {
+        ssize_t n = read(in, chunk, sizeof(chunk));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail_errno(err, path, "read");
+        if (n == 0)
+            return 0;
+        if (write_all(out, path, chunk, (size_t)n, err))
+            return -1;
+    }
+}
+
+static int copy_file(const char *from, const char *to, struct err *err)
+{
+    char draft[PATH_SIZE];
+    int in = -1, out = -1, ret = -1;
+
+    if (path_format(draft, sizeof(draft), err, "%s.%d.tmp", to, (int)gettid()))
+        return -1;
+    in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    if (in < 0) {
+        fail_errno(err, from, "open");
+        goto done;
+    }
+    out = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (out < 0) {
+        fail_errno(err, draft, "create");
+        goto done;
+    }
+    if (copy_fd(in, out, from, err))
+        goto done;
+    ret = rename(draft, to) ? fail_errno(err, to, "rename") : 0;
+done:
+    if (in >= 0)
+        close(in);
+    if (out >= 0)
+        close(out);
+    if (ret)
+        unlink(draft);
+    return ret;
+}
+
+int file_link_or_copy(const char *from, const char *to, struct err *err)
+{
+    if (!linkat(AT_FDCWD, from, AT_FDCWD, to, 0) || errno == EEXIST)
+        return 0;
+    return copy_file(from, to, err);
+}

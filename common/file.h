@@ -1,0 +1,42 @@
+/* file.h -- whole files, written so that a reader sees the old one or the new one.
+ *
+ * A full disk (ENOSPC, EDQUOT) and a passing I/O error are ERR_AGAIN: the item is tried again and
+ * never set aside for it. */
+#ifndef COMMON_FILE_H
+#define COMMON_FILE_H
+
+#include <stddef.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+
+/* Append the file's bytes to `out`; over out->max is ERR_LIMIT; a missing or unreadable file and
+ * anything that is no regular file is ERR_INPUT. Opens with O_NONBLOCK|O_NOFOLLOW. */
+int file_read(const char *path, struct buf *out, struct err *err);
+
+/* Write beside `path` and rename over it, mode 0600. Not synced: whoever promises durability calls
+ * file_sync_fs or file_write_synced. */
+int file_write(const char *path, const void *bytes, size_t n, struct err *err);
+
+/* The same with fsync of the file before and of its folder after the rename. */
+int file_write_synced(const char *path, const void *bytes, size_t n, struct err *err);
+
+/* syncfs(2) of the file system that holds `path`. */
+int file_sync_fs(const char *path, struct err *err);
+
+/* Create the folder and what is missing above it, mode 0700. An existing one is fine. */
+int dir_make(const char *path, struct err *err);
+
+/* Second name for `from` at `to`: hard link, else reflink, else copy. An existing `to` is kept:
+ * the caller's names are unique, so it is an earlier, finished try. */
+int file_link_or_copy(const char *from, const char *to, struct err *err);
+
+/* snprintf for paths: ERR_LIMIT when `size` is too small. */
+int path_format(char *out, size_t size, struct err *err, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The code for errno `e` as the item sees it: full disk, I/O and descriptors are ERR_AGAIN,
+ * missing and forbidden files ERR_INPUT, memory ERR_NOMEM. */
+enum err_code err_code_of_errno(int e);
+
+#endif

@@ -1,0 +1,121 @@
+#include "common/json.h"
+
+#include <math.h>
+
+#include "common/buf.h"
+#include "common/file.h"
+#include "common/text.h"
+
+enum { NAME_MAX_BYTES = 1 << 20 };
+
+json_t *json_text(const char *bytes)
+{
+    struct buf clean;
+
+    buf_init(&clean, NAME_MAX_BYTES);
+    text_add_name(&clean, bytes);
+    json_t *made = json_stringn(clean.data ? clean.data : "", clean.len);
+    buf_release(&clean);
+    return made;
+}
+
+json_t *json_rounded(double value, int decimals)
+{
+    double unit = pow(10, decimals);
+
+    return isfinite(value) ? json_real(round(value * unit) / unit) : json_null();
+}
+
+json_t *json_parse(const char *bytes, size_t n, const char *what, struct err *err)
+{
+    json_error_t why;
+    json_t *value = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &why);
+
+    if (!value)
+        err_set(err, ERR_INPUT, "%s: line %d: %s", what, why.line, why.text);
+    return value;
+}
+
+json_t *json_read(const char *path, size_t size_max, struct err *err)
+{
+    struct buf bytes;
+    json_t *value = NULL;
+
+    buf_init(&bytes, size_max);
+    if (!file_read(path, &bytes, err))
+        value = json_parse(bytes.data ? bytes.data : "", bytes.len, path, err);
+    buf_release(&bytes);
+    return value;
+}
+
+int json_write(const char *path, const json_t *value, struct err *err)
+{
+    char *text = json_dumps(value, JSON_INDENT(1) | JSON_SORT_KEYS);
+    struct buf bytes;
+    int ret = -1;
+
+    if (!text)
+        return err_set(err, ERR_NOMEM, "%s: JSON could not be written out", path);
+    buf_init(&bytes, SIZE_MAX / 2);
+    buf_add_text(&bytes, text);
+    buf_add_text(&bytes, "\n");
+    if (!buf_check(&bytes, path, err))
+        ret = file_write(path, bytes.data, bytes.len, err);
+    buf_release(&bytes);
+    free(text);
+    return ret;
+}
+
+char *json_line(const json_t *value)
+{
+    return json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+}
+
+int json_get_text(const json_t *object, const char *key, const char **out, struct err *err)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (!json_is_string(value))
+        return err_set(err, ERR_INPUT, "key \"%s\" is missing or no text", key);
+    *out = json_string_value(value);
+    return 0;
+}
+
+int json_get_int(const json_t *object, const char *key, int64_t min, int64_t max, int64_t *out,
+                 struct err *err)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (!json_is_integer(value))
+        return err_set(err, ERR_INPUT, "key \"%s\" is missing or no whole number", key);
+    int64_t n = json_integer_value(value);
+    if (n < min || n > max)
+        return err_set(err, ERR_INPUT, "key \"%s\" is %lld, not within %lld to %lld", key,
+                       (long long)n, (long long)min, (long long)max);
+    *out = n;
+    return 0;
+}
+
+int json_get_number(const json_t *object, const char *key, double *out, struct err *err)
+{
+    const json_t *value = json_object_get(object, key);
+
+    if (!json_is_number(value))
+        return err_set(err, ERR_INPUT, "key \"%s\" is missing or no number", key);
+    *out = json_number_value(value);
+    return 0;
+}
+
+const char *json_text_or(const json_t *object, const char *key, const char *otherwise)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_string(value) ? json_string_value(value) : otherwise;
+}
+
+double json_number_or(const json_t *object, const char *key, double otherwise)
+{
+    const json_t *value = json_object_get(object, key);
+
+    return json_is_number(value) ? json_number_value(value) : otherwise;
+}

@@ -1,0 +1,274 @@
+#include "common/settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+
+#include "common/file.h"
+#include "common/settings_table.h"
+
+enum { CONFIG_SIZE_MAX = 1 << 20, LONG_FLAG_BASE = 1000 };
+
+static bool in_choices(const char *choices, const char *value)
+{
+    size_t n = strlen(value);
+
+    for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
+        if (!strncmp(at, value, n) && (at[n] == '|' || at[n] == 0))
+            return n > 0;
+    return false;
+}
+
+static int set_number(const struct setting *row, long *field, const char *value, struct err *err)
+{
+    char *end;
+
+    errno = 0;
+    long n = strtol(value, &end, 10);
+    if (errno || end == value || *end || n < row->min || n > row->max)
+        return err_set(err, ERR_CONFIG, "%s: \"%.40s\" is no whole number from %ld to %ld",
+                       row->name, value, row->min, row->max);
+    *field = n;
+    return 0;
+}
+
+static int set_flag(const struct setting *row, bool *field, const char *value, struct err *err)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+        return err_set(err, ERR_CONFIG, "%s: \"%.40s\" is neither yes nor no", row->name, value);
+    *field = value[0] == 'y';
+    return 0;
+}
+
+static int set_value(struct settings *s, const struct setting *row, const char *value,
+                     struct err *err)
+{
+    char *field = (char *)s + row->offset;
+    size_t size = row->type == SETTING_PATH ? SETTINGS_PATH_SIZE : SETTINGS_WORD_SIZE;
+
+    switch (row->type) {
+    case SETTING_FLAG: return set_flag(row, (bool *)(void *)field, value, err);
+    case SETTING_NUMBER: return set_number(row, (long *)(void *)field, value, err);
+    case SETTING_CHOICE:
+        if (!in_choices(row->choices, value))
+            return err_set(err, ERR_CONFIG, "%s: \"%.40s\" is none of %s", row->name, value,
+                           row->choices);
+        break;
+    case SETTING_WORD:
+    case SETTING_PATH: break;
+    }
+    if (strlen(value) >= size)
+        return err_set(err, ERR_CONFIG, "%s: longer than %zu bytes", row->name, size - 1);
+    memcpy(field, value, strlen(value) + 1);
+    return 0;
+}
+
+static const struct setting *find_row(const char *name, size_t n)
+{
+    for (size_t i = 0; i < settings_table_length; i++)
+        if (strlen(settings_table[i].name) == n && !strncmp(settings_table[i].name, name, n))
+            return &settings_table[i];
+    return NULL;
+}
+
+/* Cut white space at both ends, in place. */
+static char *trimmed(char *s)
+{
+    while (isspace((unsigned char)*s))
+        s++;
+    size_t n = strlen(s);
+    while (n && isspace((unsigned char)s[n - 1]))
+        s[--n] = 0;
+    return s;
+}
+
+static int load_line(struct settings *s, char *line, struct err *err)
+{
+    line = trimmed(line);
+    if (!*line || *line == '#')
+        return 0;
+    char *equals = strchr(line, '=');
+    if (!equals)
+        return err_set(err, ERR_CONFIG, "no '=' in \"%.60s\"", line);
+    *equals = 0;
+    const char *key = trimmed(line), *value = trimmed(equals + 1);
+    const struct setting *row = find_row(key, strlen(key));
+    if (!row || row->offset == offsetof(struct settings, config))
+        return err_set(err, ERR_CONFIG, "unknown key \"%.60s\"", key);
+    return set_value(s, row, value, err);
+}
+
+static int load_file(struct settings *s, const char *path, struct err *err)
+{
+    struct buf text;
+    int number = 0, ret = 0;
+
+    buf_init(&text, CONFIG_SIZE_MAX);
+    if (file_read(path, &text, err)) {
+        err->code = ERR_CONFIG;
+        ret = -1;
+    }
+    for (char *at = text.data; !ret && at && *at;) {
+        char *end = strchr(at, '\n');
+        if (end)
+            *end = 0;
+        number++;
+        if (load_line(s, at, err))
+            ret = err_wrap(err, "%s:%d", path, number);
+        at = end ? end + 1 : NULL;
+    }
+    buf_release(&text);
+    return ret;
+}
+
+static int load_environment(struct settings *s, struct err *err)
+{
+    for (size_t i = 0; i < settings_table_length; i++) {
+        char name[SETTINGS_WORD_SIZE] = "LENTIGO_";
+        const char *from = settings_table[i].name;
+        size_t n = strlen(name);
+        for (; *from && n + 1 < sizeof(name); from++)
+            name[n++] = *from == '-' ? '_' : (char)toupper((unsigned char)*from);
+        const char *value = getenv(name); // NOLINT(concurrency-mt-unsafe): before any thread
+        if (value && set_value(s, &settings_table[i], value, err))
+            return err_wrap(err, "environment variable %s", name);
+    }
+    return 0;
+}
+
+/* getopt's two tables, made from the rows of one command. */
+struct flag_tables {
+    struct option longs[64];
+    char letters[128];
+};
+
+static void make_flag_tables(struct flag_tables *t, enum settings_command command)
+{
+    size_t n = 0, k = 0;
+
+    *t = (struct flag_tables){0};
+    t->letters[k++] = ':';
+    for (size_t i = 0; i < settings_table_length && n + 1 < 64; i++) {
+        const struct setting *row = &settings_table[i];
+        if (!(row->commands & command))
+            continue;
+        int takes = row->type == SETTING_FLAG ? no_argument : required_argument;
+        t->longs[n++] = (struct option){row->name, takes, NULL, LONG_FLAG_BASE + (int)i};
+        if (!row->letter)
+            continue;
+        t->letters[k++] = row->letter;
+        if (takes == required_argument)
+            t->letters[k++] = ':';
+    }
+}
+
+static const struct setting *row_of_flag(int flag)
+{
+    if (flag >= LONG_FLAG_BASE)
+        return &settings_table[flag - LONG_FLAG_BASE];
+    for (size_t i = 0; i < settings_table_length; i++)
+        if (settings_table[i].letter == flag)
+            return &settings_table[i];
+    return NULL;
+}
+
+/* One pass over the flags. With `only_config` nothing but --config is taken: the file it names has
+ * to be read before the flags that override it. */
+static int load_flags(struct settings *s, enum settings_command command, int argc, char **argv,
+                      bool only_config, struct err *err)
+{
+    struct flag_tables tables;
+    int flag;
+
+    make_flag_tables(&tables, command);
+    optind = 0;
+    opterr = 0;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread
+    while ((flag = getopt_long(argc, argv, tables.letters, tables.longs, NULL)) != -1) {
+        if (flag == '?' || flag == ':')
+            return err_set(err, ERR_INPUT, "%s %s (see --help)",
+                           flag == '?' ? "unknown flag" : "no value for flag", argv[optind - 1]);
+        const struct setting *row = row_of_flag(flag);
+        if (only_config && row->offset != offsetof(struct settings, config))
+            continue;
+        if (set_value(s, row, row->type == SETTING_FLAG ? "yes" : optarg, err)) {
+            err->code = ERR_INPUT;
+            return err_wrap(err, "flag");
+        }
+    }
+    return 0;
+}
+
+int settings_load(struct settings *s, enum settings_command command, int argc, char **argv,
+                  int *first, struct err *err)
+{
+    *s = (struct settings){0};
+    for (size_t i = 0; i < settings_table_length; i++)
+        if (set_value(s, &settings_table[i], settings_table[i].initial, err))
+            return -1;
+    if (load_flags(s, command, argc, argv, true, err))
+        return -1;
+    if (s->config[0] && load_file(s, s->config, err))
+        return -1;
+    if (load_environment(s, err))
+        return -1;
+    if (load_flags(s, command, argc, argv, false, err))
+        return -1;
+    *first = optind;
+    return 0;
+}
+
+void settings_help(enum settings_command command, FILE *out)
+{
+    for (size_t i = 0; i < settings_table_length; i++) {
+        const struct setting *row = &settings_table[i];
+        char flag[64];
+        if (!(row->commands & command))
+            continue;
+        snprintf(flag, sizeof(flag), "%c%c --%s %s", row->letter ? '-' : ' ',
+                 row->letter ? row->letter : ' ', row->name, row->operand ? row->operand : "");
+        fprintf(out, "  %-26s %s\n", flag, row->help);
+    }
+}
+
+static void format_row(const struct setting *row, const void *field, struct buf *out)
+{
+    switch (row->type) {
+    case SETTING_FLAG: buf_add_text(out, *(const bool *)field ? "yes" : "no"); break;
+    case SETTING_NUMBER: buf_printf(out, "%ld", *(const long *)field); break;
+    case SETTING_CHOICE:
+    case SETTING_WORD:
+    case SETTING_PATH: buf_add_text(out, field); break;
+    }
+}
+
+int settings_format(const struct settings *s, struct buf *out, struct err *err)
+{
+    struct buf value;
+
+    buf_init(&value, SETTINGS_PATH_SIZE);
+    for (size_t i = 0; i < settings_table_length; i++) {
+        const struct setting *row = &settings_table[i];
+        size_t o = row->offset;
+        if (o == offsetof(struct settings, config) || o == offsetof(struct settings, dump_config))
+            continue;
+        buf_clear(&value);
+        format_row(row, (const char *)s + o, &value);
+        if (value.data && strcmp(value.data, row->initial) != 0)
+            buf_printf(out, "%s = %s\n", row->name, value.data);
+    }
+    buf_release(&value);
+    return buf_check(out, "settings", err);
+}
+
+int settings_write(const struct settings *s, const char *path, struct err *err)
+{
+    struct buf text;
+    int ret = -1;
+
+    buf_init(&text, CONFIG_SIZE_MAX);
+    if (!settings_format(s, &text, err))
+        ret = file_write(path, text.data ? text.data : "", text.len, err);
+    buf_release(&text);
+    return ret;
+}

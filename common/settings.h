@@ -1,0 +1,100 @@
+/* settings.h -- every setting of every program, in one table (settings_table.c).
+ *
+ * The table makes the flags, the configuration file, the environment (LENTIGO_<NAME>), --help,
+ * --dump-config and docs/settings.md. Precedence: default < file < environment < flag. An unknown
+ * key or a value out of range is ERR_CONFIG and names file and line.
+ *
+ * A parent hands its settings to a child program as a file: settings_write, then --config. */
+#ifndef COMMON_SETTINGS_H
+#define COMMON_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+
+/* Which command takes a row; a bit each. */
+enum settings_command {
+    COMMAND_RUN = 1 << 0,
+    COMMAND_SUBMIT = 1 << 1,
+    COMMAND_STATUS = 1 << 2,
+    COMMAND_PREDICT = 1 << 3,
+    COMMAND_EVAL = 1 << 4,
+    COMMAND_MODEL = 1 << 5,
+    COMMAND_BENCH = 1 << 6,
+    COMMAND_DEMO = 1 << 7,
+    COMMAND_DOCTOR = 1 << 8,
+    COMMAND_TOP = 1 << 9,
+    COMMAND_SCHEDULER = 1 << 10,
+    COMMAND_WORKER = 1 << 11,
+    COMMAND_REPORTS = 1 << 12,
+    COMMAND_ALL = (1 << 13) - 1,
+};
+
+enum { SETTINGS_PATH_SIZE = 4096, SETTINGS_WORD_SIZE = 64 };
+
+struct settings {
+    /* the network */
+    long size;                           /* px, longest side of the network input; 0 = the model's */
+    char precision[SETTINGS_WORD_SIZE];  /* auto|f32|bf16|fp16|int8 */
+    char device[SETTINGS_WORD_SIZE];     /* auto|cpu|cuda:N */
+    char backend[SETTINGS_WORD_SIZE];    /* auto|ref|onednn|cudnn */
+    char model[SETTINGS_PATH_SIZE];      /* folder with weights.safetensors, card.json, policy.json */
+    long jobs;                           /* compute streams; 0 = one per core */
+    long batch;                          /* images a batch, at most */
+    /* decoding */
+    long decoders;                       /* sandboxed children at once; 0 = one per core */
+    long slots;                          /* shared-memory slots; 0 = decoders + 2 batches */
+    long decode_seconds;                 /* wall time for one image */
+    long decode_mb;                      /* MiB of memory for one image */
+    long pixels_max;                     /* megapixels of an original, from its header */
+    /* the queue */
+    char spool[SETTINGS_PATH_SIZE];
+    char redis[SETTINGS_PATH_SIZE];      /* unix socket path, or host:port */
+    char node[SETTINGS_WORD_SIZE];       /* name of this machine; empty = its host name */
+    char job_class[SETTINGS_WORD_SIZE];  /* interactive|bulk|training */
+    long lease_ms;
+    long workers;                        /* worker processes on this node */
+    long reporters;                      /* report processes on this node */
+    bool allow_volatile;
+    /* a run and its reports */
+    char output[SETTINGS_PATH_SIZE];
+    char reports[SETTINGS_WORD_SIZE];    /* html,pdf,json|json|none */
+    char language[SETTINGS_WORD_SIZE];   /* en|zh */
+    char encoding[SETTINGS_WORD_SIZE];   /* of the manifest; empty = UTF-8 or stop */
+    /* tools */
+    char mask[SETTINGS_PATH_SIZE];
+    char data[SETTINGS_PATH_SIZE];
+    char split[SETTINGS_WORD_SIZE];
+    long limit;                          /* images at most; 0 = all */
+    long rounds;
+    long patients;
+    long seed;
+    bool layers;
+    bool json;
+    bool plain;
+    bool snapshot;
+    /* every program */
+    char config[SETTINGS_PATH_SIZE];
+    char log_level[SETTINGS_WORD_SIZE];
+    bool dump_config;
+    bool help;
+    bool version;
+};
+
+/* Fill `s` for `command`. `argv[0]` is the command's name and is skipped. On return `*first` is the
+ * index in argv of the first operand; flags and operands may stand in any order (argv is
+ * permuted). ERR_CONFIG for file and environment; ERR_INPUT for a bad flag (exit status 64). */
+int settings_load(struct settings *s, enum settings_command command, int argc, char **argv,
+                  int *first, struct err *err);
+
+/* The rows of `command` with their help, one a line. */
+void settings_help(enum settings_command command, FILE *out);
+
+/* Every row that differs from its default as `key = value`, for --dump-config and for children. */
+int settings_format(const struct settings *s, struct buf *out, struct err *err);
+int settings_write(const struct settings *s, const char *path, struct err *err);
+
+#endif

@@ -1,0 +1,132 @@
+#include "common/text.h"
+
+#include "common/sha256.h"
+
+/* Length of the UTF-8 sequence at `s`, 0 when it is none. RFC 3629, table 3-7 of Unicode. */
+static size_t sequence_length(const unsigned char *s, size_t n)
+{
+    static const struct {
+        unsigned char first_min, first_max, second_min, second_max, length;
+    } forms[] = {
+        {0x00, 0x7f, 0x00, 0x00, 1},
+        {0xc2, 0xdf, 0x80, 0xbf, 2},
+        {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3},
+        {0xed, 0xed, 0x80, 0x9f, 3},
+        {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4},
+        {0xf1, 0xf3, 0x80, 0xbf, 4},
+        {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+
+    for (size_t i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+        if (s[0] < forms[i].first_min || s[0] > forms[i].first_max)
+            continue;
+        if (forms[i].length > n)
+            return 0;
+        if (forms[i].length > 1 && (s[1] < forms[i].second_min || s[1] > forms[i].second_max))
+            return 0;
+        for (size_t k = 2; k < forms[i].length; k++)
+            if ((s[k] & 0xc0) != 0x80)
+                return 0;
+        return forms[i].length;
+    }
+    return 0;
+}
+
+bool text_is_utf8(const char *bytes, size_t n)
+{
+    const unsigned char *s = (const unsigned char *)bytes;
+
+    for (size_t i = 0; i < n;) {
+        size_t len = sequence_length(s + i, n - i);
+        if (!len)
+            return false;
+        i += len;
+    }
+    return true;
+}
+
+static bool has_control(const char *s)
+{
+    for (; *s; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+            return true;
+    return false;
+}
+
+void text_add_name(struct buf *out, const char *name)
+{
+    if (text_is_utf8(name, strlen(name)) && !has_control(name)) {
+        buf_add_text(out, name);
+        return;
+    }
+    for (const unsigned char *s = (const unsigned char *)name; *s; s++) {
+        if (*s < 0x20 || *s > 0x7e || *s == '%')
+            buf_printf(out, "%%%02X", *s);
+        else
+            buf_add(out, s, 1);
+    }
+}
+
+static const char *entity_of(char c)
+{
+    switch (c) {
+    case '&': return "&amp;";
+    case '<': return "&lt;";
+    case '>': return "&gt;";
+    case '"': return "&quot;";
+    case '\'': return "&#39;";
+    default: return NULL;
+    }
+}
+
+void text_add_html(struct buf *out, const char *text)
+{
+    struct buf clean;
+
+    buf_init(&clean, out->max);
+    text_add_name(&clean, text);
+    for (size_t i = 0; i < clean.len; i++) {
+        const char *entity = entity_of(clean.data[i]);
+        if (entity)
+            buf_add_text(out, entity);
+        else
+            buf_add(out, clean.data + i, 1);
+    }
+    if (clean.failed && !out->failed)
+        out->failed = clean.failed;
+    buf_release(&clean);
+}
+
+static bool stays_in_path(unsigned char c, bool is_first)
+{
+    if (c == '.')
+        return !is_first;
+    return c == '-' || c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+           (c >= 'a' && c <= 'z');
+}
+
+void text_add_path_name(struct buf *out, const char *id)
+{
+    enum { LONGEST = 200, TAIL = 9 };
+    const unsigned char *s = (const unsigned char *)id;
+    size_t n = strlen(id), start = out->len, cut = 0;
+
+    for (size_t i = 0; i < n;) {
+        size_t len = sequence_length(s + i, n - i);
+        if (out->len - start <= LONGEST - TAIL)
+            cut = out->len;
+        if (len > 1 || (len == 1 && stays_in_path(s[i], i == 0)))
+            buf_add(out, s + i, len);
+        else
+            buf_printf(out, "%%%02X", s[i]);
+        i += len ? len : 1;
+    }
+    if (out->failed || out->len - start <= LONGEST)
+        return;
+    char hex[SHA256_HEX_SIZE];
+    sha256_hex(hex, id, n);
+    out->len = cut;
+    buf_printf(out, "~%.8s", hex);
+}

@@ -1,0 +1,25 @@
+/* text.h -- bytes from outside made fit for JSON, HTML and file names. */
+#ifndef COMMON_TEXT_H
+#define COMMON_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/buf.h"
+
+/* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing over U+10FFFF). */
+bool text_is_utf8(const char *bytes, size_t n);
+
+/* `name` as it stands when it is UTF-8 without control bytes, else with `%XX` for each byte over
+ * 0x7e or below 0x20 and for '%' itself. This is how a file name enters JSON and HTML. */
+void text_add_name(struct buf *out, const char *name);
+
+/* With & < > " ' as entities; what is not UTF-8 goes through text_add_name's rule first. */
+void text_add_html(struct buf *out, const char *text);
+
+/* A folder or file name made of `id`: letters, digits, '-', '_', '.' and well-formed non-ASCII
+ * stay, all else becomes `%XX`; a leading '.' too. At most 200 bytes: what is longer is cut and
+ * ends in '~' and eight digits of the whole id's SHA-256, so different ids stay different. */
+void text_add_path_name(struct buf *out, const char *id);
+
+#endif
