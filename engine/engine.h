@@ -1,0 +1,60 @@
+/* engine.h -- PP-LiteSeg-T over u8 pixels: class map and class sums out.
+ *
+ * An engine is a model made ready for one backend and precision; threads share it. A stream is one
+ * thread's half: its plans (one per input shape, made at first use and kept), its scratch, its
+ * thread settings (denormals flushed). engine_run allocates nothing once the shape is known. */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <stdint.h>
+
+#include "common/err.h"
+#include "engine/model.h"
+
+enum { ENGINE_CLASSES = 8 }; /* 0 background, 1 MEL, 2 NV, 3 BCC, 4 AKIEC, 5 BKL, 6 DF, 7 VASC */
+
+struct engine;
+struct engine_stream;
+
+struct engine_config {
+    const char *backend;   /* "auto", "ref", "onednn", "cudnn" */
+    const char *precision; /* "auto", "f32", "bf16", "fp16", "int8" */
+    const char *device;    /* "auto", "cpu", "cuda:N" */
+};
+
+struct engine_facts {
+    char backend[16], precision[16], device[32];
+};
+
+/* "auto" takes the fastest that this machine and build can do without emulation: bf16 only with
+ * AVX512-BF16 or AMX. What cannot be had is ERR_CONFIG. The model must outlive the engine. */
+int engine_open(struct engine **out, const struct model *model, const struct engine_config *config,
+                struct err *err);
+void engine_close(struct engine *e); /* after all its streams; NULL is fine */
+const struct engine_facts *engine_facts(const struct engine *e);
+
+/* Called by the thread that will run it, and used by no other. */
+int engine_stream_open(struct engine_stream **out, struct engine *e, struct err *err);
+void engine_stream_close(struct engine_stream *s);
+
+/* Softmax values added up over pixels; only pixels inside the content, never the grey padding. */
+struct engine_scores {
+    uint32_t content_px, lesion_px;     /* lesion: class map is not 0 */
+    double all_sum[ENGINE_CLASSES];     /* over all content pixels */
+    double lesion_sum[ENGINE_CLASSES];  /* over lesion pixels */
+    double lesion_top_sum;              /* over lesion pixels: the winning class's value */
+};
+
+struct engine_image {
+    const uint8_t *rgb;         /* h,w,3; borrowed */
+    int content_w, content_h;   /* top left part that is picture; the rest is padding */
+    uint8_t *class_map;         /* h,w; the caller's memory, written */
+    struct engine_scores scores; /* written */
+};
+
+/* Run `n` images of one shape, w and h multiples of 32 or not. ERR_NOMEM: try a smaller n.
+ * ERR_DEVICE: the stream is gone. */
+int engine_run(struct engine_stream *s, int w, int h, struct engine_image *images, int n,
+               struct err *err);
+
+#endif

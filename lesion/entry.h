@@ -1,0 +1,31 @@
+/* entry.h -- the image entry of report.json, results and `predict`: one record, read and written
+ * here only (design section 3). */
+#ifndef LESION_ENTRY_H
+#define LESION_ENTRY_H
+
+#include "common/json.h"
+#include "common/reason.h"
+#include "lesion/measure.h"
+#include "lesion/policy.h"
+
+enum { ENTRY_NAME_SIZE = 1024 };
+
+struct image_entry {
+    char file[ENTRY_NAME_SIZE]; /* as in the manifest, bytes as text_add_name writes them */
+    char stem[ENTRY_NAME_SIZE]; /* unique within the patient; names mask and overlay */
+    char sha256[65];
+    int width, height;  /* 0 when set aside before they were known */
+    enum reason reason; /* NONE = done */
+    char detail[240];   /* the error's text, for set-aside.csv */
+    struct lesion_measures measures; /* when done */
+    struct risk_decision decision;   /* when done; retake otherwise */
+};
+
+/* A new object with the keys of the design in section 3, and "contour": [[x,y],...] rounded to 0.1,
+ * "confidence", "risk_reason", "detail" beside them. NULL when memory is gone. */
+json_t *entry_to_json(const struct image_entry *e);
+
+/* ERR_INPUT names the key. Unknown keys are ignored. */
+int entry_from_json(struct image_entry *out, const json_t *object, struct err *err);
+
+#endif

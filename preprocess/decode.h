@@ -1,0 +1,88 @@
+/* decode.h -- uploads become pixels here, and only inside the sandbox.
+ *
+ * A decoder owns a ring of shared-memory slots and a zygote: a small process that has libvips ready
+ * and forks one child per image. The child gets the original's open descriptor and its own slot,
+ * can open nothing, connect to nothing and start nothing (seccomp), and leaves raw pixels in the
+ * slot: a crash or a hang takes out that one image.
+ *
+ *      decoder_submit(slot, fd) ──► zygote ──fork──► child: magic bytes, one loader, limits,
+ *                                      │                    orientation, sRGB, sizes ──► slot
+ *      decoder_next() ◄── result ──────┘ waitpid, time limit
+ *
+ * One decoder is used by one thread; its descriptor can stand in an event loop. The pixels of a
+ * slot may be read by any thread from decoder_next until the slot is submitted again. */
+#ifndef PREPROCESS_DECODE_H
+#define PREPROCESS_DECODE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/reason.h"
+
+struct decoder;
+
+enum {
+    DECODE_MEASURE_MAX = 1024, /* px, longest side of the measuring image */
+    DECODE_DISPLAY_MAX = 1600, /* px, longest side of the display copy */
+    DECODE_ENLARGE_MAX = 256,  /* px, a small original is never enlarged beyond this */
+};
+
+struct decoder_config {
+    int slots, children; /* ring size; children at once */
+    int size_max;        /* px, the largest network size that will be asked for */
+    int seconds, memory_mb, megapixels_max;
+};
+
+/* An 8-bit sRGB picture in a slot, rows top to bottom without padding. Borrowed. */
+struct picture {
+    const uint8_t *rgb; /* h,w,3 */
+    int w, h;
+};
+
+struct decode_request {
+    int slot;
+    int fd;            /* of the original, open for reading; the caller closes it after submit */
+    int size;          /* px, longest side of the network input */
+    bool want_display; /* else `display` stays empty */
+    uint64_t tag;      /* comes back in the result */
+};
+
+struct decoded {
+    uint64_t tag;
+    int slot;
+    enum reason reason; /* REASON_NONE: the pixels are there */
+    struct err err;     /* code and text when reason is not NONE */
+    int signal;         /* the child died of it (witnessed by waitpid), else 0 */
+    bool is_degraded;   /* decoded whole, but the file carries harmless damage */
+    bool is_grey;
+    char format[8];     /* "jpeg", "png", "tiff", "webp", "heic" */
+    char note[96];      /* the harmless warning, or "" */
+    int width, height;  /* px of the original as displayed: EXIF orientation applied */
+    struct picture network; /* padded with grey 128 to multiples of 32 */
+    int content_w, content_h; /* the part of `network` that is picture, top left */
+    struct picture measure; /* longest side <= DECODE_MEASURE_MAX */
+    struct picture display; /* longest side <= DECODE_DISPLAY_MAX; may share memory with measure */
+    int64_t cpu_us, wall_us;
+};
+
+/* Forks the zygote: call before the process has threads. ERR_CONFIG when the sandbox cannot be
+ * had; there is no unsandboxed way. */
+int decoder_open(struct decoder **out, const struct decoder_config *config, struct err *err);
+void decoder_close(struct decoder *d); /* ends zygote and children; NULL is fine */
+
+int decoder_fd(const struct decoder *d);  /* readable when decoder_next has something */
+int decoder_pid(const struct decoder *d); /* of the zygote */
+
+/* Never blocks. The slot is busy until decoder_next returns it. ERR_DEVICE: the zygote is gone. */
+int decoder_submit(struct decoder *d, const struct decode_request *request, struct err *err);
+
+/* 1: `out` holds a result. 0: none now. -1 ERR_DEVICE: the zygote is gone; every submitted slot is
+ * lost and none of their images is to blame. */
+int decoder_next(struct decoder *d, struct decoded *out, struct err *err);
+
+/* The same for one image, waiting for it (tools and tests). */
+int decoder_wait(struct decoder *d, const struct decode_request *request, struct decoded *out,
+                 struct err *err);
+
+#endif
