@@ -32,9 +32,9 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
 
     if (level > level_max)
         return;
-    int n = snprintf(line, sizeof(line), "ts=%s level=%s program=%s pid=%d event=%s ",
-                     clock_iso(iso, clock_wall_ms()), names[level], program_name, (int)getpid(),
-                     event);
+    int n =
+        snprintf(line, sizeof(line), "ts=%s level=%s program=%s pid=%d event=%s ",
+                 clock_iso(iso, clock_wall_ms()), names[level], program_name, (int)getpid(), event);
     va_start(ap, fmt);
     int more = vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
     va_end(ap);

@@ -5,6 +5,7 @@
 #ifndef COMMON_REASON_H
 #define COMMON_REASON_H
 
+/* clang-format off */
 /* X(enum suffix, word, what a person reads and can do) */
 #define REASON_MAP(X)                                                                              \
     X(NONE, "none", "")                                                                            \
@@ -26,6 +27,7 @@
     X(SPECIAL_FILE, "special_file", "Not a regular file (link, pipe or device); it was not opened.") \
     X(CHANGED, "changed", "The file changed after it was handed in. Hand it in again.")            \
     X(INTERNAL, "internal", "The program could not work on this picture. Please report it.")
+/* clang-format on */
 
 enum reason {
 #define X(name, word, text) REASON_##name,
