@@ -15,8 +15,10 @@
 enum { STUDY_FIELD_SIZE = 256, STUDY_NAME_SIZE = 1024, STUDY_IMAGES_MAX = 100000 };
 
 struct study_image {
-    int n;                      /* its number within the study: originals/<n> */
-    char file[STUDY_NAME_SIZE]; /* path in the upload, as text_add_name writes it */
+    int n; /* its number within the study, from 0: originals/<n> */
+    /* Path in the upload, as text_add_name writes it; one that is too long is cut and ends in '~'
+     * and eight digits of its SHA-256. */
+    char file[STUDY_NAME_SIZE];
     char stem[STUDY_NAME_SIZE]; /* unique within the patient, fit for a file name */
     char sha256[65];            /* "" when there is no original */
     int64_t size_bytes;
@@ -32,12 +34,12 @@ struct study_image {
 };
 
 struct study {
-    char upload[64];               /* id of the upload */
-    char key[32];                  /* its folder: uploads/<upload>/studies/<key> */
-    char accepted_at[32];          /* ISO 8601; created_at of its report */
-    char publish[STUDY_NAME_SIZE]; /* "patients/<patient>[/<study>]", fit for a path */
-    char patient_id[STUDY_FIELD_SIZE];
-    char study_id[STUDY_FIELD_SIZE];
+    char upload[64];                  /* id of the upload */
+    char key[32];                     /* its folder: uploads/<upload>/studies/<key> */
+    char accepted_at[32];             /* ISO 8601; created_at of its report */
+    char publish[STUDY_NAME_SIZE];    /* "patients/<patient>[/<study>]", fit for a path */
+    char patient_id[STUDY_NAME_SIZE]; /* ids are never cut: work lists are imported by them */
+    char study_id[STUDY_NAME_SIZE];
     char patient_name[STUDY_FIELD_SIZE];
     char birth_date[STUDY_FIELD_SIZE];
     char sex[STUDY_FIELD_SIZE];
