@@ -82,8 +82,8 @@ static int run(struct run *r, struct err *err)
     if (run_folder_open(r, err) || run_folder_take_in(r, err) || run_folder_note(r, err) ||
         watch(r, &children, err))
         return -1;
-    return finish(r, children.stops && children.exit_status == 0 ? STATUS_AGAIN
-                                                                 : children.exit_status, err);
+    return finish(
+        r, children.stops && children.exit_status == 0 ? STATUS_AGAIN : children.exit_status, err);
 }
 
 int cmd_run(const struct settings *s, int argc, char **argv)

@@ -8,7 +8,13 @@
 
 #include "common/settings.h"
 
-enum { STATUS_OK = 0, STATUS_UNFINISHED = 1, STATUS_USAGE = 64, STATUS_AGAIN = 75, STATUS_CONFIG = 78 };
+enum {
+    STATUS_OK = 0,
+    STATUS_UNFINISHED = 1,
+    STATUS_USAGE = 64,
+    STATUS_AGAIN = 75,
+    STATUS_CONFIG = 78
+};
 
 int cmd_run(const struct settings *s, int argc, char **argv);
 

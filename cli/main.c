@@ -54,7 +54,8 @@ static int help(FILE *out)
     fprintf(out, "lentigo " LENTIGO_VERSION ": screens dermoscopy images\n\n"
                  "  lentigo run /data/friday -o /data/friday-out\n\ncommands\n");
     for (int i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-10s %-28s %s\n", commands[i].name, commands[i].operands, commands[i].help);
+        fprintf(out, "  %-10s %-28s %s\n", commands[i].name, commands[i].operands,
+                commands[i].help);
     fprintf(out, "\nlentigo COMMAND --help shows its flags\n");
     return STATUS_OK;
 }
@@ -93,7 +94,10 @@ static int become(const struct command *c, int argc, char **argv)
         return STATUS_AGAIN;
     int n = 0;
     passed[n++] = path;
-    union { const char *in; char *out; } word = {c->word}; /* execv takes no const */
+    union {
+        const char *in;
+        char *out;
+    } word = {c->word}; /* execv takes no const */
     if (c->word)
         passed[n++] = word.out;
     for (int i = 1; i < argc; i++)
@@ -125,7 +129,8 @@ static int run_command(const struct command *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    if (argc < 2 || !strcmp(argv[1], "help") || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
+    if (argc < 2 || !strcmp(argv[1], "help") || !strcmp(argv[1], "--help") ||
+        !strcmp(argv[1], "-h"))
         return help(stdout);
     if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
         printf("lentigo " LENTIGO_VERSION "\n");

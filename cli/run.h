@@ -34,7 +34,7 @@ struct run_children {
     pid_t redis, scheduler;
     int progress_fd; /* the scheduler's standard output */
     int signal_fd;
-    int stops;       /* how often the user asked to stop */
+    int stops; /* how often the user asked to stop */
     int restarts;
     int exit_status; /* of the scheduler, once it has ended */
     struct buf line;

@@ -98,10 +98,26 @@ static bool accepts(const char *socket_path)
 static int start_redis(struct run *r, struct run_children *c, struct err *err)
 {
     char log[SETTINGS_PATH_SIZE];
-    const char *argv[] = {"redis-server", "--port", "0", "--unixsocket", r->settings.redis,
-                    "--unixsocketperm", "700", "--save", "", "--appendonly", "no", "--dir",
-                    r->socket_dir, "--maxmemory-policy", "noeviction", "--logfile", log,
-                    "--daemonize", "no", NULL};
+    const char *argv[] = {"redis-server",
+                          "--port",
+                          "0",
+                          "--unixsocket",
+                          r->settings.redis,
+                          "--unixsocketperm",
+                          "700",
+                          "--save",
+                          "",
+                          "--appendonly",
+                          "no",
+                          "--dir",
+                          r->socket_dir,
+                          "--maxmemory-policy",
+                          "noeviction",
+                          "--logfile",
+                          log,
+                          "--daemonize",
+                          "no",
+                          NULL};
 
     if (path_format(log, sizeof(log), err, "%s/redis.log", r->state))
         return -1;
@@ -233,14 +249,16 @@ static int on_signal(struct run *r, struct run_children *c, struct err *err)
     return ended;
 }
 
-static int watch(struct run *r, struct run_children *c,
-                 void (*on_progress)(void *, const json_t *), void *ctx, struct err *err)
+static int watch(struct run *r, struct run_children *c, void (*on_progress)(void *, const json_t *),
+                 void *ctx, struct err *err)
 {
     int ended = 0;
 
     while (!ended) {
-        struct pollfd fds[] = {{.fd = c->signal_fd, .events = POLLIN},
-                               {.fd = c->progress_fd, .events = POLLIN}};
+        struct pollfd fds[] = {
+            {.fd = c->signal_fd,   .events = POLLIN},
+            {.fd = c->progress_fd, .events = POLLIN}
+        };
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
             return err_set(err, ERR_BUG, "poll: %s", strerror(errno));
         if (fds[1].revents)

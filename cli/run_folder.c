@@ -141,7 +141,9 @@ static int check_folder(const struct run *r, struct err *err)
     struct stat st;
 
     if (stat(r->settings.output, &st))
-        return errno == ENOENT ? 0 : err_set(err, ERR_CONFIG, "%s: %s", r->settings.output, strerror(errno));
+        return errno == ENOENT
+                   ? 0
+                   : err_set(err, ERR_CONFIG, "%s: %s", r->settings.output, strerror(errno));
     if (!S_ISDIR(st.st_mode))
         return err_set(err, ERR_CONFIG, "%s: not a folder", r->settings.output);
     if (rmdir(r->settings.output) && errno == ENOTEMPTY && access(r->state, F_OK))

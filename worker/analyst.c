@@ -80,8 +80,7 @@ void analyst_lesion_input(const struct analyst *a, int i, const struct decoded *
 }
 
 int analyst_judge(struct analyst *a, const struct lesion_input *in, bool is_duplicate,
-                  struct lesion_measures *measures, struct risk_decision *decision,
-                  struct err *err)
+                  struct lesion_measures *measures, struct risk_decision *decision, struct err *err)
 {
     if (lesion_measure(a->scratch, in, measures, err))
         return -1;

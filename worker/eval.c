@@ -70,8 +70,15 @@ static int count_image(struct evaluation *e, const struct label *label, struct e
     lesion_full_map(&in, e->predicted);
     for (size_t i = 0; i < size; i++)
         e->truth[i] = mask->rgb[3 * i] > 127;
-    return metrics_add(&e->metrics, e->predicted, e->truth, mask->w, mask->h, label->class,
-                       e->measures.classes, err);
+    struct metrics_case image = {
+        .predicted = e->predicted,
+        .is_lesion = e->truth,
+        .w = mask->w,
+        .h = mask->h,
+        .truth = label->class,
+        .scores = e->measures.classes,
+    };
+    return metrics_add(&e->metrics, &image, err);
 }
 
 static int evaluate_row(struct evaluation *e, const struct label *label, struct err *err)

@@ -13,10 +13,10 @@
 enum item_state { ITEM_WAITING, ITEM_DECODING, ITEM_READY, ITEM_COMMITTING };
 
 struct item {
-    struct item *next;    /* in whatever queue it stands */
+    struct item *next; /* in whatever queue it stands */
     enum item_state state;
-    uint64_t tag;         /* names it to the decoder */
-    int fd;               /* of the original, -1 when closed */
+    uint64_t tag; /* names it to the decoder */
+    int fd;       /* of the original, -1 when closed */
     char id[WIRE_ID_SIZE];
     int attempt;
     char study_dir[4096];
@@ -25,7 +25,7 @@ struct item {
     struct decoded decoded;
     /* What became of it; written by the lane, or by the event loop when it never reached one. */
     enum wire_kind outcome; /* WIRE_DONE or WIRE_FAILED */
-    json_t *entry; /* of results/<n>.json when DONE; owned */
+    json_t *entry;          /* of results/<n>.json when DONE; owned */
     enum result_status status;
     enum reason reason;
     char risk[16];

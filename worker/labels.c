@@ -62,7 +62,8 @@ static int read_row(struct label *out, const struct columns *c, char *line, stru
     if (cut_fields(line, field, COLUMNS_MAX) != c->n)
         return err_set(err, ERR_CONFIG, "not %d fields", c->n);
     const char *id = field[c->id], *split = field[c->split];
-    if (!*id || strlen(id) >= sizeof(out->id) || strchr(id, '/') || strlen(split) >= sizeof(out->split))
+    if (!*id || strlen(id) >= sizeof(out->id) || strchr(id, '/') ||
+        strlen(split) >= sizeof(out->split))
         return err_set(err, ERR_CONFIG, "bad id or split");
     memcpy(out->id, id, strlen(id) + 1);
     memcpy(out->split, split, strlen(split) + 1);
@@ -114,8 +115,7 @@ static int read_rows(struct labels *out, char *text, const char *split, long lim
     return 0;
 }
 
-int labels_read(struct labels *out, const char *dir, const char *split, long limit,
-                struct err *err)
+int labels_read(struct labels *out, const char *dir, const char *split, long limit, struct err *err)
 {
     char path[4096];
     struct buf text;

@@ -27,6 +27,7 @@ struct lanes_config {
     void *ctx;
 };
 
+/* The caller owns `*out` and closes it. ERR_AGAIN: no thread could be had. */
 int lanes_open(struct lanes **out, const struct lanes_config *config, struct err *err);
 
 /* Waits for the items in the lanes; those still waiting are freed and get no result. */

@@ -26,7 +26,7 @@ static int run(enum settings_command command, const struct settings *s, int n, c
 
 int main(int argc, char **argv)
 {
-    static struct settings settings;
+    static struct settings settings; /* several paths of 4 kB; one a process */
     enum settings_command command = COMMAND_WORKER;
     struct err err = {0};
     int first, skip = 0;

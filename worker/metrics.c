@@ -33,30 +33,29 @@ static int reserve(struct metrics *m, struct err *err)
     return 0;
 }
 
-int metrics_add(struct metrics *m, const uint8_t *predicted, const uint8_t *is_lesion, int w, int h,
-                int truth, const double scores[METRICS_CLASSES], struct err *err)
+int metrics_add(struct metrics *m, const struct metrics_case *image, struct err *err)
 {
     int64_t both = 0, either = 0, sum = 0;
 
-    if (truth < 1 || truth >= METRICS_CLASSES)
-        return err_set(err, ERR_INPUT, "class %d is not within 1 to 7", truth);
+    if (image->truth < 1 || image->truth >= METRICS_CLASSES)
+        return err_set(err, ERR_INPUT, "class %d is not within 1 to 7", image->truth);
     if (reserve(m, err))
         return -1;
-    for (int64_t i = 0; i < (int64_t)w * h; i++) {
-        int p = predicted[i] != 0, g = is_lesion[i] != 0;
-        m->confusion[g ? truth : 0][predicted[i]]++;
+    for (int64_t i = 0; i < (int64_t)image->w * image->h; i++) {
+        int p = image->predicted[i] != 0, g = image->is_lesion[i] != 0;
+        m->confusion[g ? image->truth : 0][image->predicted[i]]++;
         both += p & g;
         either += p | g;
         sum += p + g;
     }
-    struct metrics_image *image = &m->images[m->n++];
-    *image = (struct metrics_image){
-        .truth = truth,
+    struct metrics_image *row = &m->images[m->n++];
+    *row = (struct metrics_image){
+        .truth = image->truth,
         .jaccard = (double)both / (double)(either ? either : 1),
         .dice = 2.0 * (double)both / (double)(sum ? sum : 1),
     };
     for (int c = 1; c < METRICS_CLASSES; c++)
-        image->scores[c] = scores[c];
+        row->scores[c] = image->scores[c];
     return 0;
 }
 
@@ -224,13 +223,13 @@ json_t *metrics_to_json(const struct metrics *m)
         thresholded += image->jaccard < failure ? 0 : image->jaccard;
     }
     iou2(m, &background, &lesion);
-    return json_pack(
-        "{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "n", m->n, "miou2",
-        json_rounded((background + lesion) / 2, 4), "lesion_iou", json_rounded(lesion, 4),
-        "mean_jaccard", json_rounded(jaccard / n, 4), "thresholded_jaccard",
-        json_rounded(thresholded / n, 4), "failure_rate", json_rounded(failures / n, 4), "dice",
-        json_rounded(dice / n, 4), "miou8", json_rounded(mean_iou8(m), 4), "auc_malignant",
-        json_rounded(auc_of(m, false), 4), "auc_mel", json_rounded(auc_of(m, true), 4),
-        "specificity_at_95_sensitivity", json_rounded(specificity_at_95(m), 4),
-        "balanced_accuracy", json_rounded(balanced_accuracy(m), 4));
+    return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "n", m->n,
+                     "miou2", json_rounded((background + lesion) / 2, 4), "lesion_iou",
+                     json_rounded(lesion, 4), "mean_jaccard", json_rounded(jaccard / n, 4),
+                     "thresholded_jaccard", json_rounded(thresholded / n, 4), "failure_rate",
+                     json_rounded(failures / n, 4), "dice", json_rounded(dice / n, 4), "miou8",
+                     json_rounded(mean_iou8(m), 4), "auc_malignant",
+                     json_rounded(auc_of(m, false), 4), "auc_mel", json_rounded(auc_of(m, true), 4),
+                     "specificity_at_95_sensitivity", json_rounded(specificity_at_95(m), 4),
+                     "balanced_accuracy", json_rounded(balanced_accuracy(m), 4));
 }

@@ -14,7 +14,7 @@
 enum { METRICS_CLASSES = 8 };
 
 struct metrics_image {
-    int truth;          /* class of the lesion, 1..7 */
+    int truth;                      /* class of the lesion, 1..7 */
     double scores[METRICS_CLASSES]; /* [1..7], sum 1 */
     double jaccard, dice;
 };
@@ -27,11 +27,20 @@ struct metrics {
 
 void metrics_release(struct metrics *m); /* safe on a zeroed one */
 
-/* Count one image: `predicted` and `is_lesion` are h*w, classes 0..7 and 0/1. */
-int metrics_add(struct metrics *m, const uint8_t *predicted, const uint8_t *is_lesion, int w, int h,
-                int truth, const double scores[METRICS_CLASSES], struct err *err);
+/* One labelled image; all borrowed. */
+struct metrics_case {
+    const uint8_t *predicted; /* h,w: classes 0..7 */
+    const uint8_t *is_lesion; /* h,w: 0 or 1 */
+    int w, h;
+    int truth;            /* 1..7 */
+    const double *scores; /* METRICS_CLASSES; [0] unused */
+};
 
-/* A new object with the keys that `eval` prints, without "size"; NULL when memory is gone. */
+/* Count one image. ERR_INPUT: truth is no class of a lesion. */
+int metrics_add(struct metrics *m, const struct metrics_case *image, struct err *err);
+
+/* A new object of the caller with the keys that `eval` prints, without "size"; NULL when memory is
+ * gone. */
 json_t *metrics_to_json(const struct metrics *m);
 
 /* Area under the ROC curve by ranks (ties in order of appearance broken evenly); NAN without both

@@ -43,8 +43,8 @@ static void name_entry(struct image_entry *e, const char *path)
     char stem[ENTRY_NAME_SIZE];
     struct buf name;
 
-    snprintf(stem, sizeof(stem), "%.*s", (int)(dot && dot != base ? dot - base : (long)strlen(base)),
-             base);
+    snprintf(stem, sizeof(stem), "%.*s",
+             (int)(dot && dot != base ? dot - base : (long)strlen(base)), base);
     buf_init(&name, sizeof(image.file) - 1);
     text_add_name(&name, base);
     snprintf(image.file, sizeof(image.file), "%s", name.data ? name.data : "");
@@ -152,7 +152,8 @@ int tool_predict(const struct settings *s, int n, char **files)
         err_set(&err, ERR_INPUT, "predict: name at least one image (see lentigo predict --help)");
     else if (!(s->mask[0] && dir_make(s->mask, &err)) &&
              !subject_open(&p->subject, &p->decoder, &shape, s, &err) &&
-             !analyst_open(&p->analyst, &p->subject, &err) && !record_scratch_init(&p->scratch, &err))
+             !analyst_open(&p->analyst, &p->subject, &err) &&
+             !record_scratch_init(&p->scratch, &err))
         ret = predict_all(p, n, files, &err);
     record_scratch_release(&p->scratch);
     analyst_close(&p->analyst);

@@ -50,8 +50,8 @@ static int open_subject(struct subject *out, const struct settings *s, struct er
         return -1;
     out->size = s->size ? (int)s->size : model_card(out->model)->size;
     if (!s->size && out->size > SIZE_MAX_UNKNOWN)
-        return err_set(err, ERR_CONFIG, "%s: trained for %d px; give --size %d", dir,
-                       out->size, out->size);
+        return err_set(err, ERR_CONFIG, "%s: trained for %d px; give --size %d", dir, out->size,
+                       out->size);
     if (path_format(path, sizeof(path), err, "%s/policy.json", dir) ||
         policy_open(&out->policy, path, err))
         return -1;

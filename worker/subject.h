@@ -15,6 +15,8 @@ struct worker_shape {
 
 void worker_shape_of(struct worker_shape *out, const struct settings *s);
 
+/* Both are the caller's and are closed together. ERR_CONFIG: no sandbox, no such model or
+ * policy, or a precision that this machine lacks. */
 int subject_open(struct subject *out, struct decoder **decoder, const struct worker_shape *shape,
                  const struct settings *s, struct err *err);
 void subject_close(struct subject *subject, struct decoder *decoder);

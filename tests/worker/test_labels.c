@@ -44,12 +44,12 @@ struct bad_case {
 static void bad_rows_name_the_line(void **state)
 {
     static const struct bad_case cases[] = {
-        {"empty",             "",                                     "empty"        },
-        {"no split column",   "id,dx\na,NV\n",                        "labels.csv:1" },
-        {"unknown diagnosis", "id,dx,split\na,NV,test\nb,XX,test\n",  "labels.csv:3" },
-        {"missing field",     "id,dx,split\na,NV\n",                  "labels.csv:2" },
-        {"path as id",        "id,dx,split\n../a,NV,test\n",          "labels.csv:2" },
-        {"quote",             "id,dx,split\n\"a\",NV,test\n",         "labels.csv:2" },
+        {"empty",             "",                                    "empty"       },
+        {"no split column",   "id,dx\na,NV\n",                       "labels.csv:1"},
+        {"unknown diagnosis", "id,dx,split\na,NV,test\nb,XX,test\n", "labels.csv:3"},
+        {"missing field",     "id,dx,split\na,NV\n",                 "labels.csv:2"},
+        {"path as id",        "id,dx,split\n../a,NV,test\n",         "labels.csv:2"},
+        {"quote",             "id,dx,split\n\"a\",NV,test\n",        "labels.csv:2"},
     };
 
     (void)state;

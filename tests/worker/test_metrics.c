@@ -33,7 +33,8 @@ static void counts_one_small_picture(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_int_equal(metrics_add(&m, predicted, lesion, 2, 2, 1, scores, &err), 0);
+    assert_int_equal(
+        metrics_add(&m, &(struct metrics_case){predicted, lesion, 2, 2, 1, scores}, &err), 0);
     near(figure(&m, "mean_jaccard"), 0.3333);
     near(figure(&m, "dice"), 0.5);
     near(figure(&m, "failure_rate"), 1);
@@ -53,7 +54,7 @@ static void nothing_on_both_sides(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_int_equal(metrics_add(&m, none, none, 2, 1, 1, scores, &err), 0);
+    assert_int_equal(metrics_add(&m, &(struct metrics_case){none, none, 2, 1, 1, scores}, &err), 0);
     near(figure(&m, "mean_jaccard"), 0);
     metrics_release(&m);
     near(figure(&m, "mean_jaccard"), 0);
@@ -80,7 +81,8 @@ static void wrong_class_is_refused(void **state)
     struct err err = {0};
 
     (void)state;
-    assert_int_equal(metrics_add(&m, pixel, pixel, 1, 1, 8, scores, &err), -1);
+    assert_int_equal(metrics_add(&m, &(struct metrics_case){pixel, pixel, 1, 1, 8, scores}, &err),
+                     -1);
     assert_int_equal(err.code, ERR_INPUT);
     assert_int_equal(m.n, 0);
     metrics_release(&m);
