@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/commands_bench.h"
 #include "cli/commands_demo.h"
 #include "cli/commands_engine.h"
 #include "cli/commands_queue.h"
