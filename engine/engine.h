@@ -39,16 +39,16 @@ void engine_stream_close(struct engine_stream *s);
 
 /* Softmax values added up over pixels; only pixels inside the content, never the grey padding. */
 struct engine_scores {
-    uint32_t content_px, lesion_px;     /* lesion: class map is not 0 */
-    double all_sum[ENGINE_CLASSES];     /* over all content pixels */
-    double lesion_sum[ENGINE_CLASSES];  /* over lesion pixels */
-    double lesion_top_sum;              /* over lesion pixels: the winning class's value */
+    uint32_t content_px, lesion_px;    /* lesion: class map is not 0 */
+    double all_sum[ENGINE_CLASSES];    /* over all content pixels */
+    double lesion_sum[ENGINE_CLASSES]; /* over lesion pixels */
+    double lesion_top_sum;             /* over lesion pixels: the winning class's value */
 };
 
 struct engine_image {
-    const uint8_t *rgb;         /* h,w,3; borrowed */
-    int content_w, content_h;   /* top left part that is picture; the rest is padding */
-    uint8_t *class_map;         /* h,w; the caller's memory, written */
+    const uint8_t *rgb;          /* h,w,3; borrowed */
+    int content_w, content_h;    /* top left part that is picture; the rest is padding */
+    uint8_t *class_map;          /* h,w; the caller's memory, written */
     struct engine_scores scores; /* written */
 };
 
