@@ -1,7 +1,8 @@
 /* manifest.h -- manifest.csv: rows of text with the columns of design section 3.
  *
- * BOM, CRLF, comma or semicolon, quoted fields with line breaks are accepted; another character
- * set only when named (iconv). Every error is ERR_CONFIG and names file and line. */
+ * BOM, CRLF, comma, semicolon or tab, quoted fields with line breaks are accepted; another character
+ * set only when named (iconv). Every error is ERR_CONFIG and names file and line, and no value: a
+ * patient's fields do not belong on a terminal or into a log. */
 #ifndef QUEUE_MANIFEST_H
 #define QUEUE_MANIFEST_H
 
@@ -27,7 +28,8 @@ enum manifest_column {
 struct manifest_row {
     int line;                            /* first line of the row in the file, from 1 */
     const char *value[MANIFEST_COLUMNS]; /* "" when the column is missing */
-    json_t *extra;                       /* unknown columns, or NULL */
+    double mm_per_px;                    /* NAN when not given */
+    json_t *extra;                       /* unknown columns with a value, or NULL; owned */
 };
 
 struct manifest {
@@ -36,10 +38,13 @@ struct manifest {
     char *text; /* owns the values */
 };
 
+enum { MANIFEST_BYTES_MAX = 256 << 20, MANIFEST_ROWS_MAX = 500000 };
+
 /* `encoding` "" means UTF-8. Checked here: header has patient_id and file, each row has a
  * patient_id and a file, rows have the header's number of fields, no two rows name one file, one
  * patient_id has one name and birth date, mm_per_px is a positive number, paths are relative and
- * stay inside the upload. */
+ * stay inside the upload, each value fits its field of struct study. A row's file comes out
+ * without "./" and "//". An I/O error is ERR_AGAIN. */
 int manifest_read(struct manifest *out, const char *path, const char *encoding, struct err *err);
 void manifest_release(struct manifest *m);
 
