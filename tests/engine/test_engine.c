@@ -118,7 +118,7 @@ static void odd_shapes_agree_with_the_oracle(void **state)
             labels; /* share that may differ: random weights give near ties, over whole corners */
     } runs[] = {
         {"f32",  1e-10, 0.005},
-        {"bf16", 5e-3,  0.08 }
+        {"bf16", 0.05,  0.08 }
     };
 
     (void)state;

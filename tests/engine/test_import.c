@@ -22,7 +22,7 @@ static struct param params[PARAM_COUNT];
 static void add_u(struct buf *b, uint64_t v, int bytes)
 {
     for (int i = 0; i < bytes; i++)
-        buf_add(b, (char[1]){(char)(v >> 8 * i)}, 1);
+        buf_add(b, (char[1]){(char)(i < 8 ? v >> 8 * i : 0)}, 1);
 }
 
 static void add_text(struct buf *b, const char *text) /* SHORT_BINUNICODE */
