@@ -208,31 +208,24 @@ static int copy_fd(int in, int out, const char *path, struct err *err)
     }
 }
 
-static int copy_file(const char *from, const char *to, struct err *err)
+int file_link_or_copy_fd(int from, const char *to, struct err *err)
 {
-    char draft[PATH_SIZE];
-    int in = -1, out = -1, ret = -1;
+    char draft[PATH_SIZE], self[64];
+    int ret = -1;
 
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", from);
+    if (!linkat(AT_FDCWD, self, AT_FDCWD, to, AT_SYMLINK_FOLLOW) || errno == EEXIST)
+        return 0;
     if (path_format(draft, sizeof(draft), err, "%s.%d.tmp", to, (int)gettid()))
         return -1;
-    in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-    if (in < 0) {
-        fail_errno(err, from, "open");
-        goto done;
-    }
-    out = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (out < 0) {
-        fail_errno(err, draft, "create");
-        goto done;
-    }
-    if (copy_fd(in, out, from, err))
-        goto done;
-    ret = rename(draft, to) ? fail_errno(err, to, "rename") : 0;
-done:
-    if (in >= 0)
-        close(in);
-    if (out >= 0)
-        close(out);
+    int out = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (out < 0)
+        return fail_errno(err, draft, "create");
+    if (lseek(from, 0, SEEK_SET) < 0)
+        fail_errno(err, to, "seek");
+    else if (!copy_fd(from, out, to, err))
+        ret = rename(draft, to) ? fail_errno(err, to, "rename") : 0;
+    close(out);
     if (ret)
         unlink(draft);
     return ret;
@@ -242,5 +235,10 @@ int file_link_or_copy(const char *from, const char *to, struct err *err)
 {
     if (!linkat(AT_FDCWD, from, AT_FDCWD, to, 0) || errno == EEXIST)
         return 0;
-    return copy_file(from, to, err);
+    int in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    if (in < 0)
+        return fail_errno(err, from, "open");
+    int ret = file_link_or_copy_fd(in, to, err);
+    close(in);
+    return ret;
 }
