@@ -5,6 +5,7 @@
 #ifndef COMMON_REASON_H
 #define COMMON_REASON_H
 
+/* clang-format off */
 /* X(enum suffix, word, what a person reads and can do) */
 #define REASON_MAP(X)                                                                              \
     X(NONE, "none", "")                                                                            \
@@ -32,6 +33,7 @@
     X(UNLISTED, "unlisted",                                                                        \
       "The manifest does not name this file. Add a row for it and hand it in.")                    \
     X(INTERNAL, "internal", "The program could not work on this picture. Please report it.")
+/* clang-format on */
 
 enum reason {
 #define X(name, word, text) REASON_##name,

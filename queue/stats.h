@@ -69,6 +69,7 @@ struct stats {
     struct stats_case flagged[STATS_CASES_MAX], aside[STATS_CASES_MAX];
 };
 
+/* A new object of the caller; NULL when memory is gone. */
 json_t *stats_to_json(const struct stats *s);
 int stats_from_json(struct stats *out, const json_t *object, struct err *err);
 

@@ -50,6 +50,7 @@ struct study {
 
 void study_release(struct study *s); /* safe on a zeroed one; leaves it zeroed */
 
+/* A new object of the caller; NULL when memory is gone. */
 json_t *study_to_json(const struct study *s);
 int study_from_json(struct study *out, const json_t *object, struct err *err);
 

@@ -25,7 +25,7 @@
 enum {
     WIRE_VERSION = 1,
     WIRE_FD = 3,
-    WIRE_LINE_MAX = 64 << 10,
+    WIRE_LINE_MAX = 128 << 10, /* the longest ALIVE fits */
     WIRE_ID_SIZE = 128,
     WIRE_ALIVE_MAX = 512
 };
@@ -95,19 +95,27 @@ struct wire_message {
     int64_t memory_kb; /* proportional set size of the child and its own children */
 };
 
-/* Append the message and a newline. */
+/* Append the message and a newline; only the fields of its kind are written. ERR_LIMIT, ERR_NOMEM. */
 int wire_format(const struct wire_message *m, struct buf *out, struct err *err);
 
-/* Parse one line (without newline). ERR_BUG: the other side does not speak this version. */
+/* Parse one line (without newline); fields of other kinds are zeroed. ERR_BUG: the other side does
+ * not speak this version. A HELLO of another version is read as far as `version` and is no error:
+ * the caller compares it with WIRE_VERSION. */
 int wire_parse(struct wire_message *out, const char *line, size_t n, struct err *err);
 
-/* Cut lines out of a byte stream. `fed` grows in `pending`; `on_line` sees each whole line. */
+/* Cut lines out of a byte stream. What is no whole line yet waits in `pending` (zeroed at first,
+ * buf_release at the end); `on_line` sees each whole line, and its -1 ends the call. ERR_BUG: a line
+ * longer than WIRE_LINE_MAX. */
 int wire_feed(struct buf *pending, const char *bytes, size_t n,
               int (*on_line)(void *ctx, const char *line, size_t n, struct err *err), void *ctx,
               struct err *err);
 
-/* Blocking halves for children that have no event loop (reporters): 1 = message, 0 = end of file. */
+/* Blocking halves for children that have no event loop (reporters). wire_read: 1 = message, 0 = end
+ * of file (a line cut by it is dropped), -1 = ERR_BUG or ERR_AGAIN; `pending` as above. */
 int wire_read(int fd, struct buf *pending, struct wire_message *out, struct err *err);
+
+/* The whole message or ERR_CANCELLED: the other side is gone. `fd` is a blocking socket; no SIGPIPE
+ * is raised. One writer at a time. */
 int wire_write(int fd, const struct wire_message *m, struct err *err);
 
 #endif
