@@ -189,7 +189,7 @@ static json_t *others_to_json(const struct gather *g)
     return list;
 }
 
-static int write_upload(const struct intake *in, const char *dir, struct err *err)
+static int write_upload(const struct intake *in, struct err *err)
 {
     char path[SPOOL_PATH_SIZE];
     json_t *object = json_object();
@@ -199,10 +199,12 @@ static int write_upload(const struct intake *in, const char *dir, struct err *er
     json_object_set_new(object, "upload", json_string(in->upload.id));
     json_object_set_new(object, "accepted_at", json_string(in->accepted_at));
     json_object_set_new(object, "input", json_text(in->request->input));
+    json_object_set_new(object, "class",
+                        json_string(in->request->job_class ? in->request->job_class : "bulk"));
     json_object_set_new(object, "images", json_integer(in->upload.n_images));
     json_object_set_new(object, "studies", json_integer(in->upload.n_studies));
     json_object_set_new(object, "others", others_to_json(&in->gather));
-    if (!path_format(path, sizeof(path), err, "%s/upload.json", dir))
+    if (!path_format(path, sizeof(path), err, "%s/upload.json", in->draft))
         ret = json_write(path, object, err);
     json_decref(object);
     return ret;
@@ -287,26 +289,26 @@ static int build(struct intake *in, bool *was_there, struct err *err)
     for (int k = 0; k < in->upload.n_studies; k++)
         if (write_study(in, k, err))
             return -1;
-    return write_upload(in, in->draft, err) ? -1 : put_in_place(in, was_there, err);
+    return write_upload(in, err) ? -1 : put_in_place(in, was_there, err);
 }
 
 /* Files that came or went beside the images since the upload was accepted are listed anew. */
-static int refresh_others(struct intake *in, struct err *err)
+static int refresh_others(const struct intake *in, struct err *err)
 {
-    json_t *was = NULL, *others = others_to_json(&in->gather);
-    int ret = -1;
+    char path[SPOOL_PATH_SIZE];
+    json_t *record, *others;
+    int ret = 0;
 
-    if (spool_upload_read(in->spool, in->upload.id, &was, err))
-        goto done;
-    ret = 0;
-    if (!json_equal(json_object_get(was, "others"), others)) {
-        snprintf(in->accepted_at, sizeof(in->accepted_at), "%s",
-                 json_text_or(was, "accepted_at", ""));
-        ret = write_upload(in, in->final, err);
+    if (path_format(path, sizeof(path), err, "%s/upload.json", in->final) ||
+        spool_upload_read(in->spool, in->upload.id, &record, err))
+        return -1;
+    others = others_to_json(&in->gather);
+    if (!json_equal(json_object_get(record, "others"), others)) {
+        json_object_set(record, "others", others);
+        ret = json_write(path, record, err);
     }
-done:
-    json_decref(was);
     json_decref(others);
+    json_decref(record);
     return ret;
 }
 
