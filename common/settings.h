@@ -100,4 +100,7 @@ void settings_document(FILE *out);
 int settings_format(const struct settings *s, struct buf *out, struct err *err);
 int settings_write(const struct settings *s, const char *path, struct err *err);
 
+/* Does the row called `name` hold its default? An unknown name does. */
+bool settings_is_default(const struct settings *s, const char *name);
+
 #endif

@@ -129,7 +129,7 @@ static int prepare(struct backend_stream *s, int w, int h, int n, struct err *er
     network_shapes(s->shapes, h, w);
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++)
         bytes[i] = (size_t)s->shapes[i].h * s->shapes[i].w * s->shapes[i].c * sizeof(double);
-    network_memory(&s->plan, bytes, s->keep);
+    network_memory(&s->plan, bytes, NULL, s->keep);
     s->stride = s->plan.total / sizeof(double) + MEMORY_ALIGN;
     s->memory = malloc((size_t)n * s->stride * sizeof(double));
     if (!s->memory)
