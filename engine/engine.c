@@ -51,25 +51,54 @@ static const struct backend *choose(const struct engine_config *c, const char **
     return NULL;
 }
 
+static const struct backend *choose_or_fail(const struct engine_config *config,
+                                            const char **precision, struct err *err)
+{
+    const struct backend *backend = choose(config, precision);
+
+    if (!backend)
+        err_set(err, ERR_CONFIG,
+                "no backend of this build does backend=%s precision=%s device=%s here",
+                config->backend ? config->backend : "auto",
+                config->precision ? config->precision : "auto",
+                config->device ? config->device : "auto");
+    return backend;
+}
+
+static struct engine_facts facts_of(const struct backend *backend, const char *precision)
+{
+    struct engine_facts facts;
+
+    snprintf(facts.backend, sizeof(facts.backend), "%s", backend->name);
+    snprintf(facts.precision, sizeof(facts.precision), "%s", precision);
+    snprintf(facts.device, sizeof(facts.device), "%s", backend->device);
+    return facts;
+}
+
+int engine_choose(const struct engine_config *config, struct engine_facts *out, struct err *err)
+{
+    const char *precision = NULL;
+    const struct backend *backend = choose_or_fail(config, &precision, err);
+
+    if (!backend)
+        return -1;
+    *out = facts_of(backend, precision);
+    return 0;
+}
+
 int engine_open(struct engine **out, const struct model *model, const struct engine_config *config,
                 struct err *err)
 {
     const char *precision = NULL;
-    const struct backend *backend = choose(config, &precision);
+    const struct backend *backend = choose_or_fail(config, &precision, err);
 
     if (!backend)
-        return err_set(err, ERR_CONFIG,
-                       "no backend of this build does backend=%s precision=%s device=%s here",
-                       config->backend ? config->backend : "auto",
-                       config->precision ? config->precision : "auto",
-                       config->device ? config->device : "auto");
+        return -1;
     struct engine *e = calloc(1, sizeof(*e));
     if (!e)
         return err_set(err, ERR_NOMEM, "out of memory for an engine");
     e->backend = backend;
-    snprintf(e->facts.backend, sizeof(e->facts.backend), "%s", backend->name);
-    snprintf(e->facts.precision, sizeof(e->facts.precision), "%s", precision);
-    snprintf(e->facts.device, sizeof(e->facts.device), "%s", backend->device);
+    e->facts = facts_of(backend, precision);
     if (backend->open(&e->inner, model, precision, err)) {
         free(e);
         return -1;

@@ -26,6 +26,10 @@ struct engine_facts {
     char backend[16], precision[16], device[32];
 };
 
+/* What engine_open would take for `config` on this machine, without a model; ERR_CONFIG when there
+ * is none. */
+int engine_choose(const struct engine_config *config, struct engine_facts *out, struct err *err);
+
 /* "auto" takes the fastest that this machine and build can do without emulation: bf16 only with
  * AVX512-BF16 or AMX. What cannot be had is ERR_CONFIG. The model must outlive the engine. */
 int engine_open(struct engine **out, const struct model *model, const struct engine_config *config,
