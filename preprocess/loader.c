@@ -4,8 +4,9 @@
 #include <unistd.h>
 
 #include <gmodule.h>
-#include <vips/vector.h>
 #include <vips/vips.h>
+
+#include <vips/vector.h>
 
 #include "preprocess/colour.h"
 #include "preprocess/exif.h"
