@@ -201,7 +201,8 @@ static void mix_zones(const struct demo_scene *s, float u, float v, float rgb[3]
     const struct demo_lesion *l = &s->lesion;
     float wave = 0.55F * (demo_fractal(s->noise + 41, u * 3.5F, v * 3.5F, 5) - 0.5F);
     /* On dark skin everything lies under more pigment. */
-    float veil = s->skin_type == 6 ? 0.66F : s->skin_type == 5 ? 0.80F : 1;
+    static const float veils[6] = {1, 1, 1, 0.90F, 0.80F, 0.64F};
+    float veil = veils[s->skin_type - 1];
 
     for (int c = 0; c < 3; c++)
         rgb[c] = palette[l->zone[0].colour].rgb[c] * veil;
@@ -209,7 +210,8 @@ static void mix_zones(const struct demo_scene *s, float u, float v, float rgb[3]
         const struct demo_zone *z = &l->zone[i];
 
         float d = hypotf(u - z->x, v - z->y) - z->radius + wave;
-        float part = demo_step(0.12F, -0.12F, d);
+        float thin = 0.25F * demo_fractal(s->noise + 42 + (uint32_t)i, u * 9, v * 9, 3);
+        float part = demo_step(0.14F, -0.14F, d) * (1 - thin);
         for (int c = 0; c < 3; c++)
             rgb[c] += part * (palette[z->colour].rgb[c] * veil - rgb[c]);
     }

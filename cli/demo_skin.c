@@ -2,14 +2,15 @@
 
 #include "cli/demo_scene.h"
 
-/* Skin under a dermoscope by Fitzpatrick type, chosen by eye beside clinical pictures. */
+/* Skin under a dermoscope by Fitzpatrick type, chosen by eye beside clinical pictures: the camera
+ * exposes dark skin longer, so the range is narrower than in daylight. */
 static const float tones[6][3] = {
     {0.93F, 0.80F, 0.77F},
     {0.90F, 0.75F, 0.68F},
     {0.84F, 0.67F, 0.56F},
-    {0.74F, 0.55F, 0.43F},
-    {0.57F, 0.40F, 0.30F},
-    {0.41F, 0.28F, 0.21F},
+    {0.77F, 0.58F, 0.46F},
+    {0.66F, 0.48F, 0.37F},
+    {0.53F, 0.37F, 0.29F},
 };
 
 /* How much a unit of pigment takes from red, green and blue: melanin and blood in log scale. */

@@ -63,7 +63,9 @@ static void choose_scene(struct upload *u, struct demo_item *item, const struct 
     demo_random_seed(&r, (uint64_t)u->seed, (uint64_t)item->number);
     wish.asymmetry = u->n_pictures++ % 3;
     wish.border = demo_below(&r, DEMO_OCTANTS + 1);
-    wish.colours = 1 + wish.asymmetry + demo_below(&r, 2 + wish.asymmetry);
+    wish.colours = 1 + wish.asymmetry + demo_below(&r, 2);
+    if (wish.asymmetry == 2 && demo_chance(&r, 0.2F))
+        wish.colours = DEMO_COLOURS;
     demo_scene_choose(&item->scene, &wish, &r);
     item->scene.is_blurred = item->kind == DEMO_BLURRED;
 }
