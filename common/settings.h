@@ -68,6 +68,7 @@ struct settings {
     char mask[SETTINGS_PATH_SIZE];
     char data[SETTINGS_PATH_SIZE];
     char split[SETTINGS_WORD_SIZE];
+    char fit_policy[SETTINGS_PATH_SIZE];
     long limit; /* images at most; 0 = all */
     long rounds;
     long patients;

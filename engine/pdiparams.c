@@ -80,7 +80,7 @@ enum { TAG_TYPE = 0x08, TAG_DIM = 0x10, TAG_DIMS_PACKED = 0x12 };
 static int read_descriptor(struct reader *r, struct tensor *t, size_t end)
 {
     bool typed = false;
-    uint64_t v;
+    uint64_t v = 0;
 
     while (r->at < end) {
         int tag = r->bytes[r->at++];
@@ -107,7 +107,7 @@ static int read_descriptor(struct reader *r, struct tensor *t, size_t end)
 
 static int skip_levels(struct reader *r)
 {
-    uint64_t levels, size;
+    uint64_t levels = 0, size = 0;
 
     if (take_number(r, 8, &levels))
         return -1;
@@ -123,7 +123,7 @@ static int skip_levels(struct reader *r)
 
 static int read_record(struct reader *r, struct tensor *t)
 {
-    uint64_t version, inner, length;
+    uint64_t version = 0, inner = 0, length = 0;
 
     if (take_number(r, 4, &version) || skip_levels(r) || take_number(r, 4, &inner) ||
         take_number(r, 4, &length))

@@ -121,7 +121,7 @@ static int take(struct machine *m, size_t n, const unsigned char **out)
 
 static int take_number(struct machine *m, int bytes, uint64_t *out)
 {
-    const unsigned char *at;
+    const unsigned char *at = NULL;
 
     if (take(m, (size_t)bytes, &at))
         return -1;
@@ -139,7 +139,7 @@ static int push_int(struct machine *m, int64_t number, enum pickle_type type)
 /* A little-endian number of `bytes` bytes; a 4-byte one (BININT) has a sign. */
 static int read_int(struct machine *m, int bytes)
 {
-    uint64_t raw;
+    uint64_t raw = 0;
 
     if (take_number(m, bytes, &raw))
         return -1;
@@ -148,7 +148,7 @@ static int read_int(struct machine *m, int bytes)
 
 static int read_long(struct machine *m)
 {
-    uint64_t length, raw;
+    uint64_t length = 0, raw = 0;
 
     if (take_number(m, 1, &length))
         return -1;
@@ -163,7 +163,7 @@ static int read_long(struct machine *m)
 
 static int read_real(struct machine *m)
 {
-    const unsigned char *at;
+    const unsigned char *at = NULL;
     uint64_t bits = 0;
     struct pickle_value v = {.type = PICKLE_FLOAT};
 
@@ -177,8 +177,8 @@ static int read_real(struct machine *m)
 
 static int read_bytes(struct machine *m, int length_bytes, enum pickle_type type)
 {
-    uint64_t length;
-    const unsigned char *at;
+    uint64_t length = 0;
+    const unsigned char *at = NULL;
 
     if (take_number(m, length_bytes, &length) || take(m, length, &at))
         return -1;
@@ -198,14 +198,14 @@ static int memo_put(struct machine *m, uint64_t slot)
 
 static int read_put(struct machine *m, int bytes)
 {
-    uint64_t slot;
+    uint64_t slot = 0;
 
     return take_number(m, bytes, &slot) || memo_put(m, slot) ? -1 : 0;
 }
 
 static int read_get(struct machine *m, int bytes)
 {
-    uint64_t slot;
+    uint64_t slot = 0;
 
     if (take_number(m, bytes, &slot))
         return -1;
@@ -302,7 +302,7 @@ static int read_line(struct machine *m, struct pickle_value *out)
 
 static int read_global(struct machine *m)
 {
-    struct pickle_value module, name;
+    struct pickle_value module = {0}, name = {0};
 
     if (read_line(m, &module) || read_line(m, &name))
         return -1;
@@ -480,7 +480,7 @@ static int value_op(struct machine *m, int op)
 
 static int read_protocol(struct machine *m)
 {
-    uint64_t protocol;
+    uint64_t protocol = 0;
 
     if (m->n < 2 || m->bytes[0] != 0x80)
         return fail(m, "this is no pickle");
@@ -492,7 +492,7 @@ static int read_protocol(struct machine *m)
 
 static int run(struct machine *m)
 {
-    uint64_t frame;
+    uint64_t frame = 0;
 
     if (read_protocol(m))
         return -1;

@@ -6,7 +6,7 @@
 #include <gmodule.h>
 #include <vips/vips.h>
 
-#include <vips/vector.h> /* needs vips.h before it */
+#include <vips/vector.h>
 
 #include "preprocess/colour.h"
 #include "preprocess/exif.h"

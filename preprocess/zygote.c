@@ -260,15 +260,17 @@ static void receive(struct zygote *z)
 
 /* ---- start and loop ---- */
 
+/* The parent's handlers are none of ours: they write to its pipes and know its threads. */
 static void set_signals(struct zygote *z)
 {
     static const int ignored[] = {SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
                                   SIGUSR2, SIGPIPE, SIGALRM, SIGWINCH};
     sigset_t child;
 
+    for (int i = 1; i < NSIG; i++)
+        (void)signal(i, SIG_DFL); /* KILL, STOP and libc's own cannot be set */
     for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
-        signal(ignored[i], SIG_IGN);
-    signal(SIGCHLD, SIG_DFL);
+        (void)signal(ignored[i], SIG_IGN);
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_SETMASK, &child, NULL);

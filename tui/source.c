@@ -68,7 +68,8 @@ static int read_last(const struct source *source, struct stats *out, struct err 
         return -1;
     object = json_read(path, FILE_SIZE_MAX, err);
     if (object && !stats_from_json(out, object, err)) {
-        bool is_whole = out->done + out->set_aside + out->cancelled >= out->received;
+        bool is_whole =
+            reading_add(reading_add(out->done, out->set_aside), out->cancelled) >= out->received;
         snprintf(out->state, sizeof(out->state), is_whole ? "done" : "stopped");
         ret = 0;
     }

@@ -5,25 +5,26 @@
 
 /* Sum and maximum over channels of one pixel of x, and of y as it is resized into `out`. */
 struct pixel_stats {
-    vec x_sum, x_max, y_sum, y_max;
+    float x_sum, x_max, y_sum, y_max;
 };
 
 static void reduce_pixel(const struct attend_job *job, const elem *x, const elem *const corner[4],
                          const float weight[4], elem *out, struct pixel_stats *s)
 {
-    vec low = all_lanes(-3e38F);
+    vec x_sum = {0}, y_sum = {0}, x_max = all_lanes(-3e38F), y_max = x_max;
 
-    *s = (struct pixel_stats){.x_max = low, .y_max = low};
     for (int c = 0; c < job->c; c += LANES) {
         vec vx = load(x + c);
         vec vy = load(corner[0] + c) * weight[0] + load(corner[1] + c) * weight[1] +
                  load(corner[2] + c) * weight[2] + load(corner[3] + c) * weight[3];
         store(out + c, vy);
-        s->x_sum += vx;
-        s->x_max = max_of(s->x_max, vx);
-        s->y_sum += vy;
-        s->y_max = max_of(s->y_max, vy);
+        x_sum += vx;
+        x_max = max_of(x_max, vx);
+        y_sum += vy;
+        y_max = max_of(y_max, vy);
     }
+    *s = (struct pixel_stats){sum_lanes(x_sum), max_lanes(x_max), sum_lanes(y_sum),
+                              max_lanes(y_max)};
 }
 
 /* One row of the four planes of statistics; y's resized row goes into out's. */
@@ -46,10 +47,10 @@ static void reduce_row(const struct attend_job *job, int row)
         size_t at = first + (size_t)i * job->c;
         struct pixel_stats s;
         reduce_pixel(job, (const elem *)job->x + at, corner, weight, (elem *)job->out + at, &s);
-        stats[i] = sum_lanes(s.x_sum) * share;
-        stats[plane + i] = max_lanes(s.x_max);
-        stats[2 * plane + i] = sum_lanes(s.y_sum) * share;
-        stats[3 * plane + i] = max_lanes(s.y_max);
+        stats[i] = s.x_sum * share;
+        stats[plane + i] = s.x_max;
+        stats[2 * plane + i] = s.y_sum * share;
+        stats[3 * plane + i] = s.y_max;
     }
 }
 
@@ -82,6 +83,12 @@ static void hidden_row(const struct attend_job *job, int row)
     }
 }
 
+/* To where the sigmoid is 0 or 1 in f32 and its exponential is finite. */
+static vec clamp(vec v)
+{
+    return -max_of(-max_of(v, all_lanes(-80)), all_lanes(-80));
+}
+
 /* Sigmoid of a row of the attention plane into the plane's first row, which is border. */
 static const float *sigmoid_row(const struct attend_job *job, int row)
 {
@@ -90,7 +97,7 @@ static const float *sigmoid_row(const struct attend_job *job, int row)
     float *to = job->attention;
 
     for (size_t x = 0; x < pitch; x += LANES)
-        store_f32(to + x, 1 / (1 + exp_of(-load_f32(from + x))));
+        store_f32(to + x, 1 / (1 + exp2_of(clamp(load_f32(from + x)) * -LOG2_E)));
     return to + PLANE_BORDER;
 }
 

@@ -20,7 +20,8 @@ static size_t row_pitch(int w)
 }
 
 /* Row `y` of the logits, `w` wide, into planes of `pitch` floats. Between two columns of the logits
- * only the fraction changes, so a run of pixels is one multiplication per class. Stores run past
+ * only the fraction changes, so a run of pixels is one multiplication per class. Values are in units of
+ * log2(e), so that exp becomes 2^x; the order of the classes stays. Stores run past
  * the end of a run; the next one overwrites that. */
 static void widen_row(const struct classes_job *job, int y, const float *fractions, float *out)
 {
@@ -32,8 +33,8 @@ static void widen_row(const struct classes_job *job, int y, const float *fractio
         for (end = begin + 1; end < job->w && job->columns[end].lo == t.lo; end++)
             ;
         for (int c = 0; c < ENGINE_CLASSES; c++) {
-            float a = load_one(row + t.lo * ENGINE_CLASSES + c);
-            float slope = load_one(row + t.hi * ENGINE_CLASSES + c) - a;
+            float a = load_one(row + t.lo * ENGINE_CLASSES + c) * LOG2_E;
+            float slope = load_one(row + t.hi * ENGINE_CLASSES + c) * LOG2_E - a;
             for (int x = begin; x < end; x += LANES)
                 store_f32(out + (size_t)c * pitch + x, a + load_f32(fractions + x) * slope);
         }
@@ -51,7 +52,7 @@ static ivec score_pixels(const vec logits[ENGINE_CLASSES], ivec valid, struct su
         best = max_of(logits[c], best);
     }
     for (int c = 0; c < ENGINE_CLASSES; c++)
-        total += p[c] = exp_of(logits[c] - best);
+        total += p[c] = exp2_of(logits[c] - best);
     vec share = (vec)(valid & (ivec)(1 / total));
     vec lesion = (vec)((label != 0) & (ivec)share);
     for (int c = 0; c < ENGINE_CLASSES; c++) {
@@ -65,6 +66,7 @@ static ivec score_pixels(const vec logits[ENGINE_CLASSES], ivec valid, struct su
 static void do_row(const struct classes_job *job, const float *upper, const float *lower, float f,
                    int content_w, uint8_t *labels, struct sums *sums)
 {
+    struct sums local = *sums; /* in registers: `labels` may point anywhere */
     size_t pitch = row_pitch(job->w);
     ivec lane;
 
@@ -76,10 +78,11 @@ static void do_row(const struct classes_job *job, const float *upper, const floa
             vec a = load_f32(upper + c * pitch + x), b = load_f32(lower + c * pitch + x);
             logits[c] = a + (b - a) * f;
         }
-        ivec label = score_pixels(logits, lane + x < content_w, sums);
+        ivec label = score_pixels(logits, lane + x < content_w, &local);
         bvec bytes = __builtin_convertvector(label, bvec);
         memcpy(labels + x, &bytes, sizeof(bytes));
     }
+    *sums = local;
 }
 
 static void flush_sums(struct sums *sums, struct engine_scores *scores)

@@ -9,18 +9,13 @@ void KERNEL(convert)(void *out, const uint8_t *rgb, size_t count)
     elem *to = out;
     size_t i = 0;
 
-    for (; i + LANES <= count; i += LANES) {
-        bvec bytes;
-        memcpy(&bytes, rgb + i, sizeof(bytes));
-        store(to + i, __builtin_convertvector(bytes, vec) - 127.5F);
-    }
+    for (; i + LANES <= count; i += LANES)
+        store(to + i, load_bytes(rgb + i) - 127.5F);
     if (i < count) {
         uint8_t rest[LANES] = {0};
         elem done[LANES];
-        bvec bytes;
         memcpy(rest, rgb + i, count - i);
-        memcpy(&bytes, rest, sizeof(bytes));
-        store(done, __builtin_convertvector(bytes, vec) - 127.5F);
+        store(done, load_bytes(rest) - 127.5F);
         memcpy(to + i, done, (count - i) * sizeof(elem));
     }
 }

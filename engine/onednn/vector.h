@@ -108,16 +108,26 @@ static inline vec max_of(vec a, vec b)
 #endif
 }
 
+#if defined(__AVX512F__)
 static inline float sum_lanes(vec v)
 {
-    float lanes[LANES], sum = 0;
+    return _mm512_reduce_add_ps((__m512)v);
+}
+
+static inline float max_lanes(vec v)
+{
+    return _mm512_reduce_max_ps((__m512)v);
+}
+#else
+static inline float sum_lanes(vec v)
+{
+    float lanes[LANES];
 
     store_f32(lanes, v);
-    for (int width = LANES / 2; width > 1; width /= 2)
+    for (int width = LANES / 2; width > 0; width /= 2)
         for (int i = 0; i < width; i++)
             lanes[i] += lanes[i + width];
-    sum = lanes[0] + lanes[1];
-    return sum;
+    return lanes[0];
 }
 
 static inline float max_lanes(vec v)
@@ -130,25 +140,39 @@ static inline float max_lanes(vec v)
             lanes[i] = lanes[i] > lanes[i + width] ? lanes[i] : lanes[i + width];
     return lanes[0];
 }
+#endif
 
-/* exp within 2e-7 of the value on [-87, 87], clamped outside: 2^n from the exponent's bits times the
- * Taylor series of 2^f, |f| <= 1/2, whose next term is below 2e-8. */
-static inline vec exp_of(vec x)
+/* LANES bytes as numbers. GCC 12 makes scalar code of the plain conversion. */
+static inline vec load_bytes(const uint8_t *p)
 {
-    const float log2_e = 1.44269504088896341F, round = 12582912; /* 1.5 * 2^23 */
-    vec t = -max_of(-max_of(x, all_lanes(-87)), all_lanes(-87)) * log2_e;
-    vec n = (t + round) - round;
-    vec f = t - n;
-    vec p = all_lanes(1.52527338040598403e-5F);
+#if defined(__AVX512F__)
+    return (vec)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
+#else
+    bvec bytes;
 
-    p = p * f + 1.54035303933816099e-4F;
-    p = p * f + 1.33335581464284434e-3F;
-    p = p * f + 9.61812910762847716e-3F;
-    p = p * f + 5.55041086648215800e-2F;
-    p = p * f + 2.40226506959100712e-1F;
-    p = p * f + 6.93147180559945309e-1F;
-    p = p * f + 1;
-    return (vec)((ivec)p + (__builtin_convertvector(n, ivec) << 23));
+    memcpy(&bytes, p, sizeof(bytes));
+    return __builtin_convertvector(__builtin_convertvector(bytes, ivec), vec);
+#endif
+}
+
+#define LOG2_E 1.44269504088896341F
+
+/* 2^x within 2e-7 of the value for -126 <= x <= 126; below, 2^-126. The whole part goes into the
+ * exponent's bits; the rest is a minimax polynomial of degree 5 on [-1/2, 1/2] (Remez, relative
+ * error 7.5e-8). */
+static inline vec exp2_of(vec x)
+{
+    const float round = 12582912; /* 1.5 * 2^23: adding it leaves the whole part in the low bits */
+    vec t = max_of(x, all_lanes(-126)) + round;
+    vec f = max_of(x, all_lanes(-126)) - (t - round);
+    vec p = all_lanes(1.327647198e-3F);
+
+    p = p * f + 9.675541334e-3F;
+    p = p * f + 5.550713274e-2F;
+    p = p * f + 2.402211972e-1F;
+    p = p * f + 6.931469671e-1F;
+    p = p * f + 1.000000072F;
+    return (vec)((ivec)p + ((ivec)t << 23));
 }
 
 #endif
