@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/commands_bench.h"
 #include "cli/commands_demo.h"
 #include "cli/commands_engine.h"
 #include "cli/commands_queue.h"
@@ -129,6 +130,10 @@ static int run_command(const struct command *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    if (argc == 3 && !strcmp(argv[1], "help") && !strcmp(argv[2], "settings")) {
+        settings_document(stdout);
+        return STATUS_OK;
+    }
     if (argc < 2 || !strcmp(argv[1], "help") || !strcmp(argv[1], "--help") ||
         !strcmp(argv[1], "-h"))
         return help(stdout);

@@ -32,6 +32,9 @@ struct decoder_config {
     int slots, children; /* ring size; children at once */
     int size_max;        /* px, the largest network size that will be asked for */
     int seconds, memory_mb, megapixels_max;
+    /* Tests only, else NULL: run in each child, inside its sandbox, before it decodes. It can only
+     * do what an upload that took the child over could do. */
+    void (*child_hook)(uint64_t tag);
 };
 
 /* An 8-bit sRGB picture in a slot, rows top to bottom without padding. Borrowed. */
@@ -56,18 +59,19 @@ struct decoded {
     int signal;         /* the child died of it (witnessed by waitpid), else 0 */
     bool is_degraded;   /* decoded whole, but the file carries harmless damage */
     bool is_grey;
-    char format[8];     /* "jpeg", "png", "tiff", "webp", "heic" */
-    char note[96];      /* the harmless warning, or "" */
-    int width, height;  /* px of the original as displayed: EXIF orientation applied */
-    struct picture network; /* padded with grey 128 to multiples of 32 */
+    char format[8];           /* "jpeg", "png", "tiff", "webp", "heic" */
+    char note[96];            /* the harmless warning, or "" */
+    int width, height;        /* px of the original as displayed: EXIF orientation applied */
+    struct picture network;   /* padded with grey 128 to multiples of 32 */
     int content_w, content_h; /* the part of `network` that is picture, top left */
-    struct picture measure; /* longest side <= DECODE_MEASURE_MAX */
+    struct picture measure;   /* longest side <= DECODE_MEASURE_MAX */
     struct picture display; /* longest side <= DECODE_DISPLAY_MAX; may share memory with measure */
     int64_t cpu_us, wall_us;
 };
 
-/* Forks the zygote: call before the process has threads. ERR_CONFIG when the sandbox cannot be
- * had; there is no unsandboxed way. */
+/* Forks the zygote and waits until it stands (some 30 ms): call before the process has threads and
+ * holds much memory. The zygote dies with the thread that calls this. ERR_CONFIG when the sandbox
+ * cannot be had; there is no unsandboxed way. */
 int decoder_open(struct decoder **out, const struct decoder_config *config, struct err *err);
 void decoder_close(struct decoder *d); /* ends zygote and children; NULL is fine */
 

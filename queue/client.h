@@ -14,7 +14,7 @@ int queue_client_open(struct queue_client **out, const char *address, int timeou
                       struct err *err);
 void queue_client_close(struct queue_client *c); /* NULL is fine */
 
-/* All nodes' figures, at most `max`; `*n` receives how many there are. */
+/* All nodes' figures by name of node, at most `max`; `*n` receives how many were written. */
 int queue_client_stats(struct queue_client *c, struct stats *out, int max, int *n, struct err *err);
 
 /* A word to every scheduler on the control stream: "rescan" (an upload was accepted), "pause",

@@ -37,7 +37,8 @@ def check_data_and_bodies(src):
             found.append(f"{src.path}:{n}: static data in a header")
         if re.match(r"typedef\s+(struct|union|enum)\b", line):
             found.append(f"{src.path}:{n}: typedef of a struct, union or enum")
-    for name, _, first, last in src.functions():
+    # Tests share set-up code in headers; there is no library to put it in.
+    for name, _, first, last in src.functions() if src.folder != "tests" else ():
         body = next(i for i in range(first, last) if lines[i].startswith("{"))
         if last - body - 2 > 3:
             found.append(f"{src.path}:{first}: the body of {name} is over three lines")

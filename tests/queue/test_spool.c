@@ -64,7 +64,9 @@ static void has_one_holder(void **state)
     assert_int_equal(err.code, ERR_AGAIN);
     snprintf(pid, sizeof(pid), "process %d", (int)getpid());
     assert_non_null(strstr(err.msg, pid));
+    assert_int_equal(spool_holder(other), getpid());
     spool_close(s);
+    assert_int_equal(spool_holder(other), 0);
     err = (struct err){0};
     assert_int_equal(spool_lock(other, &err), 0);
     spool_close(other);

@@ -1,0 +1,43 @@
+/* wire.h -- the records between decoder, zygote and child, and descriptors sent along with them.
+ * Datagrams on a socketpair of one program with itself, so plain structs and no versions. */
+#ifndef PREPROCESS_WIRE_H
+#define PREPROCESS_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { WIRE_FDS_MAX = 2 };
+
+/* decoder -> zygote with the original's descriptor; zygote -> child with the slot's as well */
+struct wire_job {
+    uint64_t number; /* never the same twice */
+    uint64_t tag;
+    int64_t bytes; /* of the original; filled in by the zygote */
+    int32_t slot, size, want_display;
+};
+
+enum wire_end {
+    WIRE_EXITED,      /* by itself: the slot's head holds the verdict */
+    WIRE_DIED,        /* of `signal`, or with an exit status of its own */
+    WIRE_TIMEOUT,     /* killed by the zygote */
+    WIRE_MEMORY,      /* killed by the zygote */
+    WIRE_NOT_REGULAR, /* not a regular file: no child was asked */
+};
+
+/* zygote -> decoder; the very first one, with number 0, says whether the sandbox stands */
+struct wire_outcome {
+    uint64_t number;
+    int32_t slot, end, signal;
+    int64_t cpu_us, wall_us;
+    char text[200]; /* of the first one, when it failed */
+};
+
+/* 0, or -1 with errno. `flags` as of send(2). */
+int wire_send(int sock, const void *record, size_t n, const int *fds, int fd_count, int flags);
+
+/* Bytes received, 0 at the end, -1 with errno. Missing descriptors are -1 in `fds`, which has
+ * WIRE_FDS_MAX places, or is NULL. A datagram of another size than `n` is EBADMSG. */
+ssize_t wire_receive(int sock, void *record, size_t n, int *fds, int flags);
+
+#endif
