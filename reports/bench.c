@@ -55,7 +55,7 @@ static int make_one(struct bench *b, const char *dir, struct err *err)
 
     if (dossier_open(&d, dir, NULL, err))
         return -1;
-    int ret = report_prepare(&report, &d, &b->publisher.policy, b->publisher.language, err);
+    int ret = report_prepare(&report, &d, b->publisher.policy, b->publisher.language, err);
     if (!ret) {
         buf_init(&page, PAGE_SIZE_MAX);
         ret =

@@ -10,7 +10,7 @@ static void copy_text(char *to, size_t size, const char *from)
     snprintf(to, size, "%s", from);
 }
 
-/* For an image whose record holds no entry: what the study knows of it. */
+/* For an image that was not assessed: what the study knows of it. */
 static void entry_of_study(struct image_entry *out, const struct study_image *image)
 {
     memset(out, 0, sizeof(*out));
@@ -18,7 +18,8 @@ static void entry_of_study(struct image_entry *out, const struct study_image *im
     copy_text(out->stem, sizeof(out->stem), image->stem);
     copy_text(out->sha256, sizeof(out->sha256), image->sha256);
     copy_text(out->detail, sizeof(out->detail), image->detail);
-    out->reason = image->set_aside;
+    /* Any reason makes it an entry without measures; that of a cancelled one is taken out again. */
+    out->reason = image->set_aside == REASON_NONE ? REASON_INTERNAL : image->set_aside;
     out->decision.risk = RISK_RETAKE;
 }
 
@@ -88,6 +89,8 @@ static int add_entry_line(struct buf *out, json_t *entry, const struct study_ima
     int bad = add_manifest_fields(entry, image) ||
               json_object_set_new(entry, "status", json_string(result_status_word(status)));
 
+    if (status == RESULT_CANCELLED)
+        bad |= json_object_set_new(entry, "reason", json_null());
     if (!bad)
         line = json_line(entry);
     if (!line)
@@ -110,7 +113,7 @@ static int read_image(struct dossier *d, int index, struct buf *entries, struct 
     if (read_result(d->dir, image, &f->status, &result, err))
         return -1;
     json_t *entry = json_object_get(result, "entry");
-    if (!json_is_object(entry))
+    if (!json_is_object(entry) || f->status == RESULT_CANCELLED)
         entry = made = entry_json_of_study(image);
     if (!entry) {
         err_set(err, ERR_NOMEM, "image %d: no memory for its entry", image->n);
@@ -260,7 +263,7 @@ int dossier_entry(const struct dossier *d, const struct finding *f, struct image
     if (read_result(d->dir, image, &status, &result, err))
         return -1;
     const json_t *entry = json_object_get(result, "entry");
-    if (json_is_object(entry))
+    if (json_is_object(entry) && status != RESULT_CANCELLED)
         ret = entry_from_json(out, entry, err);
     else
         entry_of_study(out, image);

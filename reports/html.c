@@ -141,7 +141,7 @@ static void add_about(struct html *h, const struct report *r)
     html_element(h, "p", S_LIMITS);
     html_element(h, "p", S_NOT_ASSESSED);
     buf_init(&text, 4096);
-    words_policy(&text, h->language, &r->policy);
+    words_policy(&text, h->language, r->policy);
     if (text.len) {
         html_raw(h, "<p>");
         html_buf(h, &text);

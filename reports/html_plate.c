@@ -148,7 +148,7 @@ static void add_assessment(struct html *h, const struct report *r, const struct 
     html_raw(h, "<div class=\"pair\">\n<section>\n");
     html_scores(h, r, v);
     html_raw(h, "</section>\n<section>\n");
-    html_abcd(h, v);
+    html_abcd(h, r, v);
     html_raw(h, "</section>\n<section>\n");
     add_quality(h, v);
     html_raw(h, "</section>\n<section>\n");

@@ -7,7 +7,7 @@
 
 void html_plate(struct html *h, const struct report *r, int i);
 void html_scores(struct html *h, const struct report *r, const struct plate *v); /* html_scores.c */
-void html_abcd(struct html *h, const struct plate *v);
+void html_abcd(struct html *h, const struct report *r, const struct plate *v);
 
 /* "Why: ..." as a paragraph. */
 void html_why(struct html *h, const struct finding *f);

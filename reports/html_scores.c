@@ -18,16 +18,6 @@ static void add_share(struct html *h, double share)
     html_buf(h, &text);
 }
 
-static void add_threshold(struct html *h, double value, const double ci[2])
-{
-    if (isnan(value))
-        return;
-    if (!isnan(ci[0]) && !isnan(ci[1]))
-        buf_printf(h->out, "<u style=\"left:%.2f%%;width:%.2f%%\"></u>", percent_of(ci[0]),
-                   percent_of(ci[1]) - percent_of(ci[0]));
-    buf_printf(h->out, "<b style=\"left:%.2f%%\"></b>", percent_of(value));
-}
-
 static void add_malignant(struct html *h, const struct report *r, const struct plate *v)
 {
     double value = v->entry.measures.malignant_probability;
@@ -40,13 +30,13 @@ static void add_malignant(struct html *h, const struct report *r, const struct p
     buf_printf(h->out,
                "</b></p>\n<div class=\"scale\"><i style=\"width:%.2f%%;background:#%06x\"></i>",
                percent_of(value), words_risk_colour(v->finding->risk));
-    if (r->policy.is_known) {
-        add_threshold(h, r->policy.review, r->policy.review_ci);
-        add_threshold(h, r->policy.urgent, r->policy.urgent_ci);
-    }
+    if (r->policy)
+        buf_printf(h->out, "<b style=\"left:%.2f%%\"></b><b style=\"left:%.2f%%\"></b>",
+                   percent_of(r->policy->review_malignant),
+                   percent_of(r->policy->urgent_malignant));
     html_raw(h, "</div>\n<p class=\"note\">");
     buf_init(&text, 4096);
-    words_thresholds(&text, h->language, &r->policy);
+    words_thresholds(&text, h->language, r->policy);
     html_buf(h, &text);
     html_raw(h, "</p>\n");
 }
@@ -81,7 +71,7 @@ static void add_notes(struct html *h, const struct report *r, const struct plate
     html_buf(h, &text);
     html_raw(h, "</p>\n");
     buf_init(&text, 1024);
-    words_ppv(&text, h->language, &r->policy, v->finding->risk);
+    words_ppv(&text, h->language, r->policy, v->finding);
     if (text.len) {
         html_raw(h, "<p>");
         html_buf(h, &text);
@@ -105,7 +95,9 @@ void html_scores(struct html *h, const struct report *r, const struct plate *v)
     add_notes(h, r, v);
 }
 
-static void add_measure(struct html *h, enum string label, double value, const char *of)
+/* "3 of 6", with `detail` behind it where there is one. */
+static void add_measure(struct html *h, enum string label, double value, const char *of,
+                        const char *detail)
 {
     char number[16];
     struct buf text;
@@ -117,7 +109,12 @@ static void add_measure(struct html *h, enum string label, double value, const c
     buf_init(&text, 256);
     string_fill(&text, h->language, S_ABCD_OF, 2, (const char *const[]){number, of});
     html_buf(h, &text);
-    html_raw(h, "</b></td></tr>\n");
+    html_raw(h, "</b>");
+    if (detail && detail[0]) {
+        html_string(h, S_COLON);
+        html_outside(h, detail);
+    }
+    html_raw(h, "</td></tr>\n");
 }
 
 static void add_totals(struct html *h, const struct lesion_measures *m)
@@ -137,10 +134,10 @@ static void add_totals(struct html *h, const struct lesion_measures *m)
     html_raw(h, "</p>\n");
 }
 
-void html_abcd(struct html *h, const struct plate *v)
+void html_abcd(struct html *h, const struct report *r, const struct plate *v)
 {
     const struct lesion_measures *m = &v->entry.measures;
-    struct buf area;
+    struct buf text;
 
     html_element(h, "h3", S_ABCD);
     if (!m->is_found) {
@@ -148,9 +145,12 @@ void html_abcd(struct html *h, const struct plate *v)
         return;
     }
     html_raw(h, "<table class=\"scores\"><tbody>\n");
-    add_measure(h, S_ABCD_A, m->asymmetry, "2");
-    add_measure(h, S_ABCD_B, m->border, "8");
-    add_measure(h, S_ABCD_C, m->colour, "6");
+    add_measure(h, S_ABCD_A, m->asymmetry, "2", NULL);
+    add_measure(h, S_ABCD_B, m->border, "8", NULL);
+    buf_init(&text, 512);
+    words_colours(&text, h->language, m->colours);
+    add_measure(h, S_ABCD_C, m->colour, "6", text.data);
+    buf_release(&text);
     html_raw(h, "<tr><th scope=\"row\">");
     html_string(h, S_ABCD_D);
     html_raw(h, "</th><td>");
@@ -158,10 +158,14 @@ void html_abcd(struct html *h, const struct plate *v)
     html_raw(h, "</td></tr>\n<tr><th scope=\"row\">");
     html_string(h, S_AREA);
     html_raw(h, "</th><td>");
-    buf_init(&area, 256);
-    words_area(&area, h->language, m);
-    html_buf(h, &area);
+    buf_init(&text, 256);
+    words_area(&text, h->language, m);
+    html_buf(h, &text);
     html_raw(h, "</td></tr>\n</tbody></table>\n");
     add_totals(h, m);
-    html_element(h, "p class=\"note\"", S_ABCD_FIELD);
+    html_raw(h, "<p class=\"note\">");
+    buf_init(&text, 1024);
+    words_abcd_field(&text, h->language, r->policy);
+    html_buf(h, &text);
+    html_raw(h, "</p>\n");
 }

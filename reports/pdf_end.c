@@ -52,7 +52,7 @@ static void place_limits(struct flow *f)
     flow_string(f, PDF_LEFT, PDF_WIDTH, &pdf_small, S_LIMITS);
     flow_string(f, PDF_LEFT, PDF_WIDTH, &pdf_small, S_NOT_ASSESSED);
     buf_init(&text, 4096);
-    words_policy(&text, f->language, &f->report->policy);
+    words_policy(&text, f->language, f->report->policy);
     flow_buf(f, PDF_LEFT, PDF_WIDTH, &pdf_small, &text);
     flow_keep(f, mark, start);
 }

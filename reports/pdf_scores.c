@@ -14,24 +14,17 @@ static double clamp_share(double share)
     return isnan(share) ? 0 : fmin(fmax(share, 0), 1);
 }
 
-/* A threshold on a bar: its interval as a band, itself as a stroke that stands out of the bar. */
-static void place_threshold(struct flow *f, double x, double w, double value, const double ci[2])
+/* A threshold on a bar: a stroke that stands out of it. */
+static void place_threshold(struct flow *f, double x, double w, double value)
 {
-    if (isnan(value))
-        return;
-    if (!isnan(ci[0]) && !isnan(ci[1])) {
-        double low = clamp_share(ci[0]), high = clamp_share(ci[1]);
-        sheet_fill(f->sheet, (struct sheet_box){x + low * w, f->y + 10.5, (high - low) * w, 2.5},
-                   PDF_GREY);
-    }
-    sheet_fill(f->sheet, (struct sheet_box){x + clamp_share(value) * w - 0.5, f->y - 2, 1, 15},
+    sheet_fill(f->sheet, (struct sheet_box){x + clamp_share(value) * w - 0.6, f->y - 3, 1.2, 16},
                PDF_INK);
 }
 
 /* The malignant probability over the whole column: what the risk hangs on. */
 static void place_malignant(struct flow *f, double x, const struct plate *v)
 {
-    const struct policy_facts *p = &f->report->policy;
+    const struct policy_facts *p = f->report->policy;
     double w = PDF_COLUMN, value = v->entry.measures.malignant_probability;
     struct sheet_type number = pdf_bold;
     struct buf text;
@@ -46,9 +39,9 @@ static void place_malignant(struct flow *f, double x, const struct plate *v)
     sheet_fill(f->sheet, (struct sheet_box){x, f->y, w, 10}, PDF_TRACK);
     sheet_fill(f->sheet, (struct sheet_box){x, f->y, w * clamp_share(value), 10},
                words_risk_colour(v->finding->risk));
-    if (p->is_known) {
-        place_threshold(f, x, w, p->review, p->review_ci);
-        place_threshold(f, x, w, p->urgent, p->urgent_ci);
+    if (p) {
+        place_threshold(f, x, w, p->review_malignant);
+        place_threshold(f, x, w, p->urgent_malignant);
     }
     f->y += 15;
     buf_init(&text, 4096);
@@ -102,7 +95,7 @@ void pdf_scores(struct flow *f, double x, const struct plate *v)
     buf_release(&value);
     flow_buf(f, x, PDF_COLUMN, &pdf_label, &text);
     buf_init(&text, 4096);
-    words_ppv(&text, f->language, &f->report->policy, v->finding->risk);
+    words_ppv(&text, f->language, f->report->policy, v->finding);
     flow_buf(f, x, PDF_COLUMN, &pdf_small, &text);
 }
 
@@ -115,7 +108,9 @@ static void place_row(struct flow *f, double x, enum string label, const char *v
     f->y += fmax(fmax(high, other), ROW_H - 0.5) + 0.5;
 }
 
-static void place_of(struct flow *f, double x, enum string label, double value, const char *of)
+/* "3 of 6", with `detail` behind it where there is one. */
+static void place_of(struct flow *f, double x, enum string label, double value, const char *of,
+                     const char *detail)
 {
     char number[16];
     struct buf text;
@@ -123,6 +118,10 @@ static void place_of(struct flow *f, double x, enum string label, double value, 
     snprintf(number, sizeof(number), "%.0f", value);
     buf_init(&text, 256);
     string_fill(&text, f->language, S_ABCD_OF, 2, (const char *const[]){number, of});
+    if (detail && detail[0]) {
+        buf_add_text(&text, string_of(f->language, S_COLON));
+        buf_add_text(&text, detail);
+    }
     place_row(f, x, label, text.data, true);
     buf_release(&text);
 }
@@ -162,9 +161,12 @@ void pdf_abcd(struct flow *f, double x, const struct plate *v)
         flow_string(f, x, PDF_COLUMN, &pdf_small, S_ABCD_NONE);
         return;
     }
-    place_of(f, x, S_ABCD_A, m->asymmetry, "2");
-    place_of(f, x, S_ABCD_B, m->border, "8");
-    place_of(f, x, S_ABCD_C, m->colour, "6");
+    place_of(f, x, S_ABCD_A, m->asymmetry, "2", NULL);
+    place_of(f, x, S_ABCD_B, m->border, "8", NULL);
+    buf_init(&text, 512);
+    words_colours(&text, f->language, m->colours);
+    place_of(f, x, S_ABCD_C, m->colour, "6", text.data);
+    buf_release(&text);
     place_row(f, x, S_ABCD_D, string_of(f->language, S_ABCD_D_OPEN), false);
     place_totals(f, x, m);
     buf_init(&text, 1024);
@@ -172,7 +174,9 @@ void pdf_abcd(struct flow *f, double x, const struct plate *v)
     buf_add_text(&text, string_of(f->language, S_COLON));
     buf_add_text(&text, string_of(f->language, S_ABCD_BANDS));
     flow_buf(f, x, PDF_COLUMN, &pdf_label, &text);
-    flow_string(f, x, PDF_COLUMN, &pdf_label, S_ABCD_FIELD);
+    buf_init(&text, 1024);
+    words_abcd_field(&text, f->language, f->report->policy);
+    flow_buf(f, x, PDF_COLUMN, &pdf_label, &text);
     f->y += 3;
     buf_init(&text, 256);
     words_area(&text, f->language, m);

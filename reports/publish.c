@@ -10,13 +10,25 @@
 
 enum { PAGE_SIZE_MAX = 1 << 30 };
 
+/* A model without a policy is no error: the reports then show no thresholds. */
+static int open_policy(struct policy **out, const char *model, struct err *err)
+{
+    char path[SPOOL_PATH_SIZE];
+
+    if (!model[0])
+        return 0;
+    if (path_format(path, sizeof(path), err, "%s/policy.json", model))
+        return -1;
+    return access(path, F_OK) ? 0 : policy_open(out, path, err);
+}
+
 int publisher_init(struct publisher *out, const struct settings *settings, struct err *err)
 {
     memset(out, 0, sizeof(*out));
     out->settings = settings;
     out->language = language_of(settings->language);
     out->wants_pages = strstr(settings->reports, "html") != NULL;
-    if (policy_facts_read(&out->policy, settings->model, err))
+    if (open_policy(&out->policy, settings->model, err))
         return -1;
     return out->wants_pages ? fonts_open(&out->fonts, err) : 0;
 }
@@ -24,6 +36,7 @@ int publisher_init(struct publisher *out, const struct settings *settings, struc
 void publisher_release(struct publisher *p)
 {
     fonts_close(p->fonts);
+    policy_close(p->policy);
     memset(p, 0, sizeof(*p));
 }
 
@@ -105,7 +118,7 @@ static int write_pages(struct publisher *p, const struct dossier *d, const char 
     struct buf page;
     int ret = -1;
 
-    if (report_prepare(&report, d, &p->policy, p->language, err))
+    if (report_prepare(&report, d, p->policy, p->language, err))
         return -1;
     buf_init(&page, PAGE_SIZE_MAX);
     if (report_html(&report, &page, err) || write_into(dir, "report.html", &page, err))

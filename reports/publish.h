@@ -13,9 +13,9 @@
 struct publisher {
     const struct settings *settings; /* borrowed */
     enum language language;
-    bool wants_pages;    /* HTML and PDF, not JSON alone */
-    struct fonts *fonts; /* NULL without pages */
-    struct policy_facts policy;
+    bool wants_pages;      /* HTML and PDF, not JSON alone */
+    struct fonts *fonts;   /* NULL without pages */
+    struct policy *policy; /* NULL when the model folder has none */
 };
 
 /* Reads policy.json of settings.model and, for pages, the fonts. */

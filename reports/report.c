@@ -1,13 +1,14 @@
 #include "reports/report.h"
 
-int report_prepare(struct report *out, const struct dossier *d, const struct policy_facts *policy,
+int report_prepare(struct report *out, const struct dossier *d, const struct policy *policy,
                    enum language l, struct err *err)
 {
     memset(out, 0, sizeof(*out));
     out->dossier = d;
     out->language = l;
-    if (policy_facts_fit(policy, d->model))
-        out->policy = *policy;
+    /* Thresholds of another policy than the one that decided would mislead. */
+    if (policy && !strcmp(json_text_or(d->model, "policy_sha256", ""), policy_sha256(policy)))
+        out->policy = policy_facts(policy);
     for (int i = 0; i < d->study.n_images && i < PLATES_MAX; i++) {
         if (plate_new(&out->plates[i], d, &d->findings[i], l, err)) {
             report_release(out);

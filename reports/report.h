@@ -2,7 +2,6 @@
 #ifndef REPORTS_REPORT_H
 #define REPORTS_REPORT_H
 
-#include "reports/facts.h"
 #include "reports/plate.h"
 
 struct fonts;
@@ -10,13 +9,13 @@ struct fonts;
 struct report {
     const struct dossier *dossier; /* borrowed */
     enum language language;
-    struct policy_facts policy;       /* is_known only when the results were decided with it */
-    struct plate *plates[PLATES_MAX]; /* the worst ones, in the order of the findings */
+    const struct policy_facts *policy; /* NULL unless the results were decided with it */
+    struct plate *plates[PLATES_MAX];  /* the worst ones, in the order of the findings */
     int n_plates;
 };
 
-/* `d` and `policy` are borrowed; `d` must outlive the report. */
-int report_prepare(struct report *out, const struct dossier *d, const struct policy_facts *policy,
+/* `d` and `policy` (may be NULL) are borrowed and must outlive the report. */
+int report_prepare(struct report *out, const struct dossier *d, const struct policy *policy,
                    enum language l, struct err *err);
 void report_release(struct report *r); /* safe on a zeroed one */
 

@@ -55,7 +55,9 @@ static int send_hello(struct server *v, struct err *err)
     m->pid = (int)getpid();
     m->credit = CREDIT;
     snprintf(m->role, sizeof(m->role), "reporter");
-    snprintf(m->policy_sha256, sizeof(m->policy_sha256), "%s", v->publisher.policy.sha256);
+    if (v->publisher.policy)
+        snprintf(m->policy_sha256, sizeof(m->policy_sha256), "%s",
+                 policy_sha256(v->publisher.policy));
     return wire_write(WIRE_FD, m, err);
 }
 

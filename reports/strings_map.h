@@ -10,8 +10,8 @@
 #define STRINGS_MAP(X) \
     X(LANG, "en", "zh-CN") \
     X(SEMICOLON, "; ", "；") \
-    X(STOP, ".", "。") \
     X(COLON, ": ", "：") \
+    X(COMMA, ", ", "、") \
     X(NONE, "–", "–") \
     /* the page's frame */ \
     X(TITLE, "Dermoscopy screening report", "皮肤镜筛查报告") \
@@ -93,13 +93,13 @@
     X(CLASS_MARK, "● malignant class", "● 恶性类别") \
     X(CONFIDENCE, "Certainty within the outline: {1} of 1.", "轮廓内的确定度：{1}（满分 1）。") \
     X(SCORES_WHOLE, "Scores of the whole picture, because no lesion was found.", "未找到皮损，评分取自整张图像。") \
-    X(THRESHOLD_REVIEW, "Review from {1}", "复核阈值 {1}") \
-    X(THRESHOLD_URGENT, "urgent from {1}", "紧急阈值 {1}") \
-    X(THRESHOLD_CI, " (95\u00a0% CI {1}–{2})", "（95\u00a0% 置信区间 {1}–{2}）") \
-    X(THRESHOLD_MELANOMA, "; melanoma alone: urgent from {1}", "；单看黑色素瘤：紧急阈值 {1}") \
+    X(THRESHOLDS, "Marked: review from {1}, urgent from {2}. Melanoma alone is urgent from {3}.", \
+      "标线：复核 ≥ {1}，紧急 ≥ {2}。单看黑色素瘤：≥ {3} 为紧急。") \
     X(THRESHOLDS_NONE, "The thresholds of this model are not at hand; none is marked.", "未取得该模型的阈值，故未标出。") \
-    X(PPV, "Of 100 pictures with this result, about {1} show cancer where 1\u00a0% of those examined have it, about {2} where 7\u00a0% have it.", \
-      "在患病率 1\u00a0% 的人群中，每 100 张得此结果的图像约 {1} 张为癌；患病率 7\u00a0% 时约 {2} 张。") \
+    X(PPV_URGENT, "Of 100 pictures called urgent by their scores, about {1} show cancer where 1\u00a0% of those examined have it, about {2} where 7\u00a0% have it.", \
+      "按评分判为“紧急”的每 100 张图像中，患病率 1\u00a0% 时约 {1} 张为癌，7\u00a0% 时约 {2} 张。") \
+    X(PPV_FLAGGED, "Of 100 pictures called urgent or review by their scores, about {1} show cancer where 1\u00a0% of those examined have it, about {2} where 7\u00a0% have it.", \
+      "按评分判为“紧急”或“复核”的每 100 张图像中，患病率 1\u00a0% 时约 {1} 张为癌，7\u00a0% 时约 {2} 张。") \
     /* ABCD */ \
     X(ABCD, "ABCD rule (supporting measurement)", "ABCD 法则（辅助测量）") \
     X(ABCD_A, "A  asymmetry", "A  不对称") \
@@ -114,6 +114,14 @@
     X(ABCD_FIELD, \
       "Accuracy of the rule in practice: sensitivity 83\u00a0%, specificity 45\u00a0% (309 lesions scored at the bedside, Ahnlide 2016). It never decides the result. For melanocytic lesions only.", \
       "该法则的临床准确度：敏感度 83\u00a0%，特异度 45\u00a0%（床旁评分 309 例，Ahnlide 2016）。不单独决定结果，仅适用于黑素细胞性皮损。") \
+    X(ABCD_OURS, "A, B and C as measured here: area under the ROC curve {1} for malignant against benign (0.5 = chance).", \
+      "本程序测得的 A、B、C 区分良恶性的 ROC 曲线下面积为 {1}（0.5 等于随机）。") \
+    X(COLOUR_WHITE, "white", "白") \
+    X(COLOUR_RED, "red", "红") \
+    X(COLOUR_LIGHT_BROWN, "light brown", "浅褐") \
+    X(COLOUR_DARK_BROWN, "dark brown", "深褐") \
+    X(COLOUR_BLUE_GREY, "blue-grey", "蓝灰") \
+    X(COLOUR_BLACK, "black", "黑") \
     X(ABCD_NONE, "Not measured: no lesion was found.", "未找到皮损，未测量。") \
     X(AREA, "Area", "面积") \
     X(AREA_MM2, "{1} mm² ({2}\u00a0% of the picture)", "{1} mm²（占图像 {2}\u00a0%）") \
@@ -169,10 +177,10 @@
     X(NOT_ASSESSED, \
       "Not assessed: structures (D), change over time, symptoms, the patient's history, skin outside the picture.", \
       "未评估：结构 (D)、随时间的变化、症状、病史、图像以外的皮肤。") \
-    X(POLICY_URGENT, "Urgent: malignant score from {1}{2}, specificity {3} on validation pictures.", \
-      "紧急：恶性评分 ≥ {1}{2}，验证集特异度 {3}。") \
-    X(POLICY_REVIEW, "Review: from {1}{2}, sensitivity {3} on validation pictures, or any doubt.", \
-      "复核：≥ {1}{2}，验证集敏感度 {3}，或存在任何疑点。") \
+    X(POLICY_URGENT, "Urgent: malignant score from {1}; this leaves {2} (95\u00a0% CI {3}–{4}) of the benign validation pictures not urgent.", \
+      "紧急：恶性评分 ≥ {1}，验证集良性图像中 {2}（95\u00a0% 置信区间 {3}–{4}）不判为紧急。") \
+    X(POLICY_REVIEW, "Review: from {1}, which finds {2} (95\u00a0% CI {3}–{4}) of the malignant validation pictures; or any doubt.", \
+      "复核：≥ {1}，可检出验证集恶性图像的 {2}（95\u00a0% 置信区间 {3}–{4}）；或存在任何疑点。") \
     X(POLICY_SHARES, "Validation pictures in each class: urgent {1}\u00a0%, review {2}\u00a0%, routine {3}\u00a0%, new picture {4}\u00a0%.", \
       "验证集各类占比：紧急 {1}\u00a0%，复核 {2}\u00a0%，常规 {3}\u00a0%，重拍 {4}\u00a0%。") \
     /* summary of a run */ \

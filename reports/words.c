@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "common/text.h"
+#include "lesion/colour.h"
 
 static const struct {
     enum string title, advice;
@@ -227,77 +227,92 @@ static struct share_text share_text(double share)
     return t;
 }
 
-static void interval(struct buf *out, enum language l, const double ci[2])
+void words_colours(struct buf *out, enum language l, unsigned colours)
 {
-    if (isnan(ci[0]) || isnan(ci[1]))
-        return;
-    struct share_text low = share_text(ci[0]), high = share_text(ci[1]);
-    string_fill(out, l, S_THRESHOLD_CI, 2, (const char *const[]){low.text, high.text});
-}
+    static const enum string names[COLOUR_COUNT] = {[COLOUR_WHITE] = S_COLOUR_WHITE,
+                                                    [COLOUR_RED] = S_COLOUR_RED,
+                                                    [COLOUR_LIGHT_BROWN] = S_COLOUR_LIGHT_BROWN,
+                                                    [COLOUR_DARK_BROWN] = S_COLOUR_DARK_BROWN,
+                                                    [COLOUR_BLUE_GREY] = S_COLOUR_BLUE_GREY,
+                                                    [COLOUR_BLACK] = S_COLOUR_BLACK};
+    size_t start = out->len;
 
-static void threshold(struct buf *out, enum language l, enum string id, double value,
-                      const double ci[2])
-{
-    string_fill(out, l, id, 1, (const char *const[]){share_text(value).text});
-    if (ci)
-        interval(out, l, ci);
+    for (unsigned k = 0; k < COLOUR_COUNT; k++) {
+        if (!(colours & 1u << k))
+            continue;
+        if (out->len > start)
+            buf_add_text(out, string_of(l, S_COMMA));
+        buf_add_text(out, string_of(l, names[k]));
+    }
 }
 
 void words_thresholds(struct buf *out, enum language l, const struct policy_facts *p)
 {
-    if (!p->is_known) {
+    if (!p) {
         buf_add_text(out, string_of(l, S_THRESHOLDS_NONE));
         return;
     }
-    threshold(out, l, S_THRESHOLD_REVIEW, p->review, p->review_ci);
-    buf_add_text(out, string_of(l, S_SEMICOLON));
-    threshold(out, l, S_THRESHOLD_URGENT, p->urgent, p->urgent_ci);
-    if (!isnan(p->melanoma))
-        threshold(out, l, S_THRESHOLD_MELANOMA, p->melanoma, NULL);
-    buf_add_text(out, string_of(l, S_STOP));
+    string_fill(out, l, S_THRESHOLDS, 3,
+                (const char *const[]){share_text(p->review_malignant).text,
+                                      share_text(p->urgent_malignant).text,
+                                      share_text(p->urgent_melanoma).text});
 }
 
-void words_ppv(struct buf *out, enum language l, const struct policy_facts *p, enum risk r)
+/* Only where the scores decided: a doubt says nothing of how likely cancer is. */
+static bool is_flagged_by_scores(const struct finding *f)
 {
-    if (!p->is_known || isnan(p->ppv_1[r]) || isnan(p->ppv_7[r]))
+    return strstr(f->why, "malignant_") || strstr(f->why, "melanoma_high") || strstr(f->why, "bcc");
+}
+
+void words_ppv(struct buf *out, enum language l, const struct policy_facts *p,
+               const struct finding *f)
+{
+    if (!p || f->risk > RISK_REVIEW || !is_flagged_by_scores(f))
         return;
-    double one = p->ppv_1[r] * 100, seven = p->ppv_7[r] * 100;
-    fill_figures(out, l, S_PPV, 2,
+    bool is_urgent = f->risk == RISK_URGENT;
+    const double *ppv = is_urgent ? p->ppv_urgent : p->ppv_flagged;
+    double one = ppv[0] * 100, seven = ppv[1] * 100;
+    fill_figures(out, l, is_urgent ? S_PPV_URGENT : S_PPV_FLAGGED, 2,
                  (struct figure[]){
                      {one,   one < 0.95 ? 1 : 0  },
                      {seven, seven < 0.95 ? 1 : 0}
     });
 }
 
-static void policy_line(struct buf *out, enum language l, enum string id, double value,
-                        const double ci[2], double rate)
+static void policy_line(struct buf *out, enum language l, enum string id, double threshold,
+                        const struct policy_rate *rate)
 {
-    struct buf range;
-
-    buf_init(&range, 256);
-    buf_add_text(&range, "");
-    interval(&range, l, ci);
-    string_fill(out, l, id, 3,
-                (const char *const[]){share_text(value).text, range.data, share_text(rate).text});
-    buf_release(&range);
+    string_fill(out, l, id, 4,
+                (const char *const[]){share_text(threshold).text, share_text(rate->value).text,
+                                      share_text(rate->low).text, share_text(rate->high).text});
 }
 
 void words_policy(struct buf *out, enum language l, const struct policy_facts *p)
 {
-    if (!p->is_known)
+    if (!p)
         return;
-    policy_line(out, l, S_POLICY_URGENT, p->urgent, p->urgent_ci, p->specificity);
+    policy_line(out, l, S_POLICY_URGENT, p->urgent_malignant, &p->specificity);
     buf_add_text(out, " ");
-    policy_line(out, l, S_POLICY_REVIEW, p->review, p->review_ci, p->sensitivity);
-    if (isnan(p->share[RISK_URGENT]))
-        return;
+    policy_line(out, l, S_POLICY_REVIEW, p->review_malignant, &p->sensitivity);
     buf_add_text(out, " ");
     fill_figures(out, l, S_POLICY_SHARES, 4,
                  (struct figure[]){
-                     {p->share[RISK_URGENT] * 100,  1},
-                     {p->share[RISK_REVIEW] * 100,  1},
-                     {p->share[RISK_ROUTINE] * 100, 1},
-                     {p->share[RISK_RETAKE] * 100,  1}
+                     {p->shares[RISK_URGENT] * 100,  1},
+                     {p->shares[RISK_REVIEW] * 100,  1},
+                     {p->shares[RISK_ROUTINE] * 100, 1},
+                     {p->shares[RISK_RETAKE] * 100,  1}
+    });
+}
+
+void words_abcd_field(struct buf *out, enum language l, const struct policy_facts *p)
+{
+    buf_add_text(out, string_of(l, S_ABCD_FIELD));
+    if (!p || isnan(p->abcd_field_accuracy))
+        return;
+    buf_add_text(out, " ");
+    fill_figures(out, l, S_ABCD_OURS, 1,
+                 (struct figure[]){
+                     {p->abcd_field_accuracy, 2}
     });
 }
 

@@ -5,8 +5,9 @@
 #define REPORTS_WORDS_H
 
 #include "reports/dossier.h"
-#include "reports/facts.h"
 #include "reports/strings.h"
+
+enum { RISK_COUNT = RISK_ROUTINE + 1 };
 
 const char *words_risk(enum language l, enum risk r);
 const char *words_advice(enum language l, enum risk r);
@@ -29,12 +30,17 @@ void words_quality(struct buf *out, enum language l, const struct lesion_quality
 void words_quality_figures(struct buf *out, enum language l, const struct lesion_quality *q);
 void words_area(struct buf *out, enum language l, const struct lesion_measures *m);
 
-/* Thresholds with their intervals in one sentence; predictive value of this result ("" when it is
- * not known). */
+/* The dermoscopic colours found, "" when not known: "light brown, dark brown". */
+void words_colours(struct buf *out, enum language l, unsigned colours);
+
+/* What the policy says, `p` NULL = not known. Thresholds in one sentence; the predictive value of
+ * this result ("" when there is none to tell); the figures in full, for "use and limits"; how far
+ * the ABCD rule can be trusted. */
 void words_thresholds(struct buf *out, enum language l, const struct policy_facts *p);
-void words_ppv(struct buf *out, enum language l, const struct policy_facts *p, enum risk r);
-/* The policy in full, for "use and limits": a sentence each for urgent, review, shares. */
+void words_ppv(struct buf *out, enum language l, const struct policy_facts *p,
+               const struct finding *f);
 void words_policy(struct buf *out, enum language l, const struct policy_facts *p);
+void words_abcd_field(struct buf *out, enum language l, const struct policy_facts *p);
 
 /* Model name, version, size, precision, backend and digest in one line. */
 void words_model(struct buf *out, enum language l, const json_t *model);

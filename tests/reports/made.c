@@ -39,12 +39,11 @@ static const unsigned char small_jpeg[] = {
 /* clang-format on */
 
 static const char policy[] =
-    "{\"version\":1,\"urgent\":{\"malignant\":0.6,\"melanoma\":0.45,\"specificity\":0.9,"
-    "\"ci\":[0.52,0.69]},\"review\":{\"malignant\":0.2,\"sensitivity\":0.95,"
-    "\"ci\":[0.13,0.26]},\"ppv\":{\"0.01\":{\"urgent\":0.06,\"review\":0.02,\"routine\":"
-    "0.001,\"retake\":null},\"0.07\":{\"urgent\":0.31,\"review\":0.12,\"routine\":0.006,"
-    "\"retake\":null}},\"shares\":{\"urgent\":0.14,\"review\":0.36,\"routine\":0.49,"
-    "\"retake\":0.01}}";
+    "{\"version\":1,\"model\":\"starter\",\"urgent\":{\"malignant\":0.6,\"melanoma\":0.45,"
+    "\"specificity\":0.9,\"ci\":[0.87,0.92]},\"review\":{\"malignant\":0.2,\"sensitivity\":0.95,"
+    "\"ci\":[0.91,0.97]},\"flat_scores\":{\"confidence_min\":0.35},\"shares\":{\"urgent\":0.14,"
+    "\"review\":0.36,\"routine\":0.49,\"retake\":0.01},\"ppv\":{\"0.01\":{\"urgent\":0.06,"
+    "\"flagged\":0.02},\"0.07\":{\"urgent\":0.31,\"flagged\":0.12}},\"abcd_field_accuracy\":0.64}";
 
 static const char upload_id[] = "upload-made";
 

@@ -28,17 +28,20 @@ static inline struct buf page_make(const struct made *m, const char *dir, enum l
 {
     struct dossier d;
     struct report r;
-    struct policy_facts policy;
+    struct policy *policy = NULL;
+    char path[400];
     struct buf out;
     struct err err = {0};
 
     buf_init(&out, 64 << 20);
-    if (policy_facts_read(&policy, m->model, &err) || dossier_open(&d, dir, NULL, &err) ||
-        report_prepare(&r, &d, &policy, l, &err) ||
+    snprintf(path, sizeof(path), "%s/policy.json", m->model);
+    if (policy_open(&policy, path, &err) || dossier_open(&d, dir, NULL, &err) ||
+        report_prepare(&r, &d, policy, l, &err) ||
         (fonts ? report_pdf(&r, fonts, &out, &err) : report_html(&r, &out, &err)))
         fail_msg("%s", err.msg);
     report_release(&r);
     dossier_release(&d);
+    policy_close(policy);
     return out;
 }
 

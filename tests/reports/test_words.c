@@ -5,6 +5,7 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include "lesion/colour.h"
 #include "reports/words.h"
 
 static void expect_percent(double share, const char *text)
@@ -93,16 +94,56 @@ static void quality_says_what_it_means(void **state)
 
 static void unknown_policy_claims_nothing(void **state)
 {
-    struct policy_facts p = {0};
+    struct finding f = {.risk = RISK_URGENT, .why = "malignant_high"};
     struct buf b;
 
     (void)state;
     buf_init(&b, 4096);
-    words_ppv(&b, LANGUAGE_EN, &p, RISK_URGENT);
-    words_policy(&b, LANGUAGE_EN, &p);
+    words_ppv(&b, LANGUAGE_EN, NULL, &f);
+    words_policy(&b, LANGUAGE_EN, NULL);
     assert_int_equal(b.len, 0);
-    words_thresholds(&b, LANGUAGE_EN, &p);
+    words_thresholds(&b, LANGUAGE_EN, NULL);
     assert_non_null(strstr(b.data, "not at hand"));
+    buf_release(&b);
+}
+
+/* A doubt (no lesion, quality ...) says nothing of how likely cancer is. */
+static void predictive_value_needs_a_score(void **state)
+{
+    struct policy_facts p = {
+        .ppv_urgent = {0.061, 0.31},
+          .ppv_flagged = {0.004, 0.12}
+    };
+    struct finding f = {.risk = RISK_REVIEW, .why = "quality"};
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 4096);
+    words_ppv(&b, LANGUAGE_EN, &p, &f);
+    assert_int_equal(b.len, 0);
+    snprintf(f.why, sizeof(f.why), "malignant_raised+quality");
+    words_ppv(&b, LANGUAGE_EN, &p, &f);
+    assert_non_null(strstr(b.data, "urgent or review by their scores, about 0.4 show"));
+    buf_clear(&b);
+    f.risk = RISK_URGENT;
+    words_ppv(&b, LANGUAGE_EN, &p, &f);
+    assert_non_null(strstr(b.data, "urgent by their scores, about 6 show"));
+    buf_clear(&b);
+    f.risk = RISK_ROUTINE;
+    buf_add_text(&b, "");
+    words_ppv(&b, LANGUAGE_EN, &p, &f);
+    assert_int_equal(b.len, 0);
+    buf_release(&b);
+}
+
+static void colours_have_names(void **state)
+{
+    struct buf b;
+
+    (void)state;
+    buf_init(&b, 256);
+    words_colours(&b, LANGUAGE_EN, 1u << COLOUR_RED | 1u << COLOUR_BLACK);
+    assert_string_equal(b.data, "red, black");
     buf_release(&b);
 }
 
@@ -114,6 +155,8 @@ int main(void)
         cmocka_unit_test(reasons_are_sentences),
         cmocka_unit_test(set_aside_tells_what_to_do),
         cmocka_unit_test(quality_says_what_it_means),
+        cmocka_unit_test(predictive_value_needs_a_score),
+        cmocka_unit_test(colours_have_names),
         cmocka_unit_test(unknown_policy_claims_nothing),
     };
 
