@@ -1,10 +1,13 @@
 #include "common/buf.h"
 
+#include <assert.h>
 #include <stdarg.h>
+#include <stdint.h>
 
 void buf_init(struct buf *b, size_t max)
 {
-    *b = (struct buf){.max = max};
+    /* Half of the address space, so that no sum or doubling below can wrap. */
+    *b = (struct buf){.max = max < SIZE_MAX / 2 ? max : SIZE_MAX / 2};
 }
 
 void buf_release(struct buf *b)
@@ -17,6 +20,8 @@ void buf_clear(struct buf *b)
 {
     b->len = 0;
     b->failed = ERR_OK;
+    if (b->data)
+        b->data[0] = 0;
 }
 
 /* Room for `n` more bytes and the 0 behind them. */
@@ -48,6 +53,7 @@ void buf_add(struct buf *b, const void *bytes, size_t n)
 {
     if (reserve(b, n))
         return;
+    assert(b->data);
     if (n)
         memcpy(b->data + b->len, bytes, n);
     b->len += n;
@@ -66,6 +72,8 @@ void buf_printf(struct buf *b, const char *fmt, ...)
     va_start(ap, fmt);
     int n = vsnprintf(NULL, 0, fmt, ap);
     va_end(ap);
+    if (n < 0 && !b->failed)
+        b->failed = ERR_LIMIT; /* over INT_MAX bytes */
     if (n < 0 || reserve(b, (size_t)n))
         return;
     va_start(ap, fmt);

@@ -1,5 +1,7 @@
 #include "common/clock.h"
 
+#define LAST_MS INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
+
 static int64_t read_us(clockid_t id)
 {
     struct timespec t;
@@ -25,6 +27,10 @@ int64_t clock_wall_ms(void)
 
 char *clock_iso(char out[CLOCK_ISO_SIZE], int64_t wall_ms)
 {
+    if (wall_ms < 0)
+        wall_ms = 0;
+    if (wall_ms > LAST_MS)
+        wall_ms = LAST_MS;
     time_t seconds = (time_t)(wall_ms / 1000);
     struct tm tm;
 

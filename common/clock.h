@@ -10,7 +10,8 @@ int64_t clock_mono_us(void); /* never jumps; only for differences */
 int64_t clock_cpu_us(void);  /* CPU time of the calling thread */
 int64_t clock_wall_ms(void); /* since 1970, UTC */
 
-/* Writes `wall_ms` as ISO 8601 in UTC and returns `out`. */
+/* Writes `wall_ms` as ISO 8601 in UTC and returns `out`. What is before 1970 or after 9999 is drawn
+ * to that limit. */
 char *clock_iso(char out[CLOCK_ISO_SIZE], int64_t wall_ms);
 
 #endif

@@ -65,20 +65,28 @@ static int read_all(int fd, const char *path, struct buf *out, struct err *err)
     }
 }
 
-int file_read(const char *path, struct buf *out, struct err *err)
+/* A descriptor of a regular file, or -1. Never blocks and follows no link. */
+static int open_regular(const char *path, struct err *err)
 {
     struct stat st;
-    int ret = -1;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 
     if (fd < 0)
         return fail_errno(err, path, "open");
-    if (fstat(fd, &st))
-        fail_errno(err, path, "stat");
-    else if (!S_ISREG(st.st_mode))
-        err_set(err, ERR_INPUT, "%s: not a regular file", path);
-    else
-        ret = read_all(fd, path, out, err);
+    if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+        return fd;
+    err_set(err, ERR_INPUT, "%s: not a regular file", path);
+    close(fd);
+    return -1;
+}
+
+int file_read(const char *path, struct buf *out, struct err *err)
+{
+    int fd = open_regular(path, err);
+
+    if (fd < 0)
+        return -1;
+    int ret = read_all(fd, path, out, err);
     close(fd);
     return ret;
 }
@@ -173,20 +181,24 @@ int file_sync_fs(const char *path, struct err *err)
 int dir_make(const char *path, struct err *err)
 {
     char part[PATH_SIZE];
+    struct stat st;
+    bool is_last = false;
 
     if (path_format(part, sizeof(part), err, "%s", path))
         return -1;
-    for (char *slash = part + 1;; slash++) {
+    for (char *slash = part[0] ? part + 1 : part; !is_last; slash++) {
         char was = *slash;
         if (was != '/' && was != 0)
             continue;
         *slash = 0;
         if (mkdir(part, 0700) && errno != EEXIST)
             return fail_errno(err, part, "mkdir");
-        if (!was)
-            return 0;
-        *slash = '/';
+        *slash = was;
+        is_last = !was;
     }
+    if (stat(part, &st) || !S_ISDIR(st.st_mode))
+        return err_set(err, ERR_INPUT, "%s: is there and no folder", path);
+    return 0;
 }
 
 static int copy_fd(int in, int out, const char *path, struct err *err)
@@ -208,39 +220,44 @@ static int copy_fd(int in, int out, const char *path, struct err *err)
     }
 }
 
-static int copy_file(const char *from, const char *to, struct err *err)
+static int copy_file(int in, const char *to, struct err *err)
 {
     char draft[PATH_SIZE];
-    int in = -1, out = -1, ret = -1;
+    int ret = -1;
 
     if (path_format(draft, sizeof(draft), err, "%s.%d.tmp", to, (int)gettid()))
         return -1;
-    in = open(from, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-    if (in < 0) {
-        fail_errno(err, from, "open");
-        goto done;
-    }
-    out = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (out < 0) {
-        fail_errno(err, draft, "create");
-        goto done;
-    }
-    if (copy_fd(in, out, from, err))
-        goto done;
-    ret = rename(draft, to) ? fail_errno(err, to, "rename") : 0;
-done:
-    if (in >= 0)
-        close(in);
-    if (out >= 0)
-        close(out);
+    int out = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (out < 0)
+        return fail_errno(err, draft, "create");
+    if (lseek(in, 0, SEEK_SET) < 0)
+        fail_errno(err, to, "seek");
+    else if (!copy_fd(in, out, to, err))
+        ret = rename(draft, to) ? fail_errno(err, to, "rename") : 0;
+    close(out);
     if (ret)
         unlink(draft);
     return ret;
 }
 
-int file_link_or_copy(const char *from, const char *to, struct err *err)
+int file_link_or_copy_fd(int from, const char *to, struct err *err)
 {
-    if (!linkat(AT_FDCWD, from, AT_FDCWD, to, 0) || errno == EEXIST)
+    char opened[64];
+
+    /* Through the descriptor, so that what was looked at is what gets the second name. */
+    snprintf(opened, sizeof(opened), "/proc/self/fd/%d", from);
+    if (!linkat(AT_FDCWD, opened, AT_FDCWD, to, AT_SYMLINK_FOLLOW) || errno == EEXIST)
         return 0;
     return copy_file(from, to, err);
+}
+
+int file_link_or_copy(const char *from, const char *to, struct err *err)
+{
+    int fd = open_regular(from, err);
+
+    if (fd < 0)
+        return -1;
+    int ret = file_link_or_copy_fd(fd, to, err);
+    close(fd);
+    return ret;
 }

@@ -28,8 +28,12 @@ int file_sync_fs(const char *path, struct err *err);
 int dir_make(const char *path, struct err *err);
 
 /* Second name for `from` at `to`: hard link, else reflink, else copy. An existing `to` is kept:
- * the caller's names are unique, so it is an earlier, finished try. */
+ * the caller's names are unique, so it is an earlier, finished try. A `from` that is no regular
+ * file (a link, a pipe) is ERR_INPUT. */
 int file_link_or_copy(const char *from, const char *to, struct err *err);
+
+/* The same for an open file, read from its start: nothing can be put in its place meanwhile. */
+int file_link_or_copy_fd(int from, const char *to, struct err *err);
 
 /* snprintf for paths: ERR_LIMIT when `size` is too small. */
 int path_format(char *out, size_t size, struct err *err, const char *fmt, ...)

@@ -8,13 +8,17 @@
 
 enum { NAME_MAX_BYTES = 1 << 20 };
 
+/* 15 digits bring every decimal number of up to 15 back as it was; jansson's 17 would write 0.3 as
+ * 0.29999999999999999. */
+#define FORMAT (JSON_SORT_KEYS | JSON_REAL_PRECISION(15))
+
 json_t *json_text(const char *bytes)
 {
     struct buf clean;
 
     buf_init(&clean, NAME_MAX_BYTES);
     text_add_name(&clean, bytes);
-    json_t *made = json_stringn(clean.data ? clean.data : "", clean.len);
+    json_t *made = clean.failed ? NULL : json_stringn(clean.data ? clean.data : "", clean.len);
     buf_release(&clean);
     return made;
 }
@@ -23,7 +27,10 @@ json_t *json_rounded(double value, int decimals)
 {
     double unit = pow(10, decimals);
 
-    return isfinite(value) ? json_real(round(value * unit) / unit) : json_null();
+    if (!isfinite(value))
+        return json_null();
+    /* So large a number has no such decimals, and the product would be infinite. */
+    return json_real(fabs(value) < 1e300 / unit ? round(value * unit) / unit : value);
 }
 
 json_t *json_parse(const char *bytes, size_t n, const char *what, struct err *err)
@@ -50,7 +57,7 @@ json_t *json_read(const char *path, size_t size_max, struct err *err)
 
 int json_write(const char *path, const json_t *value, struct err *err)
 {
-    char *text = json_dumps(value, JSON_INDENT(1) | JSON_SORT_KEYS);
+    char *text = json_dumps(value, JSON_INDENT(1) | FORMAT);
     struct buf bytes;
     int ret = -1;
 
@@ -68,7 +75,7 @@ int json_write(const char *path, const json_t *value, struct err *err)
 
 char *json_line(const json_t *value)
 {
-    return json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+    return json_dumps(value, JSON_COMPACT | FORMAT);
 }
 
 int json_get_text(const json_t *object, const char *key, const char **out, struct err *err)

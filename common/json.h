@@ -12,7 +12,8 @@
 
 #include "common/err.h"
 
-/* A new string; bytes that are not UTF-8 are written as text_add_name does. */
+/* A new string; bytes that are not UTF-8 are written as text_add_name does. NULL when
+ * memory is gone or the text is over 1 MiB. */
 json_t *json_text(const char *bytes);
 
 /* A number rounded to `decimals` places, so that files do not carry the noise of the last bits;
@@ -24,6 +25,8 @@ json_t *json_parse(const char *bytes, size_t n, const char *what, struct err *er
 
 /* The same for a file of at most `size_max` bytes; a missing file is ERR_INPUT. */
 json_t *json_read(const char *path, size_t size_max, struct err *err);
+
+/* Numbers are written with 15 significant digits. */
 
 /* Write sorted, indented JSON and a newline through file_write (see file.h). Takes no ownership. */
 int json_write(const char *path, const json_t *value, struct err *err);

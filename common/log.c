@@ -1,5 +1,6 @@
 #include "common/log.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <unistd.h>
 
@@ -32,15 +33,18 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
 
     if (level > level_max)
         return;
-    int n = snprintf(line, sizeof(line), "ts=%s level=%s program=%s pid=%d event=%s ",
-                     clock_iso(iso, clock_wall_ms()), names[level], program_name, (int)getpid(),
-                     event);
+    int n =
+        snprintf(line, sizeof(line), "ts=%s level=%s program=%s pid=%d event=%s ",
+                 clock_iso(iso, clock_wall_ms()), names[level], program_name, (int)getpid(), event);
     va_start(ap, fmt);
     int more = vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
     va_end(ap);
     size_t len = (size_t)n + (size_t)(more > 0 ? more : 0);
     if (len > sizeof(line) - 1)
         len = sizeof(line) - 1;
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)line[i] < ' ')
+            line[i] = '?'; /* a file name in an error's text may hold a line end */
     line[len] = '\n';
     if (write(STDERR_FILENO, line, len + 1) < 0)
         return; /* nobody left to tell */
@@ -50,6 +54,7 @@ char *log_quote(char *out, unsigned size, const char *text)
 {
     unsigned n = 0;
 
+    assert(size >= 3);
     out[n++] = '"';
     for (; *text && n + 6 < size; text++) {
         unsigned char c = (unsigned char)*text;

@@ -17,7 +17,8 @@ void log_init(const char *program, enum log_level level);
 void log_event(enum log_level level, const char *event, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* `text` in double quotes, control bytes and quotes as \xNN, cut to `size`; returns `out`. */
+/* `text` in double quotes, control bytes and quotes as \xNN, cut to `size`
+ * (at least 3); returns `out`. */
 char *log_quote(char *out, unsigned size, const char *text);
 
 /* -1 when `name` is none of error, warn, info, debug, trace. */

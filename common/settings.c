@@ -15,7 +15,7 @@ static bool in_choices(const char *choices, const char *value)
 
     for (const char *at = choices; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
         if (!strncmp(at, value, n) && (at[n] == '|' || at[n] == 0))
-            return n > 0;
+            return n > 0 && !strchr(value, '|');
     return false;
 }
 
@@ -40,6 +40,17 @@ static int set_flag(const struct setting *row, bool *field, const char *value, s
     return 0;
 }
 
+/* Would the value come back from a configuration file as it is? A child gets it through one. */
+static bool fits_a_line(const char *value)
+{
+    size_t n = strlen(value);
+
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)value[i] < ' ')
+            return false;
+    return !n || (value[0] != ' ' && value[n - 1] != ' ');
+}
+
 static int set_value(struct settings *s, const struct setting *row, const char *value,
                      struct err *err)
 {
@@ -59,6 +70,9 @@ static int set_value(struct settings *s, const struct setting *row, const char *
     }
     if (strlen(value) >= size)
         return err_set(err, ERR_CONFIG, "%s: longer than %zu bytes", row->name, size - 1);
+    if (!fits_a_line(value))
+        return err_set(err, ERR_CONFIG, "%s: has a control byte, or white space at an end",
+                       row->name);
     memcpy(field, value, strlen(value) + 1);
     return 0;
 }
@@ -107,6 +121,8 @@ static int load_file(struct settings *s, const char *path, struct err *err)
     if (file_read(path, &text, err)) {
         err->code = ERR_CONFIG;
         ret = -1;
+    } else if (text.len && memchr(text.data, 0, text.len)) {
+        ret = err_set(err, ERR_CONFIG, "%s: holds a 0 byte, so it is no text", path);
     }
     for (char *at = text.data; !ret && at && *at;) {
         char *end = strchr(at, '\n');
@@ -121,16 +137,28 @@ static int load_file(struct settings *s, const char *path, struct err *err)
     return ret;
 }
 
-static int load_environment(struct settings *s, struct err *err)
+/* "log-level" -> "LENTIGO_LOG_LEVEL" */
+static void environment_name(const char *key, char name[SETTINGS_WORD_SIZE])
+{
+    snprintf(name, SETTINGS_WORD_SIZE, "LENTIGO_%s", key);
+    for (char *c = name; *c; c++)
+        if (*c == '-')
+            *c = '_';
+        else if (*c >= 'a' && *c <= 'z')
+            *c -= 'a' - 'A';
+}
+
+/* With `only_config` nothing but LENTIGO_CONFIG is taken; see load_flags. */
+static int load_environment(struct settings *s, bool only_config, struct err *err)
 {
     for (size_t i = 0; i < settings_table_length; i++) {
-        char name[SETTINGS_WORD_SIZE] = "LENTIGO_";
-        const char *from = settings_table[i].name;
-        size_t n = strlen(name);
-        for (; *from && n + 1 < sizeof(name); from++)
-            name[n++] = *from == '-' ? '_' : (char)toupper((unsigned char)*from);
+        const struct setting *row = &settings_table[i];
+        char name[SETTINGS_WORD_SIZE];
+        if (only_config && row->offset != offsetof(struct settings, config))
+            continue;
+        environment_name(row->name, name);
         const char *value = getenv(name); // NOLINT(concurrency-mt-unsafe): before any thread
-        if (value && set_value(s, &settings_table[i], value, err))
+        if (value && set_value(s, row, value, err))
             return err_wrap(err, "environment variable %s", name);
     }
     return 0;
@@ -206,13 +234,11 @@ int settings_load(struct settings *s, enum settings_command command, int argc, c
     for (size_t i = 0; i < settings_table_length; i++)
         if (set_value(s, &settings_table[i], settings_table[i].initial, err))
             return -1;
-    if (load_flags(s, command, argc, argv, true, err))
+    if (load_environment(s, true, err) || load_flags(s, command, argc, argv, true, err))
         return -1;
     if (s->config[0] && load_file(s, s->config, err))
         return -1;
-    if (load_environment(s, err))
-        return -1;
-    if (load_flags(s, command, argc, argv, false, err))
+    if (load_environment(s, false, err) || load_flags(s, command, argc, argv, false, err))
         return -1;
     *first = optind;
     return 0;
@@ -259,6 +285,21 @@ int settings_format(const struct settings *s, struct buf *out, struct err *err)
     }
     buf_release(&value);
     return buf_check(out, "settings", err);
+}
+
+bool settings_is_default(const struct settings *s, const char *name)
+{
+    const struct setting *row = find_row(name, strlen(name));
+    struct buf value;
+    bool is_default = true;
+
+    buf_init(&value, SETTINGS_PATH_SIZE);
+    if (row) {
+        format_row(row, (const char *)s + row->offset, &value);
+        is_default = strcmp(value.data ? value.data : "", row->initial) == 0;
+    }
+    buf_release(&value);
+    return is_default;
 }
 
 int settings_write(const struct settings *s, const char *path, struct err *err)

@@ -37,38 +37,39 @@ enum { SETTINGS_PATH_SIZE = 4096, SETTINGS_WORD_SIZE = 64 };
 
 struct settings {
     /* the network */
-    long size;                           /* px, longest side of the network input; 0 = the model's */
-    char precision[SETTINGS_WORD_SIZE];  /* auto|f32|bf16|fp16|int8 */
-    char device[SETTINGS_WORD_SIZE];     /* auto|cpu|cuda:N */
-    char backend[SETTINGS_WORD_SIZE];    /* auto|ref|onednn|cudnn */
-    char model[SETTINGS_PATH_SIZE];      /* folder with weights.safetensors, card.json, policy.json */
-    long jobs;                           /* compute streams; 0 = one per core */
-    long batch;                          /* images a batch, at most */
+    long size;                          /* px, longest side of the network input; 0 = the model's */
+    char precision[SETTINGS_WORD_SIZE]; /* auto|f32|bf16|fp16|int8 */
+    char device[SETTINGS_WORD_SIZE];    /* auto|cpu|cuda:N */
+    char backend[SETTINGS_WORD_SIZE];   /* auto|ref|onednn|cudnn */
+    char model[SETTINGS_PATH_SIZE]; /* folder with weights.safetensors, card.json, policy.json */
+    long jobs;                      /* compute streams; 0 = one per core */
+    long batch;                     /* images a batch, at most */
     /* decoding */
-    long decoders;                       /* sandboxed children at once; 0 = one per core */
-    long slots;                          /* shared-memory slots; 0 = decoders + 2 batches */
-    long decode_seconds;                 /* wall time for one image */
-    long decode_mb;                      /* MiB of memory for one image */
-    long pixels_max;                     /* megapixels of an original, from its header */
+    long decoders;       /* sandboxed children at once; 0 = one per core */
+    long slots;          /* shared-memory slots; 0 = decoders + 2 batches */
+    long decode_seconds; /* wall time for one image */
+    long decode_mb;      /* MiB of memory for one image */
+    long pixels_max;     /* megapixels of an original, from its header */
     /* the queue */
     char spool[SETTINGS_PATH_SIZE];
-    char redis[SETTINGS_PATH_SIZE];      /* unix socket path, or host:port */
-    char node[SETTINGS_WORD_SIZE];       /* name of this machine; empty = its host name */
-    char job_class[SETTINGS_WORD_SIZE];  /* interactive|bulk|training */
+    char redis[SETTINGS_PATH_SIZE];     /* unix socket path, or host:port */
+    char node[SETTINGS_WORD_SIZE];      /* name of this machine; empty = its host name */
+    char job_class[SETTINGS_WORD_SIZE]; /* interactive|bulk|training */
     long lease_ms;
-    long workers;                        /* worker processes on this node */
-    long reporters;                      /* report processes on this node */
+    long workers;   /* worker processes on this node */
+    long reporters; /* report processes on this node */
     bool allow_volatile;
     /* a run and its reports */
     char output[SETTINGS_PATH_SIZE];
-    char reports[SETTINGS_WORD_SIZE];    /* html,pdf,json|json|none */
-    char language[SETTINGS_WORD_SIZE];   /* en|zh */
-    char encoding[SETTINGS_WORD_SIZE];   /* of the manifest; empty = UTF-8 or stop */
+    char reports[SETTINGS_WORD_SIZE];  /* html,pdf,json|json|none */
+    char language[SETTINGS_WORD_SIZE]; /* en|zh */
+    char encoding[SETTINGS_WORD_SIZE]; /* of the manifest; empty = UTF-8 or stop */
     /* tools */
     char mask[SETTINGS_PATH_SIZE];
     char data[SETTINGS_PATH_SIZE];
     char split[SETTINGS_WORD_SIZE];
-    long limit;                          /* images at most; 0 = all */
+    char fit_policy[SETTINGS_PATH_SIZE];
+    long limit; /* images at most; 0 = all */
     long rounds;
     long patients;
     long seed;
@@ -93,8 +94,14 @@ int settings_load(struct settings *s, enum settings_command command, int argc, c
 /* The rows of `command` with their help, one a line. */
 void settings_help(enum settings_command command, FILE *out);
 
+/* The whole table as Markdown: docs/settings.md. */
+void settings_document(FILE *out);
+
 /* Every row that differs from its default as `key = value`, for --dump-config and for children. */
 int settings_format(const struct settings *s, struct buf *out, struct err *err);
 int settings_write(const struct settings *s, const char *path, struct err *err);
+
+/* Does the row called `name` hold its default? An unknown name does. */
+bool settings_is_default(const struct settings *s, const char *name);
 
 #endif

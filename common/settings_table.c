@@ -35,6 +35,7 @@ const struct setting settings_table[] = {
     {"mask",           0,   SETTING_PATH,   AT(mask),           0, 0,          "",     NULL, COMMAND_PREDICT, "DIR", "write class maps as palette PNG into DIR"},
     {"data",           0,   SETTING_PATH,   AT(data),           0, 0,          "",     NULL, COMMAND_EVAL, "DIR", "labelled set: images/, masks/, labels.csv"},
     {"split",          0,   SETTING_CHOICE, AT(split),          0, 0,          "test", "train|val|test|all", COMMAND_EVAL, "S", "train, val, test or all"},
+    {"fit-policy",     0,   SETTING_PATH,   AT(fit_policy),     0, 0,          "",     NULL, COMMAND_EVAL, "FILE", "choose thresholds on this split and write them as a policy"},
     {"limit",          0,   SETTING_NUMBER, AT(limit),          0, 10000000,   "0",    NULL, COMMAND_EVAL | COMMAND_BENCH, "N", "images at most (0: all)"},
     {"rounds",         0,   SETTING_NUMBER, AT(rounds),         1, 1000,       "5",    NULL, COMMAND_BENCH, "N", "rounds; the median is reported"},
     {"layers",         0,   SETTING_FLAG,   AT(layers),         0, 0,          "no",   NULL, COMMAND_BENCH, NULL, "a line for each layer"},

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 static void to_hex(char out[SHA256_HEX_SIZE], const unsigned char digest[crypto_hash_sha256_BYTES])
@@ -17,7 +18,8 @@ void sha256_hex(char out[SHA256_HEX_SIZE], const void *bytes, size_t n)
     to_hex(out, digest);
 }
 
-int sha256_hex_fd(char out[SHA256_HEX_SIZE], int fd, size_t *size, struct err *err)
+static int digest_all(char out[SHA256_HEX_SIZE], int fd, bool from_start, size_t *size,
+                      struct err *err)
 {
     unsigned char chunk[65536], digest[crypto_hash_sha256_BYTES];
     crypto_hash_sha256_state state;
@@ -25,7 +27,8 @@ int sha256_hex_fd(char out[SHA256_HEX_SIZE], int fd, size_t *size, struct err *e
 
     crypto_hash_sha256_init(&state);
     for (;;) {
-        ssize_t n = read(fd, chunk, sizeof(chunk));
+        ssize_t n = from_start ? pread(fd, chunk, sizeof(chunk), (off_t)total)
+                               : read(fd, chunk, sizeof(chunk));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -40,4 +43,14 @@ int sha256_hex_fd(char out[SHA256_HEX_SIZE], int fd, size_t *size, struct err *e
     if (size)
         *size = total;
     return 0;
+}
+
+int sha256_hex_fd(char out[SHA256_HEX_SIZE], int fd, size_t *size, struct err *err)
+{
+    return digest_all(out, fd, false, size, err);
+}
+
+int sha256_hex_fd_at_start(char out[SHA256_HEX_SIZE], int fd, struct err *err)
+{
+    return digest_all(out, fd, true, NULL, err);
 }

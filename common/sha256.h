@@ -14,4 +14,7 @@ void sha256_hex(char out[SHA256_HEX_SIZE], const void *bytes, size_t n);
  * error. `size` receives the number of bytes read; NULL when not wanted. */
 int sha256_hex_fd(char out[SHA256_HEX_SIZE], int fd, size_t *size, struct err *err);
 
+/* Digest of the whole file from its first byte; `fd`'s offset is left alone. */
+int sha256_hex_fd_at_start(char out[SHA256_HEX_SIZE], int fd, struct err *err);
+
 #endif

@@ -111,19 +111,24 @@ void text_add_path_name(struct buf *out, const char *id)
 {
     enum { LONGEST = 200, TAIL = 9 };
     const unsigned char *s = (const unsigned char *)id;
-    size_t n = strlen(id), start = out->len, cut = 0;
+    size_t n = strlen(id), i = 0, start = out->len, cut = start;
 
-    for (size_t i = 0; i < n;) {
+    if (!n)
+        buf_add_text(out, "%00"); /* no id holds a 0 byte */
+    while (i < n && !out->failed) {
         size_t len = sequence_length(s + i, n - i);
-        if (out->len - start <= LONGEST - TAIL)
-            cut = out->len;
-        if (len > 1 || (len == 1 && stays_in_path(s[i], i == 0)))
+        bool stays = len > 1 || (len == 1 && stays_in_path(s[i], i == 0));
+        if (out->len - start + (stays ? len : 3) > LONGEST)
+            break;
+        if (stays)
             buf_add(out, s + i, len);
         else
             buf_printf(out, "%%%02X", s[i]);
+        if (out->len - start <= LONGEST - TAIL)
+            cut = out->len;
         i += len ? len : 1;
     }
-    if (out->failed || out->len - start <= LONGEST)
+    if (out->failed || i >= n)
         return;
     char hex[SHA256_HEX_SIZE];
     sha256_hex(hex, id, n);

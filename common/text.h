@@ -18,7 +18,7 @@ void text_add_name(struct buf *out, const char *name);
 void text_add_html(struct buf *out, const char *text);
 
 /* A folder or file name made of `id`: letters, digits, '-', '_', '.' and well-formed non-ASCII
- * stay, all else becomes `%XX`; a leading '.' too. At most 200 bytes: what is longer is cut and
+ * stay, all else becomes `%XX`; a leading '.' too, and an empty id becomes "%00". At most 200 bytes: what is longer is cut and
  * ends in '~' and eight digits of the whole id's SHA-256, so different ids stay different. */
 void text_add_path_name(struct buf *out, const char *id);
 

@@ -26,6 +26,10 @@ struct engine_facts {
     char backend[16], precision[16], device[32];
 };
 
+/* What engine_open would take for `config` on this machine, without a model; ERR_CONFIG when there
+ * is none. */
+int engine_choose(const struct engine_config *config, struct engine_facts *out, struct err *err);
+
 /* "auto" takes the fastest that this machine and build can do without emulation: bf16 only with
  * AVX512-BF16 or AMX. What cannot be had is ERR_CONFIG. The model must outlive the engine. */
 int engine_open(struct engine **out, const struct model *model, const struct engine_config *config,
@@ -39,16 +43,16 @@ void engine_stream_close(struct engine_stream *s);
 
 /* Softmax values added up over pixels; only pixels inside the content, never the grey padding. */
 struct engine_scores {
-    uint32_t content_px, lesion_px;     /* lesion: class map is not 0 */
-    double all_sum[ENGINE_CLASSES];     /* over all content pixels */
-    double lesion_sum[ENGINE_CLASSES];  /* over lesion pixels */
-    double lesion_top_sum;              /* over lesion pixels: the winning class's value */
+    uint32_t content_px, lesion_px;    /* lesion: class map is not 0 */
+    double all_sum[ENGINE_CLASSES];    /* over all content pixels */
+    double lesion_sum[ENGINE_CLASSES]; /* over lesion pixels */
+    double lesion_top_sum;             /* over lesion pixels: the winning class's value */
 };
 
 struct engine_image {
-    const uint8_t *rgb;         /* h,w,3; borrowed */
-    int content_w, content_h;   /* top left part that is picture; the rest is padding */
-    uint8_t *class_map;         /* h,w; the caller's memory, written */
+    const uint8_t *rgb;          /* h,w,3; borrowed */
+    int content_w, content_h;    /* top left part that is picture; the rest is padding */
+    uint8_t *class_map;          /* h,w; the caller's memory, written */
     struct engine_scores scores; /* written */
 };
 

@@ -14,9 +14,9 @@ struct image_entry {
     char file[ENTRY_NAME_SIZE]; /* as in the manifest, bytes as text_add_name writes them */
     char stem[ENTRY_NAME_SIZE]; /* unique within the patient; names mask and overlay */
     char sha256[65];
-    int width, height;  /* 0 when set aside before they were known */
-    enum reason reason; /* NONE = done */
-    char detail[240];   /* the error's text, for set-aside.csv */
+    int width, height;               /* 0 when set aside before they were known */
+    enum reason reason;              /* NONE = done */
+    char detail[240];                /* the error's text, for set-aside.csv */
     struct lesion_measures measures; /* when done */
     struct risk_decision decision;   /* when done; retake otherwise */
 };
@@ -25,7 +25,8 @@ struct image_entry {
  * "confidence", "risk_reason", "detail" beside them. NULL when memory is gone. */
 json_t *entry_to_json(const struct image_entry *e);
 
-/* ERR_INPUT names the key. Unknown keys are ignored. */
+/* ERR_INPUT names the key; `*out` is then not to be used. Unknown keys are ignored; null numbers
+ * become NAN. Writing what was read gives the same JSON. */
 int entry_from_json(struct image_entry *out, const json_t *object, struct err *err);
 
 #endif

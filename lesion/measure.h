@@ -9,6 +9,9 @@
 
 enum { LESION_CLASSES = 8, LESION_CONTOUR_MAX = 4096 };
 
+/* From this border_share on the lesion counts as cut off: a measure of the whole is missing. */
+#define LESION_CUT_OFF 0.2
+
 /* What is known of one image. All pointers are borrowed. */
 struct lesion_input {
     const uint8_t *class_map; /* map_h,map_w; only content_h,content_w of it is picture */
@@ -27,13 +30,13 @@ enum quality_verdict { QUALITY_OK, QUALITY_DEGRADED, QUALITY_UNUSABLE };
 
 struct lesion_quality {
     enum quality_verdict verdict;
-    char why[64];          /* "", or words joined by '+': "blur", "dark", "bright", "hair", "cut_off",
+    char why[64];    /* "", or words joined by '+': "blur", "dark", "bright", "hair", "cut_off",
                               "vignette", "not_dermoscopy", "file_damage" */
-    double blur;           /* definition in quality.h; higher is sharper */
-    double exposure;       /* mean L* of the field, 0..100 */
-    double hair_fraction;  /* share of the field covered by hair-like structures, 0..1 */
-    double vignette;       /* share of the frame that is dark corner, 0..1 */
-    double dermoscopy;     /* 0..1, how much it looks like a dermoscopy picture */
+    double blur;     /* definition in quality.h; higher is sharper */
+    double exposure; /* mean L* of the field, 0..100 */
+    double hair_fraction; /* share of the field covered by hair-like structures, 0..1 */
+    double vignette;      /* share of the frame that is dark corner, 0..1 */
+    double dermoscopy;    /* 0..1, how much it looks like a dermoscopy picture */
 };
 
 struct contour_point {
@@ -47,16 +50,18 @@ struct lesion_measures {
     double area_mm2;      /* NAN when the scale is unknown */
     int bbox[4];          /* x, y, w, h, px of the original */
     int components;       /* of at least 1 % of the largest one's area */
-    bool touches_border;
-    int n_contour;        /* points of the largest component's outer contour, closed */
+    bool touches_border;  /* any counted pixel lies on the picture's frame */
+    double border_share;  /* of the largest component's contour that lies on the frame, 0..1 */
+    int n_contour;        /* points of the largest component's outer contour; the last one joins
+                             the first, which is not repeated; clockwise on a screen */
     struct contour_point contour[LESION_CONTOUR_MAX];
-    double asymmetry;     /* 0, 1, 2 */
-    double border;        /* 0..8 */
-    double colour;        /* 1..6 */
-    unsigned colours;     /* bit k: colour k of lesion/colour.h is there */
+    double asymmetry;               /* 0, 1, 2 */
+    double border;                  /* 0..8 */
+    double colour;                  /* 1..6 */
+    unsigned colours;               /* bit k: colour k of lesion/colour.h is there */
     double classes[LESION_CLASSES]; /* [1..7] sum to 1; [0] unused */
     double malignant_probability;   /* MEL + BCC + AKIEC */
-    double confidence;    /* mean of the winning class's softmax value over the lesion */
+    double confidence;              /* mean of the winning class's softmax value over the lesion */
     struct lesion_quality quality;
 };
 

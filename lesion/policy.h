@@ -1,6 +1,25 @@
 /* policy.h -- how soon a doctor should look: thresholds of models/<name>/policy.json applied.
  *
- * Section 7 of the design: urgent, review, routine (never "healthy"), retake. */
+ * retake   the picture is unusable.
+ * urgent   melanoma >= urgent.melanoma, or malignant >= urgent.malignant unless the most likely of
+ *          the three malignant classes is basal-cell carcinoma, which can wait for a review.
+ * review   malignant >= review.malignant, or any doubt: no lesion found (or one below
+ *          POLICY_LESION_MIN of the picture), cut off by the frame, several, flat scores, degraded
+ *          quality, the same picture under two patients. Scores that are not numbers are doubt.
+ * routine  otherwise; never "healthy".
+ *
+ * policy.json, every key required, unknown ones refused; numbers are 0..1 unless said otherwise:
+ *   {"version": 1, "model": "starter",
+ *    "urgent": {"malignant", "melanoma", "specificity", "ci": [low, high]},
+ *    "review": {"malignant", "sensitivity", "ci": [low, high]},
+ *    "flat_scores": {"confidence_min"},
+ *    "shares": {"urgent", "review", "routine", "retake"},
+ *    "ppv": {"0.01": {"urgent", "flagged"}, "0.07": {"urgent", "flagged"}},
+ *    "abcd_field_accuracy": number or null}
+ * `specificity` is that of urgent, `sensitivity` that of review or worse, both by scores alone, with
+ * 95 % intervals; `shares` are of all validation pictures, doubts included; `ppv` is worked out for
+ * the prevalence that names it, `flagged` being urgent or review by scores; `abcd_field_accuracy` is
+ * the area under the ROC curve of 13 A + B + 5 C for malignant against benign. */
 #ifndef LESION_POLICY_H
 #define LESION_POLICY_H
 
@@ -10,12 +29,45 @@
 
 enum risk { RISK_URGENT, RISK_REVIEW, RISK_RETAKE, RISK_ROUTINE }; /* worst first */
 
-struct policy; /* immutable after policy_open */
+/* A lesion smaller than this share of the picture is as good as none. */
+#define POLICY_LESION_MIN 0.001
+
+struct policy_rate {
+    double value, low, high; /* 95 % interval */
+};
+
+enum { POLICY_PREVALENCES = 2 }; /* 1 % and 7 % */
+
+struct policy_facts {
+    char model[64];
+    double urgent_malignant, urgent_melanoma, review_malignant, confidence_min; /* thresholds */
+    struct policy_rate specificity, sensitivity;
+    double shares[4]; /* by enum risk */
+    double ppv_urgent[POLICY_PREVALENCES], ppv_flagged[POLICY_PREVALENCES];
+    double abcd_field_accuracy; /* NAN when not measured */
+};
+
+struct policy; /* immutable after policy_open; any thread may read it */
 
 /* ERR_CONFIG names file and key. */
 int policy_open(struct policy **out, const char *path, struct err *err);
 void policy_close(struct policy *p);
-const char *policy_sha256(const struct policy *p);
+const char *policy_sha256(const struct policy *p);               /* of the file's bytes */
+const struct policy_facts *policy_facts(const struct policy *p); /* lives as long as the policy */
+
+/* What the scores alone say, as bits. classes[1..7] as in lesion_measures. */
+enum policy_score {
+    POLICY_MALIGNANT_HIGH = 1,
+    POLICY_MELANOMA_HIGH = 2,
+    POLICY_MALIGNANT_RAISED = 4,
+    POLICY_BCC = 8, /* malignant at least raised, and basal-cell carcinoma leads */
+    POLICY_URGENT = POLICY_MALIGNANT_HIGH | POLICY_MELANOMA_HIGH,
+};
+unsigned policy_score(const struct policy_facts *facts, const double classes[LESION_CLASSES]);
+bool policy_is_flat(const struct policy_facts *facts, double confidence);
+
+/* A review whatever the scores say: no lesion, cut off, several, poor quality. */
+bool policy_is_doubtful(const struct lesion_measures *m);
 
 struct risk_decision {
     enum risk risk;
@@ -28,7 +80,7 @@ struct risk_decision {
 void policy_decide(const struct policy *p, const struct lesion_measures *m, bool is_duplicate,
                    struct risk_decision *out);
 
-const char *risk_word(enum risk r); /* "urgent" ... */
+const char *risk_word(enum risk r);  /* "urgent" ... */
 enum risk risk_of(const char *word); /* RISK_REVIEW for an unknown word: in doubt a doctor looks */
 
 #endif

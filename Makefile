@@ -1,0 +1,32 @@
+# Short names for what CMake does. On a fresh Debian 12 machine: make screen, make test.
+IMAGES ?=
+OUT ?= out/screen
+
+.PHONY: screen test release dev asan tsan tidy slow clean packages
+
+screen: release
+	@cmake/screen.sh build/release/bin "$(OUT)" "$(IMAGES)"
+
+test: packages
+	cmake --preset dev
+	cmake --build --preset dev
+	ctest --preset dev -LE 'tidy|slow|bench|plans' -j 2
+	cmake --preset asan
+	cmake --build --preset asan
+	ctest --preset asan -L unit -LE 'tidy|slow|bench' -j 2
+
+release dev asan tsan: packages
+	cmake --preset $@
+	cmake --build --preset $@
+
+tidy: dev
+	ctest --preset dev -L tidy
+
+slow: release
+	ctest --test-dir build/release -L slow --output-on-failure
+
+packages:
+	@cmake/install-packages.sh
+
+clean:
+	rm -rf build out

@@ -1,0 +1,39 @@
+#include "cli/commands.h"
+#include "cli/commands_bench.h"
+#include "cli/commands_engine.h"
+#include "cli/run.h"
+
+static int bench_reports(const struct settings *s, int argc, char **argv)
+{
+    char rounds[32];
+    struct err err = {0};
+    const char *const words[] = {"lentigo-reports", "bench", "--rounds", rounds, argv[0], NULL};
+
+    if (argc != 1) {
+        err_set(&err, ERR_INPUT, "bench reports OUT: the folder of a finished run");
+        return command_fail(&err);
+    }
+    snprintf(rounds, sizeof(rounds), "%ld", s->rounds);
+    int status = run_program("lentigo-reports", words, &err);
+    return status < 0 ? command_fail(&err) : status;
+}
+
+static const struct {
+    const char *name;
+    int (*run)(const struct settings *s, int argc, char **argv);
+} benches[] = {
+    {"engine",   cmd_bench_engine  },
+    {"pipeline", cmd_bench_pipeline},
+    {"reports",  bench_reports     },
+};
+
+int cmd_bench(const struct settings *s, int argc, char **argv)
+{
+    struct err err = {0};
+
+    for (size_t i = 0; argc > 0 && i < sizeof(benches) / sizeof(*benches); i++)
+        if (!strcmp(argv[0], benches[i].name))
+            return benches[i].run(s, argc - 1, argv + 1);
+    err_set(&err, ERR_INPUT, "bench: engine, pipeline or reports (see lentigo bench --help)");
+    return command_fail(&err);
+}

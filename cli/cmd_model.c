@@ -1,0 +1,119 @@
+/* cmd_model.c -- `lentigo model import` and `lentigo model show`. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/commands_engine.h"
+#include "common/file.h"
+#include "common/json.h"
+#include "engine/import.h"
+#include "engine/model.h"
+#include "engine/network.h"
+#include "engine/safetensors.h"
+
+enum { EXIT_FINISHED = 0, EXIT_UNFINISHED = 1, EXIT_USAGE = 64, EXIT_CONFIG = 78 };
+enum { PATH_SIZE = 4096, CARD_MAX = 1 << 20 };
+
+static int usage(const char *text)
+{
+    fprintf(stderr, "lentigo: usage: %s\n", text);
+    return EXIT_USAGE;
+}
+
+static int fail(const struct err *err)
+{
+    fprintf(stderr, "lentigo: %s\n", err->msg);
+    return err->code == ERR_CONFIG ? EXIT_CONFIG : EXIT_UNFINISHED;
+}
+
+static int import_model(const struct settings *s, int argc, char **argv)
+{
+    struct err err = {0};
+    struct import_facts facts;
+
+    if (argc < 2 || argc > 3 || !*s->output)
+        return usage("lentigo model import SRC [GRAPH.json] -o DIR");
+    struct import in = {.source = argv[1],
+                        .graph = argc > 2 ? argv[2] : NULL,
+                        .folder = s->output,
+                        .size = (int)s->size};
+    if (import_run(&in, &facts, &err))
+        return fail(&err);
+    printf("%s/weights.safetensors: %d tensors, %s\n", s->output, facts.tensors,
+           facts.dtype == DTYPE_BF16 ? "bf16 (exact)" : "f32");
+    if (facts.scales_defaulted)
+        printf("%d _scale tensors are missing in %s and became 1.0\n", facts.scales_defaulted,
+               argv[1]);
+    if (facts.ignored)
+        printf("%d tensors of the training heads were left out\n", facts.ignored);
+    return EXIT_FINISHED;
+}
+
+/* What the file holds, beside the card. */
+static json_t *describe_weights(const char *dir, struct err *err)
+{
+    char path[PATH_SIZE];
+    struct tensor_set set;
+    size_t values = 0;
+
+    if (path_format(path, sizeof(path), err, "%s/weights.safetensors", dir) ||
+        safetensors_read(&set, path, err))
+        return NULL;
+    for (size_t i = 0; i < set.count; i++)
+        values += set.items[i].count;
+    json_t *out = json_pack("{s:I, s:I, s:I, s:s}", "tensors", (json_int_t)set.count, "values",
+                            (json_int_t)values, "bytes", (json_int_t)set.file.len, "type",
+                            set.items[0].dtype == DTYPE_BF16 ? "bf16" : "f32");
+    tensor_set_release(&set);
+    return out ? out : (err_set(err, ERR_NOMEM, "%s: out of memory", path), NULL);
+}
+
+static void print_plain(const json_t *card)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)card, key, value)
+    {
+        char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+        printf("%-12s %s\n", key, text ? text : json_string_value(value));
+        free(text);
+    }
+}
+
+static int show_model(const struct settings *s, int argc, char **argv)
+{
+    struct err err = {0};
+    struct model *model;
+    char path[PATH_SIZE];
+
+    if (argc != 2)
+        return usage("lentigo model show DIR [--json]");
+    if (model_open(&model, argv[1], &err)) /* checks every tensor */
+        return fail(&err);
+    json_t *card = NULL, *weights = describe_weights(argv[1], &err);
+    if (weights && !path_format(path, sizeof(path), &err, "%s/card.json", argv[1]))
+        card = json_read(path, CARD_MAX, &err);
+    if (card) {
+        json_object_set_new(card, "sha256", json_string(model_card(model)->sha256));
+        json_object_set(card, "weights", weights);
+        char *line = s->json ? json_line(card) : NULL;
+        if (line)
+            puts(line);
+        else
+            print_plain(card);
+        free(line);
+    }
+    json_decref(weights);
+    json_decref(card);
+    model_close(model);
+    return err.code ? fail(&err) : EXIT_FINISHED;
+}
+
+int cmd_model(const struct settings *s, int argc, char **argv)
+{
+    if (argc > 0 && !strcmp(argv[0], "import"))
+        return import_model(s, argc, argv);
+    if (argc > 0 && !strcmp(argv[0], "show"))
+        return show_model(s, argc, argv);
+    return usage("lentigo model import|show ...");
+}

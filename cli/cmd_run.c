@@ -1,0 +1,105 @@
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/run.h"
+#include "common/file.h"
+#include "queue/census.h"
+
+enum { SUMMARY_MAX = 1 << 20 };
+
+static void on_progress(void *ctx, const json_t *line)
+{
+    progress_show(ctx, line);
+}
+
+/* worklist.csv, set-aside.csv, summary.json and summary.html. */
+static int write_summary(const struct run *r, struct err *err)
+{
+    char config[SETTINGS_PATH_SIZE];
+    const char *argv[] = {"lentigo-reports", "summary", "--config", config, NULL};
+
+    if (path_format(config, sizeof(config), err, "%s/lentigo.conf", r->state))
+        return -1;
+    int status = run_program("lentigo-reports", argv, err);
+    if (status > 0)
+        return err_set(err, status == STATUS_AGAIN ? ERR_AGAIN : ERR_BUG,
+                       "the summary could not be written (status %d)", status);
+    return status;
+}
+
+/* The statement that nothing was lost: received = done + set aside + cancelled. */
+static int print_balance(const struct run *r, bool *is_whole, struct err *err)
+{
+    struct spool *spool = NULL;
+    struct census census = {0};
+
+    if (spool_open(&spool, r->settings.spool, err))
+        return -1;
+    int ret = spool_census(spool, &census, err);
+    spool_close(spool);
+    if (ret)
+        return -1;
+    *is_whole = census_is_whole(&census);
+    fprintf(stderr, "%lld received = %lld done + %lld set aside + %lld cancelled%s\n",
+            (long long)census.received, (long long)census.done, (long long)census.set_aside,
+            (long long)census.cancelled, *is_whole ? "" : "  -- NOT ALL FINISHED");
+    return 0;
+}
+
+static int watch(struct run *r, struct run_children *c, struct err *err)
+{
+    struct progress progress;
+
+    progress_open(&progress);
+    int ret = run_children_watch(r, c, on_progress, &progress, err);
+    progress_close(&progress);
+    return ret;
+}
+
+static int finish(const struct run *r, int scheduler_status, struct err *err)
+{
+    bool is_whole = false;
+
+    if (scheduler_status == STATUS_CONFIG)
+        return err_set(err, ERR_CONFIG, "the scheduler stopped; see %s/lentigo.log", r->state);
+    if (scheduler_status == STATUS_OK && write_summary(r, err))
+        return -1;
+    if (print_balance(r, &is_whole, err))
+        return -1;
+    if (is_whole && scheduler_status == STATUS_OK) {
+        printf("%s/summary.html\n", r->settings.output);
+        return STATUS_OK;
+    }
+    fprintf(stderr, "lentigo: not finished; the same command goes on (log: %s/lentigo.log)\n",
+            r->state);
+    return scheduler_status == STATUS_AGAIN ? STATUS_AGAIN : STATUS_UNFINISHED;
+}
+
+static int run(struct run *r, struct err *err)
+{
+    struct run_children children;
+
+    if (run_folder_open(r, err) || run_folder_take_in(r, err) || run_folder_note(r, err) ||
+        watch(r, &children, err))
+        return -1;
+    return finish(
+        r, children.stops && children.exit_status == 0 ? STATUS_AGAIN : children.exit_status, err);
+}
+
+int cmd_run(const struct settings *s, int argc, char **argv)
+{
+    static struct run r; /* several paths of 4 kB; one a process */
+    struct err err = {0};
+
+    r.settings = *s;
+    r.lock = -1;
+    if (argc != 1 || !s->output[0])
+        err_set(&err, ERR_INPUT, "run: lentigo run INPUT -o OUT (see lentigo run --help)");
+    else if (!path_format(r.input, sizeof(r.input), &err, "%s", argv[0])) {
+        int status = run(&r, &err);
+        run_folder_close(&r);
+        if (status >= 0)
+            return status;
+    }
+    return command_fail(&err);
+}

@@ -1,0 +1,13 @@
+/* commands_bench.h -- `lentigo bench`: measured figures as JSON lines (design section 3). */
+#ifndef CLI_COMMANDS_BENCH_H
+#define CLI_COMMANDS_BENCH_H
+
+#include "common/settings.h"
+
+/* Operands: engine | pipeline INPUT | reports OUT. */
+int cmd_bench(const struct settings *s, int argc, char **argv);
+
+/* `lentigo run` on the folder argv[0], reports as JSON, once a round into a new OUT. */
+int cmd_bench_pipeline(const struct settings *s, int argc, char **argv);
+
+#endif

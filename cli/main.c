@@ -1,0 +1,147 @@
+/* lentigo: one command for everything. Rows below say what each does itself or which program it
+ * becomes; help and flags come from the table of settings. */
+#include <errno.h>
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/commands_bench.h"
+#include "cli/commands_demo.h"
+#include "cli/commands_engine.h"
+#include "cli/commands_queue.h"
+#include "common/log.h"
+#include "common/place.h"
+#include "common/version.h"
+
+struct command {
+    const char *name;
+    enum settings_command id;
+    int (*run)(const struct settings *s, int argc, char **argv); /* NULL: becomes `program` */
+    const char *program, *word; /* that program and the word that it gets first, or NULL */
+    const char *operands, *help, *example;
+};
+
+/* clang-format off */
+static const struct command commands[] = {
+    {"run",       COMMAND_RUN,     cmd_run,       NULL, NULL, "INPUT -o OUT", "screen a folder of images on this machine", "lentigo run /data/friday -o /data/friday-out"},
+    {"submit",    COMMAND_SUBMIT,  cmd_submit,    NULL, NULL, "INPUT",        "hand an upload to a running installation", "lentigo submit /data/friday --class bulk"},
+    {"top",       COMMAND_TOP,     NULL, "lentigo-top", NULL, "[OUT]",        "dashboard", "lentigo top /data/friday-out"},
+    {"predict",   COMMAND_PREDICT, NULL, "lentigo-worker", "predict", "IMAGE...", "one JSON line per image, no queue", "lentigo predict lesion.jpg --mask masks/"},
+    {"eval",      COMMAND_EVAL,    NULL, "lentigo-worker", "eval", "--data DIR", "figures of a model on a labelled set", "lentigo eval --data lesions --split test"},
+    {"model",     COMMAND_MODEL,   cmd_model,     NULL, NULL, "import|show ...", "bring weights in, look at a model", "lentigo model import model.pdparams -o models/mine"},
+    {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, "engine|pipeline|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
+    {"demo-data", COMMAND_DEMO,    cmd_demo_data, NULL, NULL, "DIR",          "a synthetic clinic upload with known truth", "lentigo demo-data /tmp/demo --patients 12 --seed 1"},
+    {"doctor",    COMMAND_DOCTOR,  cmd_doctor,    NULL, NULL, "[OUT]",        "check that nothing was lost", "lentigo doctor /data/friday-out"},
+};
+/* clang-format on */
+
+enum { COMMANDS = sizeof(commands) / sizeof(*commands), ARGUMENTS_MAX = 65536 };
+
+int command_fail(const struct err *err)
+{
+    fprintf(stderr, "lentigo: %s\n", err->msg);
+    switch (err->code) {
+    case ERR_CONFIG: return STATUS_CONFIG;
+    case ERR_AGAIN:
+    case ERR_NOMEM: return STATUS_AGAIN;
+    case ERR_INPUT: return STATUS_USAGE;
+    default: return STATUS_UNFINISHED;
+    }
+}
+
+static int help(FILE *out)
+{
+    fprintf(out, "lentigo " LENTIGO_VERSION ": screens dermoscopy images\n\n"
+                 "  lentigo run /data/friday -o /data/friday-out\n\ncommands\n");
+    for (int i = 0; i < COMMANDS; i++)
+        fprintf(out, "  %-10s %-28s %s\n", commands[i].name, commands[i].operands,
+                commands[i].help);
+    fprintf(out, "\nlentigo COMMAND --help shows its flags\n");
+    return STATUS_OK;
+}
+
+static int help_command(const struct command *c)
+{
+    printf("  %s\n\nusage: lentigo %s %s [flags]\n%s\n\nflags\n", c->example, c->name, c->operands,
+           c->help);
+    settings_help(c->id, stdout);
+    return STATUS_OK;
+}
+
+static int dump(const struct settings *s)
+{
+    struct err err = {0};
+    struct buf text;
+
+    buf_init(&text, 1 << 20);
+    int ret = settings_format(s, &text, &err);
+    if (!ret && text.data)
+        fputs(text.data, stdout);
+    buf_release(&text);
+    return ret ? command_fail(&err) : STATUS_OK;
+}
+
+/* The program reads the same flags from the same table, so they are passed on as they stand. */
+static int become(const struct command *c, int argc, char **argv)
+{
+    char path[SETTINGS_PATH_SIZE];
+    struct err err = {0};
+
+    if (place_program(path, c->program, &err))
+        return command_fail(&err);
+    char **passed = calloc((size_t)argc + 2, sizeof(*passed));
+    if (!passed)
+        return STATUS_AGAIN;
+    int n = 0;
+    passed[n++] = path;
+    union {
+        const char *in;
+        char *out;
+    } word = {c->word}; /* execv takes no const */
+    if (c->word)
+        passed[n++] = word.out;
+    for (int i = 1; i < argc; i++)
+        passed[n++] = argv[i];
+    execv(path, passed);
+    err_set(&err, ERR_CONFIG, "%s: %s", path, strerror(errno));
+    free(passed);
+    return command_fail(&err);
+}
+
+static int run_command(const struct command *c, int argc, char **argv)
+{
+    static struct settings settings; /* several paths of 4 kB; one a process */
+    struct err err = {0};
+    int first;
+
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+            return help_command(c);
+    if (!c->run)
+        return become(c, argc, argv);
+    if (settings_load(&settings, c->id, argc, argv, &first, &err))
+        return command_fail(&err);
+    if (settings.dump_config)
+        return dump(&settings);
+    log_init("lentigo", (enum log_level)log_level_of(settings.log_level));
+    return c->run(&settings, argc - first, argv + first);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && !strcmp(argv[1], "help") && !strcmp(argv[2], "settings")) {
+        settings_document(stdout);
+        return STATUS_OK;
+    }
+    if (argc < 2 || !strcmp(argv[1], "help") || !strcmp(argv[1], "--help") ||
+        !strcmp(argv[1], "-h"))
+        return help(stdout);
+    if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+        printf("lentigo " LENTIGO_VERSION "\n");
+        return STATUS_OK;
+    }
+    for (int i = 0; i < COMMANDS; i++)
+        if (!strcmp(argv[1], commands[i].name))
+            return run_command(&commands[i], argc - 1, argv + 1);
+    fprintf(stderr, "lentigo: no command \"%.40s\"; lentigo --help lists them\n", argv[1]);
+    return STATUS_USAGE;
+}

@@ -1,0 +1,67 @@
+#include <unistd.h>
+
+#include "cli/run.h"
+#include "common/clock.h"
+
+enum { PLAIN_EVERY_US = 5000000 };
+
+void progress_open(struct progress *p)
+{
+    const char *term = getenv("TERM"); // NOLINT(concurrency-mt-unsafe): this program has one thread
+
+    *p = (struct progress){
+        .is_terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0,
+    };
+}
+
+static long long whole(const json_t *line, const char *key)
+{
+    return (long long)json_number_or(line, key, 0);
+}
+
+static void format_eta(char out[32], double seconds)
+{
+    if (!(seconds >= 0))
+        snprintf(out, 32, "--:--");
+    else if (seconds < 3600)
+        snprintf(out, 32, "%d:%02d", (int)seconds / 60, (int)seconds % 60);
+    else
+        snprintf(out, 32, "%dh%02d", (int)(seconds / 3600), (int)seconds / 60 % 60);
+}
+
+static void format_line(char *out, size_t size, const json_t *line)
+{
+    long long received = whole(line, "received");
+    long long ended = whole(line, "done") + whole(line, "set_aside") + whole(line, "cancelled");
+    char eta[32];
+
+    format_eta(eta, json_number_or(line, "eta_s", -1));
+    snprintf(out, size,
+             "%lld of %lld images  %.1f/s  ETA %s  urgent %lld  review %lld  set aside %lld  "
+             "reports %lld of %lld",
+             ended, received, json_number_or(line, "images_per_s", 0), eta, whole(line, "urgent"),
+             whole(line, "review"), whole(line, "set_aside"), whole(line, "reports"),
+             whole(line, "studies"));
+}
+
+void progress_show(struct progress *p, const json_t *line)
+{
+    char text[256];
+    int64_t now = clock_mono_us();
+
+    format_line(text, sizeof(text), line);
+    if (p->is_terminal) {
+        fprintf(stderr, "\r\033[K%s", text);
+        p->is_drawn = true;
+    } else if (now >= p->next_plain_us) {
+        fprintf(stderr, "%s\n", text);
+        p->next_plain_us = now + PLAIN_EVERY_US;
+    }
+}
+
+void progress_close(struct progress *p)
+{
+    if (p->is_drawn)
+        fprintf(stderr, "\n");
+    p->is_drawn = false;
+}

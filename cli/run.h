@@ -1,0 +1,61 @@
+/* run.h -- the parts of `lentigo run`: its folder, its Redis, its scheduler, its progress line. */
+#ifndef CLI_RUN_H
+#define CLI_RUN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+#include "common/json.h"
+#include "common/settings.h"
+
+struct run {
+    struct settings settings;            /* with model and output as absolute paths */
+    char input[SETTINGS_PATH_SIZE];      /* absolute */
+    char state[SETTINGS_PATH_SIZE];      /* OUT/.lentigo */
+    char socket_dir[SETTINGS_PATH_SIZE]; /* 0700, removed at the end */
+    int lock;                            /* held while the run lives, -1 */
+    bool goes_on;                        /* OUT had been started before */
+};
+
+/* run_folder.c: make OUT and its state folder, take the lock, compare with what OUT was started
+ * with (ERR_CONFIG names what differs), and take the upload in. ERR_AGAIN: another run holds OUT,
+ * or the disk is full. */
+int run_folder_open(struct run *r, struct err *err);
+int run_folder_take_in(struct run *r, struct err *err);
+void run_folder_close(struct run *r);
+
+/* Write run.json with the socket that `lentigo top` asks. */
+int run_folder_note(struct run *r, struct err *err);
+
+/* run_children.c: Redis and the scheduler, watched until every image is terminal. */
+struct run_children {
+    pid_t redis, scheduler;
+    int progress_fd; /* the scheduler's standard output */
+    int signal_fd;
+    int stops; /* how often the user asked to stop */
+    int restarts;
+    int exit_status; /* of the scheduler, once it has ended */
+    struct buf line;
+};
+
+/* 0: the scheduler ended with `exit_status`. ERR_AGAIN: it kept dying. */
+int run_children_watch(struct run *r, struct run_children *c,
+                       void (*on_progress)(void *ctx, const json_t *line), void *ctx,
+                       struct err *err);
+
+/* Start one of our programs and wait for it; its exit status, or -1. */
+int run_program(const char *program, const char *const argv[], struct err *err);
+
+/* progress.c: one line of progress, redrawn on a terminal, printed now and then elsewhere. */
+struct progress {
+    bool is_terminal, is_drawn;
+    long long next_plain_us;
+};
+
+void progress_open(struct progress *p);
+void progress_show(struct progress *p, const json_t *line);
+void progress_close(struct progress *p);
+
+#endif

@@ -1,0 +1,20 @@
+#!/bin/sh
+# make screen: run lentigo on a folder of images, or on a synthetic clinic upload when none is
+# named, and say where to look. usage: screen.sh BIN OUT [IMAGES]
+set -eu
+bin=$1
+out=$2
+images=${3:-}
+
+if [ -z "$images" ]; then
+    images=$(dirname "$out")/demo
+    if [ ! -f "$images/upload/manifest.csv" ]; then
+        mkdir -p "$(dirname "$out")"
+        "$bin/lentigo" demo-data "$images" --patients 12 --seed 1
+    fi
+    images=$images/upload
+fi
+
+"$bin/lentigo" run "$images" -o "$out"
+echo "all patients:  $out/summary.html"
+echo "one report:    $(find "$out/patients" -name report.html | sort | head -n 1)"

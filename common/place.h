@@ -1,0 +1,20 @@
+/* place.h -- where the other programs and the data files of this installation are.
+ *
+ * Programs: LENTIGO_LIBEXEC, else the folder of the running program. Data (models, fonts.conf):
+ * LENTIGO_DATADIR, else <program>/../share/lentigo, else the source tree when the program runs
+ * from a build folder inside it (<program>/../../..). */
+#ifndef COMMON_PLACE_H
+#define COMMON_PLACE_H
+
+#include "common/err.h"
+#include "common/settings.h"
+
+/* ERR_CONFIG when there is no such program or file. */
+int place_program(char out[SETTINGS_PATH_SIZE], const char *name, struct err *err);
+int place_data(char out[SETTINGS_PATH_SIZE], const char *name, struct err *err);
+
+/* The model folder that `model` (a setting) means, as an absolute path: a path, a name below
+ * models/, or "" for the starter model. */
+int place_model(char out[SETTINGS_PATH_SIZE], const char *model, struct err *err);
+
+#endif

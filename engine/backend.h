@@ -1,0 +1,42 @@
+/* backend.h -- the one table of functions behind engine.h. A backend is a folder with one of these.
+ *
+ * Engine and stream are the backend's own structs. A stream belongs to one thread. engine.c has
+ * checked sizes, counts and pointers before it calls. */
+#ifndef ENGINE_BACKEND_H
+#define ENGINE_BACKEND_H
+
+#include "engine/engine.h"
+#include "engine/network.h"
+
+struct backend_engine;
+struct backend_stream;
+
+struct backend {
+    const char *name;
+    const char *device; /* the kind it runs on: "cpu" */
+
+    /* Turn what was asked ("auto", "f32", ...) into a precision that this machine does without
+     * emulation; static storage. NULL when it cannot. */
+    const char *(*choose_precision)(const char *asked);
+
+    int (*open)(struct backend_engine **out, const struct model *model, const char *precision,
+                struct err *err);
+    void (*close)(struct backend_engine *e);
+
+    int (*stream_open)(struct backend_stream **out, struct backend_engine *e, struct err *err);
+    void (*stream_close)(struct backend_stream *s);
+
+    /* Class maps and scores of `n` images; the scores come zeroed. */
+    int (*run)(struct backend_stream *s, int w, int h, struct engine_image *images, int n,
+               struct err *err);
+
+    /* For tests and `bench engine --layers` (engine_debug.h). */
+    void (*keep_layers)(struct backend_stream *s); /* before the first run */
+    int (*layer)(struct backend_stream *s, int layer, int image, float *out, struct err *err);
+    const double *(*layer_ms)(struct backend_stream *s);
+};
+
+extern const struct backend backend_ref;
+extern const struct backend backend_onednn; /* built when libdnnl was found */
+
+#endif

@@ -1,0 +1,187 @@
+#include "engine/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
+#include "engine/backend.h"
+#include "engine/engine_debug.h"
+
+enum { SIDE_MAX = 16384, BATCH_MAX = 1024 };
+
+struct engine {
+    const struct backend *backend;
+    struct backend_engine *inner;
+    struct engine_facts facts;
+};
+
+struct engine_stream {
+    const struct backend *backend;
+    struct backend_stream *inner;
+};
+
+/* The fastest first. */
+static const struct backend *const backends[] = {
+#ifdef HAVE_ONEDNN
+    &backend_onednn,
+#endif
+    &backend_ref,
+};
+enum { BACKENDS = sizeof(backends) / sizeof(*backends) };
+
+static int is_auto(const char *word)
+{
+    return !word || !*word || !strcmp(word, "auto");
+}
+
+static const struct backend *choose(const struct engine_config *c, const char **precision)
+{
+    for (int i = 0; i < BACKENDS; i++) {
+        if (!is_auto(c->backend) && strcmp(c->backend, backends[i]->name))
+            continue;
+        if (!is_auto(c->device) && strcmp(c->device, backends[i]->device))
+            continue;
+        *precision = backends[i]->choose_precision(is_auto(c->precision) ? "auto" : c->precision);
+        if (*precision)
+            return backends[i];
+    }
+    return NULL;
+}
+
+static const struct backend *choose_or_fail(const struct engine_config *config,
+                                            const char **precision, struct err *err)
+{
+    const struct backend *backend = choose(config, precision);
+
+    if (!backend)
+        err_set(err, ERR_CONFIG,
+                "no backend of this build does backend=%s precision=%s device=%s here",
+                config->backend ? config->backend : "auto",
+                config->precision ? config->precision : "auto",
+                config->device ? config->device : "auto");
+    return backend;
+}
+
+static struct engine_facts facts_of(const struct backend *backend, const char *precision)
+{
+    struct engine_facts facts;
+
+    snprintf(facts.backend, sizeof(facts.backend), "%s", backend->name);
+    snprintf(facts.precision, sizeof(facts.precision), "%s", precision);
+    snprintf(facts.device, sizeof(facts.device), "%s", backend->device);
+    return facts;
+}
+
+int engine_choose(const struct engine_config *config, struct engine_facts *out, struct err *err)
+{
+    const char *precision = NULL;
+    const struct backend *backend = choose_or_fail(config, &precision, err);
+
+    if (!backend)
+        return -1;
+    *out = facts_of(backend, precision);
+    return 0;
+}
+
+int engine_open(struct engine **out, const struct model *model, const struct engine_config *config,
+                struct err *err)
+{
+    const char *precision = NULL;
+    const struct backend *backend = choose_or_fail(config, &precision, err);
+
+    if (!backend)
+        return -1;
+    struct engine *e = calloc(1, sizeof(*e));
+    if (!e)
+        return err_set(err, ERR_NOMEM, "out of memory for an engine");
+    e->backend = backend;
+    e->facts = facts_of(backend, precision);
+    if (backend->open(&e->inner, model, precision, err)) {
+        free(e);
+        return -1;
+    }
+    *out = e;
+    return 0;
+}
+
+void engine_close(struct engine *e)
+{
+    if (!e)
+        return;
+    e->backend->close(e->inner);
+    free(e);
+}
+
+const struct engine_facts *engine_facts(const struct engine *e)
+{
+    return &e->facts;
+}
+
+/* Denormals to zero, in and out: with AMX they make f32 convolutions 60 times slower. */
+static void flush_denormals(void)
+{
+#if defined(__SSE__)
+    enum { DENORMALS_ARE_ZERO = 1 << 6, FLUSH_TO_ZERO = 1 << 15 };
+    _mm_setcsr(_mm_getcsr() | DENORMALS_ARE_ZERO | FLUSH_TO_ZERO);
+#endif
+}
+
+int engine_stream_open(struct engine_stream **out, struct engine *e, struct err *err)
+{
+    struct engine_stream *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return err_set(err, ERR_NOMEM, "out of memory for a stream");
+    flush_denormals();
+    s->backend = e->backend;
+    if (e->backend->stream_open(&s->inner, e->inner, err)) {
+        free(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
+void engine_stream_close(struct engine_stream *s)
+{
+    if (!s)
+        return;
+    s->backend->stream_close(s->inner);
+    free(s);
+}
+
+int engine_run(struct engine_stream *s, int w, int h, struct engine_image *images, int n,
+               struct err *err)
+{
+    if (w < 1 || h < 1 || w > SIDE_MAX || h > SIDE_MAX || n < 1 || n > BATCH_MAX)
+        return err_set(err, ERR_LIMIT, "%d images of %dx%d: sides 1 to %d, images 1 to %d", n, w, h,
+                       SIDE_MAX, BATCH_MAX);
+    for (int i = 0; i < n; i++) {
+        struct engine_image *image = &images[i];
+        if (image->content_w < 1 || image->content_w > w || image->content_h < 1 ||
+            image->content_h > h)
+            return err_set(err, ERR_BUG, "image %d: content %dx%d of %dx%d", i, image->content_w,
+                           image->content_h, w, h);
+        image->scores = (struct engine_scores){0};
+    }
+    return s->backend->run(s->inner, w, h, images, n, err);
+}
+
+void engine_debug_keep(struct engine_stream *s)
+{
+    s->backend->keep_layers(s->inner);
+}
+
+int engine_debug_layer(struct engine_stream *s, enum layer_id layer, int image, float *out,
+                       struct err *err)
+{
+    return s->backend->layer(s->inner, layer, image, out, err);
+}
+
+const double *engine_debug_ms(struct engine_stream *s)
+{
+    return s->backend->layer_ms(s->inner);
+}

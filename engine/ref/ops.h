@@ -1,0 +1,32 @@
+/* ops.h -- the operations of network.h on one image in double precision. */
+#ifndef ENGINE_REF_OPS_H
+#define ENGINE_REF_OPS_H
+
+#include "engine/engine.h"
+#include "engine/network.h"
+
+struct ref_map {
+    struct shape shape;
+    double *at; /* h,w,c */
+};
+
+struct ref_conv {
+    double *weight; /* kernel,kernel,in/groups,out */
+    double *bias;   /* out */
+};
+
+void ref_conv(const struct layer *l, const struct ref_conv *w, struct ref_map in,
+              struct ref_map out);
+void ref_average(struct ref_map in, struct ref_map out);
+void ref_concat(const struct ref_map *in, int inputs, struct ref_map out);
+void ref_bins(struct ref_map in, struct ref_map out);
+void ref_resize(struct ref_map in, struct ref_map out);
+void ref_sum(const struct ref_map *in, int inputs, struct ref_map out);
+void ref_stats(const struct ref_map *in, struct ref_map out);
+void ref_blend(const struct ref_map *in, double scale, struct ref_map out);
+
+/* Logits resized to h x w, then the winning class of each pixel (the lowest wins a tie) and the
+ * softmax sums over the content. */
+void ref_classes(struct ref_map logits, int h, int w, struct engine_image *image);
+
+#endif

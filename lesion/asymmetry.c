@@ -1,0 +1,179 @@
+/* asymmetry.c -- see asymmetry.h. */
+#include "lesion/asymmetry.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ASYMMETRY_SHAPE  0.10
+#define ASYMMETRY_COLOUR 10.0
+
+enum { CELLS = 16, TURNS = 6, SAMPLES_AIM = 4000, SAMPLES_MAX = 8192 };
+
+#define PI 3.14159265358979323846
+
+/* Mean colours of squares of `size` pixels over the lesion's box. */
+struct cells {
+    int x0, y0, size;
+    struct {
+        float l, a, b;
+        int n;
+    } at[CELLS][CELLS];
+};
+
+/* A grid of lesion pixels that is thin enough to be mirrored twelve times in no time. */
+struct samples {
+    int n;
+    struct {
+        uint8_t x, y;
+    } at[SAMPLES_MAX];
+};
+
+/* Line through the centroid in direction (cos, sin). */
+struct axis {
+    double x, y, cosine, sine;
+};
+
+static void mirror(const struct axis *axis, double x, double y, double *to_x, double *to_y)
+{
+    double dx = x - axis->x, dy = y - axis->y;
+    double along = dx * axis->cosine + dy * axis->sine;
+    double across = dy * axis->cosine - dx * axis->sine;
+
+    *to_x = axis->x + along * axis->cosine + across * axis->sine;
+    *to_y = axis->y + along * axis->sine - across * axis->cosine;
+}
+
+static void cells_fill(struct cells *c, const struct field *f)
+{
+    int x0 = f->w, y0 = f->h, x1 = 0, y1 = 0;
+
+    memset(c, 0, sizeof(*c));
+    for (int y = 0; y < f->h; y++)
+        for (int x = 0; x < f->w; x++)
+            if (f->lesion[y * f->w + x]) {
+                x0 = x < x0 ? x : x0;
+                x1 = x > x1 ? x : x1;
+                y0 = y < y0 ? y : y0;
+                y1 = y > y1 ? y : y1;
+            }
+    int side = (x1 - x0 > y1 - y0 ? x1 - x0 : y1 - y0) + 1;
+    c->x0 = x0;
+    c->y0 = y0;
+    c->size = (side + CELLS - 1) / CELLS;
+    for (int y = y0; y <= y1; y++)
+        for (int x = x0; x <= x1; x++) {
+            int i = y * f->w + x, cx = (x - x0) / c->size, cy = (y - y0) / c->size;
+            if (!f->lesion[i])
+                continue;
+            c->at[cy][cx].l += f->l[i];
+            c->at[cy][cx].a += f->a[i];
+            c->at[cy][cx].b += f->b[i];
+            c->at[cy][cx].n++;
+        }
+    for (int i = 0; i < CELLS * CELLS; i++) {
+        int cy = i / CELLS, cx = i % CELLS, n = c->at[cy][cx].n;
+        c->at[cy][cx].l /= n ? (float)n : 1;
+        c->at[cy][cx].a /= n ? (float)n : 1;
+        c->at[cy][cx].b /= n ? (float)n : 1;
+    }
+}
+
+static void samples_take(struct samples *s, const struct field *f)
+{
+    int step = (int)ceil(sqrt((double)f->lesion_px / SAMPLES_AIM));
+
+    s->n = 0;
+    for (int y = step / 2; y < f->h; y += step)
+        for (int x = step / 2; x < f->w && s->n < SAMPLES_MAX; x += step)
+            if (f->lesion[y * f->w + x]) {
+                s->at[s->n].x = (uint8_t)x;
+                s->at[s->n].y = (uint8_t)y;
+                s->n++;
+            }
+}
+
+static double shape_difference(const struct field *f, const struct samples *s,
+                               const struct axis *axis)
+{
+    int alone = 0;
+
+    for (int i = 0; i < s->n; i++) {
+        double x, y;
+        mirror(axis, s->at[i].x + 0.5, s->at[i].y + 0.5, &x, &y);
+        alone += x < 0 || y < 0 || x >= f->w || y >= f->h || !f->lesion[(int)y * f->w + (int)x];
+    }
+    return s->n ? (double)alone / s->n : 0;
+}
+
+/* Weighted by the pixels of both cells; a cell whose mirror image holds no lesion is left out. */
+static double colour_difference(const struct cells *c, const struct axis *axis)
+{
+    double sum = 0, weight = 0;
+
+    for (int i = 0; i < CELLS * CELLS; i++) {
+        int cy = i / CELLS, cx = i % CELLS;
+        double x, y;
+        if (!c->at[cy][cx].n)
+            continue;
+        mirror(axis, c->x0 + (cx + 0.5) * c->size, c->y0 + (cy + 0.5) * c->size, &x, &y);
+        int mx = (int)floor((x - c->x0) / c->size), my = (int)floor((y - c->y0) / c->size);
+        if (mx < 0 || my < 0 || mx >= CELLS || my >= CELLS || !c->at[my][mx].n)
+            continue;
+        double dl = c->at[cy][cx].l - c->at[my][mx].l, da = c->at[cy][cx].a - c->at[my][mx].a;
+        double db = c->at[cy][cx].b - c->at[my][mx].b;
+        double both = fmin(c->at[cy][cx].n, c->at[my][mx].n);
+        sum += both * sqrt(dl * dl + da * da + db * db);
+        weight += both;
+    }
+    return weight > 0 ? sum / weight : 0;
+}
+
+/* Direction of the first principal axis of the lesion's pixels. */
+static double principal_angle(const struct field *f, const struct samples *s)
+{
+    double xx = 0, yy = 0, xy = 0;
+
+    for (int i = 0; i < s->n; i++) {
+        double dx = s->at[i].x + 0.5 - f->centre_x, dy = s->at[i].y + 0.5 - f->centre_y;
+        xx += dx * dx;
+        yy += dy * dy;
+        xy += dx * dy;
+    }
+    return 0.5 * atan2(2 * xy, xx - yy);
+}
+
+/* Returns the pair's excess: the sum of its measures over their thresholds. */
+static double pair_measure(struct asymmetry *out, const struct field *f, const struct samples *s,
+                           const struct cells *c, double angle)
+{
+    double excess = 0;
+
+    out->score = 0;
+    for (int k = 0; k < 2; k++, angle += PI / 2) {
+        struct axis axis = {f->centre_x, f->centre_y, cos(angle), sin(angle)};
+        out->shape[k] = shape_difference(f, s, &axis);
+        out->colour[k] = colour_difference(c, &axis);
+        out->score += out->shape[k] > ASYMMETRY_SHAPE || out->colour[k] > ASYMMETRY_COLOUR;
+        excess += out->shape[k] / ASYMMETRY_SHAPE + out->colour[k] / ASYMMETRY_COLOUR;
+    }
+    return excess;
+}
+
+void asymmetry_measure(struct asymmetry *out, const struct field *f)
+{
+    struct samples samples;
+    struct cells cells;
+    double best = INFINITY;
+
+    samples_take(&samples, f);
+    cells_fill(&cells, f);
+    double first = principal_angle(f, &samples);
+    for (int turn = 0; turn < TURNS; turn++) {
+        struct asymmetry pair;
+        double excess = pair_measure(&pair, f, &samples, &cells, first + turn * PI / 2 / TURNS);
+        if (turn == 0 || pair.score < out->score || (pair.score == out->score && excess < best)) {
+            *out = pair;
+            best = excess;
+        }
+    }
+}

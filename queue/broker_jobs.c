@@ -1,0 +1,354 @@
+/* The broker's calls: what is asked of Redis, and what its answers mean. */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+
+#include "queue/broker_priv.h"
+
+enum { KEY_SIZE = 256, STATS_EXPIRY_MS = 10000 };
+
+static void add_stream(struct broker_args *a, int class)
+{
+    char key[KEY_SIZE];
+
+    snprintf(key, sizeof(key), REDIS_KEY "jobs:%s", broker_class_word(class));
+    broker_args_text(a, key);
+}
+
+static void add_streams(struct broker_args *a)
+{
+    for (int i = 0; i < BROKER_CLASSES; i++)
+        add_stream(a, i);
+}
+
+static void add_study(struct broker_args *a, const char *upload, const char *study)
+{
+    char key[KEY_SIZE];
+
+    snprintf(key, sizeof(key), REDIS_KEY "study:%s/%s", upload, study);
+    broker_args_text(a, key);
+}
+
+static void add_job_id(struct broker_args *a, const struct broker_job *job)
+{
+    char id[KEY_SIZE];
+
+    snprintf(id, sizeof(id), "%s/%s/%d", job->upload, job->study, job->n);
+    broker_args_text(a, id);
+}
+
+static void add_owner(struct broker_args *a, const struct broker *b)
+{
+    broker_args_text(a, BROKER_GROUP);
+    broker_args_text(a, b->consumer);
+}
+
+static void add_lease(struct broker_args *a, const struct broker *b,
+                      const struct broker_lease *lease)
+{
+    add_owner(a, b);
+    broker_args_text(a, lease->entry);
+    broker_args_number(a, lease->attempt);
+}
+
+static void on_put(struct broker *b, uint32_t tag, const redisReply *reply)
+{
+    (void)tag;
+    b->on.put(b->on.ctx, (int)reply->integer);
+}
+
+void broker_put(struct broker *b, int class, const struct broker_job *jobs, int n)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b))
+        return;
+    broker_args_init(&a, 5 + 3 * n);
+    broker_args_script(&a, b, SCRIPT_PUT, 2);
+    add_stream(&a, class);
+    broker_args_text(&a, REDIS_KEY "queued");
+    for (int i = 0; i < n; i++) {
+        broker_args_text(&a, jobs[i].upload);
+        broker_args_text(&a, jobs[i].study);
+        broker_args_number(&a, jobs[i].n);
+    }
+    broker_send(b, &a, on_put, 0);
+}
+
+void broker_seed(struct broker *b, const char *upload, const char *study, const int *numbers, int n)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b) || n <= 0)
+        return;
+    broker_args_init(&a, 2 + n);
+    broker_args_text(&a, "SADD");
+    add_study(&a, upload, study);
+    for (int i = 0; i < n; i++)
+        broker_args_number(&a, numbers[i]);
+    broker_send(b, &a, NULL, 0);
+}
+
+void broker_set_epoch(struct broker *b, int64_t epoch_ms)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b))
+        return;
+    broker_args_init(&a, 3);
+    broker_args_text(&a, "SET");
+    broker_args_text(&a, BROKER_EPOCH);
+    broker_args_number(&a, epoch_ms);
+    broker_send(b, &a, NULL, 0);
+}
+
+void broker_recover(struct broker *b)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b))
+        return;
+    broker_args_init(&a, 8);
+    broker_args_script(&a, b, SCRIPT_RECOVER, BROKER_CLASSES);
+    add_streams(&a);
+    add_owner(&a, b);
+    broker_send(b, &a, NULL, 0);
+}
+
+static int whole_number(const char *text)
+{
+    char *end;
+
+    errno = 0;
+    long n = strtol(text, &end, 10);
+    return errno || end == text || *end || n < 0 || n > INT_MAX ? -1 : (int)n;
+}
+
+/* One row of SCRIPT_LEASE's answer: class, entry, attempt, upload, study, n. */
+static int read_leased(struct broker_leased *out, const redisReply *row)
+{
+    if (row->type != REDIS_REPLY_ARRAY || row->elements != 6 ||
+        row->element[0]->type != REDIS_REPLY_INTEGER ||
+        row->element[2]->type != REDIS_REPLY_INTEGER)
+        return -1;
+    for (int i = 1; i < 6; i++)
+        if (i != 2 && row->element[i]->type != REDIS_REPLY_STRING)
+            return -1;
+    out->lease.class = (int)row->element[0]->integer;
+    out->lease.attempt = (int)row->element[2]->integer;
+    snprintf(out->lease.entry, sizeof(out->lease.entry), "%s", row->element[1]->str);
+    out->job = (struct broker_job){row->element[3]->str, row->element[4]->str,
+                                   whole_number(row->element[5]->str)};
+    return 0;
+}
+
+static void on_leased(struct broker *b, uint32_t tag, const redisReply *reply)
+{
+    struct broker_leased *jobs = calloc(reply->elements + 1, sizeof(*jobs));
+    int n = 0;
+
+    (void)tag;
+    if (!jobs)
+        return; /* the leases run out and are claimed again */
+    for (size_t i = 0; i < reply->elements; i++)
+        if (!read_leased(&jobs[n], reply->element[i]))
+            n++;
+    b->on.leased(b->on.ctx, jobs, n);
+    free(jobs);
+}
+
+void broker_lease(struct broker *b, int max)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b))
+        return;
+    broker_args_init(&a, 12);
+    broker_args_script(&a, b, SCRIPT_LEASE, BROKER_CLASSES);
+    add_streams(&a);
+    add_owner(&a, b);
+    broker_args_number(&a, max < BROKER_LEASE_MAX ? max : BROKER_LEASE_MAX);
+    broker_args_number(&a, b->lease_ms);
+    broker_send(b, &a, on_leased, 0);
+}
+
+static void on_renewed(struct broker *b, uint32_t tag, const redisReply *reply)
+{
+    (void)tag;
+    for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        struct broker_lease lease = {.class = (int)reply->element[i]->integer};
+        if (reply->element[i + 1]->type != REDIS_REPLY_STRING)
+            continue;
+        snprintf(lease.entry, sizeof(lease.entry), "%s", reply->element[i + 1]->str);
+        b->on.lost(b->on.ctx, &lease);
+    }
+}
+
+void broker_renew(struct broker *b, const struct broker_lease *leases, int n)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b) || n <= 0)
+        return;
+    broker_args_init(&a, 8 + 3 * n);
+    broker_args_script(&a, b, SCRIPT_RENEW, BROKER_CLASSES);
+    add_streams(&a);
+    add_owner(&a, b);
+    for (int i = 0; i < n; i++) {
+        broker_args_number(&a, leases[i].class);
+        broker_args_text(&a, leases[i].entry);
+        broker_args_number(&a, leases[i].attempt);
+    }
+    broker_send(b, &a, on_renewed, 0);
+}
+
+static void on_finished(struct broker *b, uint32_t tag, const redisReply *reply)
+{
+    b->on.finished(b->on.ctx, tag, (int)reply->integer);
+}
+
+void broker_finish(struct broker *b, const struct broker_lease *lease, const struct broker_job *job,
+                   int total, const char *status, uint32_t tag)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b))
+        return;
+    broker_args_init(&a, 15);
+    broker_args_script(&a, b, SCRIPT_FINISH, 4);
+    add_stream(&a, lease->class);
+    broker_args_text(&a, REDIS_KEY "queued");
+    broker_args_text(&a, REDIS_KEY "counters");
+    add_study(&a, job->upload, job->study);
+    add_lease(&a, b, lease);
+    add_job_id(&a, job);
+    broker_args_number(&a, job->n);
+    broker_args_number(&a, total);
+    broker_args_text(&a, status);
+    broker_send(b, &a, on_finished, tag);
+}
+
+void broker_discard(struct broker *b, const struct broker_lease *lease,
+                    const struct broker_job *job)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b))
+        return;
+    broker_args_init(&a, 10);
+    broker_args_script(&a, b, SCRIPT_DISCARD, 2);
+    add_stream(&a, lease->class);
+    broker_args_text(&a, REDIS_KEY "queued");
+    add_lease(&a, b, lease);
+    add_job_id(&a, job);
+    broker_send(b, &a, NULL, 0);
+}
+
+void broker_release(struct broker *b, const struct broker_lease *lease)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b))
+        return;
+    broker_args_init(&a, 8);
+    broker_args_script(&a, b, SCRIPT_RELEASE, 1);
+    add_stream(&a, lease->class);
+    add_lease(&a, b, lease);
+    broker_send(b, &a, NULL, 0);
+}
+
+static void on_again(struct broker *b, uint32_t tag, const redisReply *reply)
+{
+    b->on.again(b->on.ctx, tag, (int)reply->integer);
+}
+
+void broker_again(struct broker *b, const struct broker_lease *lease, uint32_t tag)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b))
+        return;
+    broker_args_init(&a, 8);
+    broker_args_script(&a, b, SCRIPT_AGAIN, 1);
+    add_stream(&a, lease->class);
+    add_lease(&a, b, lease);
+    broker_send(b, &a, on_again, tag);
+}
+
+void broker_forget_study(struct broker *b, const char *upload, const char *study)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b))
+        return;
+    broker_args_init(&a, 2);
+    broker_args_text(&a, "DEL");
+    add_study(&a, upload, study);
+    broker_send(b, &a, NULL, 0);
+}
+
+enum { LOOK_HEAD = 1 + 3 * BROKER_CLASSES };
+
+static int64_t oldest_of(const redisReply *id)
+{
+    return id->type == REDIS_REPLY_STRING && id->len ? strtoll(id->str, NULL, 10) : -1;
+}
+
+static void on_look(struct broker *b, uint32_t tag, const redisReply *reply)
+{
+    struct broker_look look = {0};
+
+    (void)tag;
+    if (reply->elements < LOOK_HEAD)
+        return;
+    look.has_epoch = reply->element[0]->integer == 1;
+    for (int i = 0; i < BROKER_CLASSES; i++) {
+        redisReply *const *row = reply->element + 1 + 3 * i;
+        look.classes[i].leased = row[1]->integer;
+        look.classes[i].ready = row[0]->integer - row[1]->integer;
+        look.classes[i].oldest_ms = oldest_of(row[2]);
+    }
+    for (size_t i = LOOK_HEAD; i + 1 < reply->elements && look.n_words < BROKER_WORDS_MAX; i += 2) {
+        if (reply->element[i]->type != REDIS_REPLY_STRING ||
+            reply->element[i + 1]->type != REDIS_REPLY_STRING)
+            continue;
+        snprintf(b->control_id, sizeof(b->control_id), "%s", reply->element[i]->str);
+        snprintf(look.words[look.n_words++], sizeof(look.words[0]), "%s",
+                 reply->element[i + 1]->str);
+    }
+    b->on.look(b->on.ctx, &look);
+}
+
+void broker_look(struct broker *b)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b))
+        return;
+    broker_args_init(&a, 12);
+    broker_args_script(&a, b, SCRIPT_LOOK, BROKER_CLASSES + 2);
+    add_streams(&a);
+    broker_args_text(&a, BROKER_EPOCH);
+    broker_args_text(&a, REDIS_CONTROL);
+    broker_args_text(&a, BROKER_GROUP);
+    broker_args_text(&a, b->control_id);
+    broker_args_number(&a, BROKER_WORDS_MAX);
+    broker_send(b, &a, on_look, 0);
+}
+
+void broker_publish(struct broker *b, const char *stats_json)
+{
+    char key[KEY_SIZE];
+    struct broker_args a;
+
+    if (!broker_is_ready(b))
+        return;
+    snprintf(key, sizeof(key), REDIS_KEY "node:%s", b->node);
+    broker_args_init(&a, 5);
+    broker_args_text(&a, "SET");
+    broker_args_text(&a, key);
+    broker_args_text(&a, stats_json);
+    broker_args_text(&a, "PX");
+    broker_args_number(&a, STATS_EXPIRY_MS);
+    broker_send(b, &a, NULL, 0);
+}

@@ -1,0 +1,73 @@
+/* broker_priv.h -- broker.c (connection), broker_jobs.c (calls and answers) and
+ * broker_scripts.c (Lua) among themselves. */
+#ifndef QUEUE_BROKER_PRIV_H
+#define QUEUE_BROKER_PRIV_H
+
+#include <hiredis/async.h>
+
+#include "common/buf.h"
+#include "queue/broker.h"
+#include "queue/redis_priv.h"
+
+enum broker_script {
+    SCRIPT_OPEN,
+    SCRIPT_RECOVER,
+    SCRIPT_PUT,
+    SCRIPT_LEASE,
+    SCRIPT_RENEW,
+    SCRIPT_FINISH,
+    SCRIPT_RELEASE,
+    SCRIPT_AGAIN,
+    SCRIPT_DISCARD,
+    SCRIPT_LOOK,
+    SCRIPT_COUNT
+};
+extern const char *const broker_script_text[SCRIPT_COUNT];
+
+#define BROKER_GROUP "lentigo"
+#define BROKER_EPOCH REDIS_KEY "epoch"
+
+enum broker_state { BROKER_DOWN, BROKER_CONNECTING, BROKER_OPENING, BROKER_READY };
+
+struct broker {
+    struct redis_address address;
+    char consumer[128], node[64];
+    int lease_ms, connect_ms, command_ms;
+    struct broker_events on;
+    enum broker_state state;
+    redisAsyncContext *ac; /* NULL = down */
+    bool is_reading, is_writing;
+    int64_t since_ms; /* monotonic: the last answer, or the first unanswered word after it */
+    int unanswered;
+    char sha[SCRIPT_COUNT][41];
+    char control_id[BROKER_ENTRY_SIZE]; /* last word seen on the control stream */
+    char why[128];                      /* of the drop under way, "" = hiredis knows */
+};
+
+/* One call on its way; freed when answered. */
+struct broker_call {
+    struct broker *b;
+    void (*answer)(struct broker *b, uint32_t tag, const redisReply *reply); /* NULL: ignored */
+    uint32_t tag;
+};
+
+/* An argument list under construction; numbers are kept as text in `scratch`. */
+struct broker_args {
+    struct buf bytes; /* every argument with its 0 */
+    size_t *lengths;
+    int n, max;
+};
+void broker_args_init(struct broker_args *a, int max);
+void broker_args_text(struct broker_args *a, const char *text);
+void broker_args_number(struct broker_args *a, int64_t number);
+
+/* EVALSHA of `script` behind its keys is what `a` holds; releases `a`. */
+void broker_args_script(struct broker_args *a, const struct broker *b, enum broker_script script,
+                        int n_keys);
+
+/* Send and release `a`. */
+void broker_send(struct broker *b, struct broker_args *a,
+                 void (*answer)(struct broker *b, uint32_t tag, const redisReply *reply),
+                 uint32_t tag);
+
+#endif

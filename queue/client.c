@@ -1,0 +1,171 @@
+#include "queue/client.h"
+
+#include <hiredis/hiredis.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "queue/redis_priv.h"
+
+enum { NODES_MAX = 256, KEY_SIZE = 256, CONTROL_LENGTH = 1000, REDIS_MAJOR_MIN = 7 };
+
+struct queue_client {
+    redisContext *c;
+};
+
+/* One adapter for hiredis's errors: whatever ails the connection, the same call later may work. */
+static int err_set_redis(struct err *err, const redisContext *c)
+{
+    return err_set(err, ERR_AGAIN, "redis: %s", c && c->err ? c->errstr : "no connection");
+}
+
+int queue_client_open(struct queue_client **out, const char *address, int timeout_ms,
+                      struct err *err)
+{
+    const struct timeval limit = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    struct redis_address at;
+
+    if (redis_address_parse(&at, address, err))
+        return -1;
+    redisContext *c = at.path[0] ? redisConnectUnixWithTimeout(at.path, limit)
+                                 : redisConnectWithTimeout(at.host, at.port, limit);
+    struct queue_client *client = calloc(1, sizeof(*client));
+    if (!client || !c || c->err || redisSetTimeout(c, limit) != REDIS_OK) {
+        err_set_redis(err, c);
+        if (c)
+            redisFree(c);
+        free(client);
+        return err_wrap(err, "%s", address);
+    }
+    client->c = c;
+    *out = client;
+    return 0;
+}
+
+void queue_client_close(struct queue_client *c)
+{
+    if (!c)
+        return;
+    redisFree(c->c);
+    free(c);
+}
+
+/* The answer, or NULL with `err`; an answer of another type than `type` is an error too. */
+static redisReply *ask(struct queue_client *c, int type, int argc, const char *const *argv,
+                       struct err *err)
+{
+    redisReply *reply = redisCommandArgv(c->c, argc, (const char **)(uintptr_t)argv, NULL);
+
+    if (!reply) {
+        err_set_redis(err, c->c);
+        return NULL;
+    }
+    if (reply->type == type)
+        return reply;
+    err_set(err, ERR_AGAIN, "redis: %s: %s", argv[0],
+            reply->type == REDIS_REPLY_ERROR ? reply->str : "odd answer");
+    freeReplyObject(reply);
+    return NULL;
+}
+
+/* A node whose figures expired between SCAN and GET is no error; nor is one that another version
+ * wrote: they are left out and logged. */
+static void read_node(struct queue_client *c, const char *key, struct stats *out, int max, int *n)
+{
+    const char *get[] = {"GET", key};
+    struct err why = {0};
+    char quoted[512];
+    redisReply *reply = ask(c, REDIS_REPLY_STRING, 2, get, &why);
+
+    if (!reply)
+        return;
+    json_t *object = json_parse(reply->str, (size_t)reply->len, key, &why);
+    if (object && *n < max && !stats_from_json(&out[*n], object, &why))
+        ++*n;
+    else if (why.code)
+        log_event(LOG_WARN, "client.figures_skipped", "why=%s",
+                  log_quote(quoted, sizeof(quoted), why.msg));
+    json_decref(object);
+    freeReplyObject(reply);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+int queue_client_stats(struct queue_client *c, struct stats *out, int max, int *n, struct err *err)
+{
+    char cursor[32] = "0", keys[NODES_MAX][KEY_SIZE];
+    int n_keys = 0;
+
+    *n = 0;
+    do {
+        const char *scan[] = {"SCAN", cursor, "MATCH", REDIS_KEY "node:*", "COUNT", "1000"};
+        redisReply *reply = ask(c, REDIS_REPLY_ARRAY, 6, scan, err);
+        if (!reply)
+            return -1;
+        snprintf(cursor, sizeof(cursor), "%s", reply->element[0]->str);
+        for (size_t i = 0; i < reply->element[1]->elements && n_keys < NODES_MAX; i++)
+            snprintf(keys[n_keys++], KEY_SIZE, "%s", reply->element[1]->element[i]->str);
+        freeReplyObject(reply);
+    } while (strcmp(cursor, "0") != 0);
+    qsort(keys, (size_t)n_keys, KEY_SIZE, by_text);
+    for (int i = 0; i < n_keys; i++) /* SCAN may name a key twice */
+        if (i == 0 || strcmp(keys[i], keys[i - 1]) != 0)
+            read_node(c, keys[i], out, max, n);
+    return 0;
+}
+
+int queue_client_tell(struct queue_client *c, const char *word, struct err *err)
+{
+    char length[16];
+    const char *add[] = {"XADD", REDIS_CONTROL, "MAXLEN", "~", length, "*", "word", word};
+
+    snprintf(length, sizeof(length), "%d", CONTROL_LENGTH);
+    redisReply *reply = ask(c, REDIS_REPLY_STRING, 8, add, err);
+    if (!reply)
+        return -1;
+    freeReplyObject(reply);
+    return 0;
+}
+
+/* `name` must be `wanted` in Redis's own configuration. */
+static int check_setting(struct queue_client *c, const char *name, const char *wanted,
+                         struct err *err)
+{
+    const char *get[] = {"CONFIG", "GET", name};
+    redisReply *reply = ask(c, REDIS_REPLY_ARRAY, 3, get, err);
+
+    if (!reply)
+        return -1;
+    const char *is = reply->elements == 2 ? reply->element[1]->str : "unknown";
+    int ret = strcmp(is, wanted) == 0
+                  ? 0
+                  : err_set(err, ERR_CONFIG, "redis: %s is %s and must be %s", name, is, wanted);
+    freeReplyObject(reply);
+    return ret;
+}
+
+static int check_version(struct queue_client *c, struct err *err)
+{
+    const char *info[] = {"INFO", "server"};
+    redisReply *reply = ask(c, REDIS_REPLY_STRING, 2, info, err);
+    int ret = 0;
+
+    if (!reply)
+        return -1;
+    const char *at = strstr(reply->str, "redis_version:");
+    const char *version = at ? at + strlen("redis_version:") : "unknown";
+    if (strtol(version, NULL, 10) < REDIS_MAJOR_MIN)
+        ret = err_set(err, ERR_CONFIG, "redis: version %.*s is older than %d",
+                      (int)strcspn(version, "\r\n"), version, REDIS_MAJOR_MIN);
+    freeReplyObject(reply);
+    return ret;
+}
+
+int queue_client_check(struct queue_client *c, struct err *err)
+{
+    if (check_version(c, err) || check_setting(c, "maxmemory-policy", "noeviction", err))
+        return -1;
+    return check_setting(c, "appendonly", "yes", err);
+}

@@ -1,0 +1,28 @@
+/* client.h -- what tools outside the scheduler ask of Redis, one blocking call each.
+ *
+ * Not for use by two threads at once. A Redis that cannot be reached is ERR_AGAIN. */
+#ifndef QUEUE_CLIENT_H
+#define QUEUE_CLIENT_H
+
+#include "common/err.h"
+#include "queue/stats.h"
+
+struct queue_client;
+
+/* `address`: path of a unix socket, or host:port. */
+int queue_client_open(struct queue_client **out, const char *address, int timeout_ms,
+                      struct err *err);
+void queue_client_close(struct queue_client *c); /* NULL is fine */
+
+/* All nodes' figures by name of node, at most `max`; `*n` receives how many were written. */
+int queue_client_stats(struct queue_client *c, struct stats *out, int max, int *n, struct err *err);
+
+/* A word to every scheduler on the control stream: "rescan" (an upload was accepted), "pause",
+ * "resume". */
+int queue_client_tell(struct queue_client *c, const char *word, struct err *err);
+
+/* Is this Redis fit for an installation: noeviction, append-only file, version 7. ERR_CONFIG says
+ * which is not. */
+int queue_client_check(struct queue_client *c, struct err *err);
+
+#endif

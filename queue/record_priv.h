@@ -1,0 +1,40 @@
+/* record_priv.h -- a plain struct to a JSON object and back, by a table of its fields.
+ *
+ * wire.c and stats.c keep one table a record; writer and reader so cannot drift apart. */
+#ifndef QUEUE_RECORD_PRIV_H
+#define QUEUE_RECORD_PRIV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/json.h"
+
+enum record_type {
+    RECORD_TEXT,   /* char[size] */
+    RECORD_BYTES,  /* char[size] of any bytes (a path): each byte as the code point of its number */
+    RECORD_INT,    /* int, min..max */
+    RECORD_INT64,  /* int64_t, min..max */
+    RECORD_BOOL,   /* bool */
+    RECORD_NUMBER, /* double; NAN is null */
+    RECORD_WORD,   /* an enum, min..max, written as word(value) */
+};
+
+struct record_field {
+    const char *key;
+    enum record_type type;
+    size_t offset, size;
+    int64_t min, max;
+    const char *(*word)(int value);
+    unsigned kinds; /* bits of the kinds of record that carry the field; 0 = all */
+};
+
+/* Put each field of `kind` (a bit) into `object`. ERR_NOMEM. */
+int record_put(json_t *object, const struct record_field *fields, size_t n_fields, unsigned kind,
+               const void *record, struct err *err);
+
+/* Read each field of `kind`; all of them must be there. ERR_INPUT names the key. */
+int record_get(void *record, const struct record_field *fields, size_t n_fields, unsigned kind,
+               const json_t *object, struct err *err);
+
+#endif

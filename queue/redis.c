@@ -1,0 +1,44 @@
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue/redis_priv.h"
+
+static int parse_port(struct redis_address *out, const char *text, const char *port,
+                      struct err *err)
+{
+    char *end;
+    long n = strtol(port, &end, 10);
+
+    if (end == port || *end || n < 1 || n > USHRT_MAX)
+        return err_set(err, ERR_CONFIG, "redis: \"%.80s\": no port from 1 to 65535", text);
+    out->port = (int)n;
+    return 0;
+}
+
+int redis_address_parse(struct redis_address *out, const char *text, struct err *err)
+{
+    size_t n = strlen(text);
+    const char *colon = strrchr(text, ':');
+
+    memset(out, 0, sizeof(*out));
+    if (strchr(text, '/')) {
+        if (n >= sizeof(out->path))
+            return err_set(err, ERR_CONFIG, "redis: socket path longer than %zu bytes: %.100s...",
+                           sizeof(out->path) - 1, text);
+        memcpy(out->path, text, n + 1);
+        return 0;
+    }
+    if (!colon || colon == text)
+        return err_set(err, ERR_CONFIG, "redis: \"%.80s\" is neither host:port nor a path", text);
+    const char *host = text;
+    size_t length = (size_t)(colon - text);
+    if (*host == '[' && length > 2 && host[length - 1] == ']') {
+        host++;
+        length -= 2;
+    }
+    if (length >= sizeof(out->host))
+        return err_set(err, ERR_CONFIG, "redis: host longer than %zu bytes", sizeof(out->host) - 1);
+    memcpy(out->host, host, length);
+    return parse_port(out, text, colon + 1, err);
+}

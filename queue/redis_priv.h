@@ -1,0 +1,21 @@
+/* redis_priv.h -- what broker.c and client.c share: names of keys, and where Redis listens. */
+#ifndef QUEUE_REDIS_PRIV_H
+#define QUEUE_REDIS_PRIV_H
+
+#include "common/err.h"
+
+/* One hash tag for all keys, so that scripts stay on one shard when more come. */
+#define REDIS_KEY     "lentigo:{s0}:"
+#define REDIS_CONTROL REDIS_KEY "control"
+
+struct redis_address {
+    char path[108]; /* of a unix socket: sun_path's size on Linux; "" = host and port */
+    char host[256];
+    int port;
+};
+
+/* `text`: an absolute or relative path with a '/', or host:port ([...] around an IPv6 host).
+ * ERR_CONFIG. */
+int redis_address_parse(struct redis_address *out, const char *text, struct err *err);
+
+#endif

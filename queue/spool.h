@@ -1,0 +1,68 @@
+/* spool.h -- where everything is kept; the truth that Redis only indexes.
+ *
+ *   <root>/version                                  "1\n"
+ *   <root>/lock                                     held by the scheduler (flock)
+ *   <root>/log                                      JSON lines: decisions, witnessed crashes
+ *   <root>/incoming/<upload>/...                    being received; swept at the next intake
+ *   <root>/uploads/<upload>/upload.json             accepted: this folder was renamed into place
+ *   <root>/uploads/<upload>/studies/<key>/study.json
+ *   <root>/uploads/<upload>/studies/<key>/originals/<n>
+ *   <root>/uploads/<upload>/studies/<key>/results/<n>.json  .mask.png  .display.jpg  .overlay.jpg
+ *   <root>/uploads/<upload>/studies/<key>/report.json       the study is finished when it is there
+ *
+ * An image is terminal when its results/<n>.json is there; a study when its report.json is. A
+ * result is written by rename and synced before its job is acknowledged. Every writer of one
+ * result writes the same bytes, so a late second one changes nothing. */
+#ifndef QUEUE_SPOOL_H
+#define QUEUE_SPOOL_H
+
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/json.h"
+#include "queue/study.h"
+
+enum { SPOOL_PATH_SIZE = 4096, SPOOL_JSON_MAX = 256 << 20, SPOOL_RESULT_MAX = 1 << 20 };
+
+struct spool;
+
+/* Make what is missing under `root` and check the version (ERR_CONFIG when it is another). */
+int spool_open(struct spool **out, const char *root, struct err *err);
+void spool_close(struct spool *s); /* NULL is fine */
+const char *spool_root(const struct spool *s);
+
+/* One holder at a time; ERR_AGAIN names the holder's pid. Given up by spool_close. */
+int spool_lock(struct spool *s, struct err *err);
+
+/* Pid of the process of this machine that holds the lock, 0 = none. Takes no lock to find out. */
+int spool_holder(const struct spool *s);
+
+/* Folder of a study; ERR_LIMIT when the path is too long, ERR_INPUT when a part is no plain name. */
+int spool_study_dir(const struct spool *s, const char *upload, const char *key,
+                    char out[SPOOL_PATH_SIZE], struct err *err);
+
+int spool_study_read(const char *study_dir, struct study *out, struct err *err);
+
+/* Call `visit` for each study of each accepted upload, in order of upload and key; a visit that
+ * returns -1 ends the walk with -1. The study is the visitor's only during the call. */
+int spool_each_study(const struct spool *s,
+                     int (*visit)(void *ctx, const char *study_dir, const struct study *study,
+                                  struct err *err),
+                     void *ctx, struct err *err);
+
+/* upload.json: {"version","upload","accepted_at","input","class","images","studies","others":
+ * [{"file","reason","detail"}]}. The caller owns the object. */
+int spool_upload_read(const struct spool *s, const char *upload, json_t **out, struct err *err);
+int spool_each_upload(const struct spool *s,
+                      int (*visit)(void *ctx, const char *upload, struct err *err), void *ctx,
+                      struct err *err);
+
+/* Append one JSON line to the log and sync it. Takes no ownership. */
+int spool_log_append(struct spool *s, const json_t *event, struct err *err);
+
+/* Every line of the log, oldest first; a cut last line (power loss) is skipped. */
+int spool_log_each(const struct spool *s,
+                   int (*visit)(void *ctx, const json_t *event, struct err *err), void *ctx,
+                   struct err *err);
+
+#endif

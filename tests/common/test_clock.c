@@ -1,0 +1,68 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/clock.h"
+
+static void iso(void **state)
+{
+    static const struct {
+        int64_t ms;
+        const char *text;
+    } cases[] = {
+        {0,               "1970-01-01T00:00:00.000Z"},
+        {951782399999,    "2000-02-28T23:59:59.999Z"},
+        {951782400007,    "2000-02-29T00:00:00.007Z"}, /* a leap day */
+        {1795411947123,   "2026-11-23T05:32:27.123Z"},
+        {253402300799999, "9999-12-31T23:59:59.999Z"},
+        {253402300800000, "9999-12-31T23:59:59.999Z"},
+        {INT64_MAX,       "9999-12-31T23:59:59.999Z"},
+        {-1,              "1970-01-01T00:00:00.000Z"},
+        {INT64_MIN,       "1970-01-01T00:00:00.000Z"},
+    };
+    char out[CLOCK_ISO_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        assert_ptr_equal(clock_iso(out, cases[i].ms), out);
+        assert_string_equal(out, cases[i].text);
+    }
+}
+
+static void does_not_know_time_zones(void **state)
+{
+    char out[CLOCK_ISO_SIZE];
+
+    (void)state;
+    setenv("TZ", "Asia/Shanghai", 1);
+    tzset();
+    assert_string_equal(clock_iso(out, 0), "1970-01-01T00:00:00.000Z");
+}
+
+static void clocks_run(void **state)
+{
+    int64_t mono = clock_mono_us(), cpu = clock_cpu_us();
+
+    (void)state;
+    usleep(20000);
+    int64_t slept = clock_mono_us() - mono;
+    assert_true(slept >= 20000);
+    assert_true(clock_cpu_us() - cpu < slept); /* sleeping is no work */
+    assert_true(clock_wall_ms() > 1700000000000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(iso),
+        cmocka_unit_test(does_not_know_time_zones),
+        cmocka_unit_test(clocks_run),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

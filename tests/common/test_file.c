@@ -1,0 +1,353 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/file.h"
+
+enum { ROOM = 200 };
+
+static char folder[] = "/tmp/lentigo-test-file-XXXXXX"; /* made by setup, removed by teardown */
+
+static const char *in_folder(char out[ROOM], const char *name)
+{
+    snprintf(out, ROOM, "%s/%s", folder, name);
+    return out;
+}
+
+static int entries(const char *path)
+{
+    DIR *d = opendir(path);
+    int n = -2; /* . and .. */
+
+    assert_non_null(d);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    DIR *d = opendir(folder);
+    char path[sizeof(folder) + 256];
+
+    (void)state;
+    for (struct dirent *e = readdir(d); e; e = readdir(d)) {
+        snprintf(path, sizeof(path), "%s/%s", folder, e->d_name);
+        if (e->d_name[0] != '.' && unlink(path))
+            rmdir(path);
+    }
+    closedir(d);
+    return rmdir(folder);
+}
+
+static void expect_text(const char *path, const char *text)
+{
+    struct err err = {0};
+    struct buf b;
+
+    buf_init(&b, 1000);
+    assert_int_equal(file_read(path, &b, &err), 0);
+    assert_string_equal(b.data ? b.data : "", text);
+    buf_release(&b);
+}
+
+static void expect_refused(const char *path, size_t max, enum err_code code)
+{
+    struct err err = {0};
+    struct buf b;
+
+    buf_init(&b, max);
+    assert_int_equal(file_read(path, &b, &err), -1);
+    assert_int_equal(err.code, code);
+    assert_non_null(strstr(err.msg, path));
+    buf_release(&b);
+}
+
+static void read_and_write(void **state)
+{
+    char path[ROOM];
+    struct err err = {0};
+    struct stat st;
+
+    (void)state;
+    in_folder(path, "a");
+    assert_int_equal(file_write(path, "one", 3, &err), 0);
+    expect_text(path, "one");
+    assert_int_equal(file_write_synced(path, "", 0, &err), 0);
+    expect_text(path, "");
+    assert_int_equal(file_write(path, "12345678", 8, &err), 0);
+    expect_refused(path, 7, ERR_LIMIT);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(file_sync_fs(path, &err), 0);
+    assert_int_equal(entries(folder), 1); /* no draft left */
+    unlink(path);
+}
+
+static void only_regular_files_are_read(void **state)
+{
+    char path[ROOM];
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    int fd;
+
+    (void)state;
+    expect_refused(in_folder(path, "missing"), 10, ERR_INPUT);
+    expect_refused(folder, 10, ERR_INPUT);
+    assert_int_equal(mkfifo(in_folder(path, "pipe"), 0600), 0);
+    expect_refused(path, 10, ERR_INPUT); /* and does not wait for a writer */
+    unlink(path);
+    assert_int_equal(symlink("/etc/passwd", in_folder(path, "link")), 0);
+    expect_refused(path, 10000, ERR_INPUT);
+    unlink(path);
+    in_folder(path, "socket");
+    snprintf(name.sun_path, sizeof(name.sun_path), "%.100s", path);
+    fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+    expect_refused(path, 10, ERR_INPUT);
+    close(fd);
+    unlink(path);
+    expect_refused("/dev/zero", 10, ERR_INPUT);
+}
+
+struct rewriter {
+    const char *path;
+    char letter;
+    atomic_bool stop;
+};
+
+static void *rewrite(void *arg)
+{
+    struct rewriter *r = arg;
+    char text[5000];
+
+    memset(text, r->letter, sizeof(text));
+    while (!r->stop) {
+        struct err err = {0};
+        if (file_write(r->path, text, sizeof(text), &err))
+            return r;
+    }
+    return NULL;
+}
+
+/* Two writers and a reader: whatever is seen is one writer's whole text. */
+static void replacing_is_atomic(void **state)
+{
+    char path[ROOM];
+    struct rewriter r[2] = {
+        {.path = path, .letter = 'a'},
+        {.path = path, .letter = 'b'}
+    };
+    pthread_t thread[2];
+    struct err err = {0};
+    void *failed[2];
+
+    (void)state;
+    in_folder(path, "shared");
+    assert_int_equal(file_write(path, "", 0, &err), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, rewrite, &r[i]), 0);
+    for (int i = 0; i < 300; i++) {
+        struct buf b;
+        buf_init(&b, 10000);
+        assert_int_equal(file_read(path, &b, &err), 0);
+        assert_true(b.len == 0 || b.len == 5000);
+        for (size_t k = 1; k < b.len; k++)
+            assert_int_equal(b.data[k], b.data[0]);
+        buf_release(&b);
+    }
+    for (int i = 0; i < 2; i++) {
+        r[i].stop = true;
+        pthread_join(thread[i], &failed[i]);
+        assert_null(failed[i]);
+    }
+    assert_int_equal(entries(folder), 1);
+    unlink(path);
+}
+
+static void failed_write_keeps_the_old_file(void **state)
+{
+    char path[ROOM], inside[ROOM];
+    struct err err = {0};
+
+    (void)state;
+    in_folder(path, "target");
+    assert_int_equal(dir_make(path, &err), 0);
+    assert_int_equal(file_write(in_folder(inside, "target/x"), "x", 1, &err), 0);
+    assert_int_equal(file_write(path, "new", 3, &err),
+                     -1); /* a folder with content is in the way */
+    assert_int_equal(entries(folder), 1);
+    unlink(inside);
+    rmdir(path);
+    err = (struct err){0};
+    assert_int_equal(file_write(in_folder(path, "no/such/x"), "x", 1, &err), -1);
+    assert_int_equal(err.code, ERR_INPUT);
+}
+
+/* A file system of 64 KiB: ERR_AGAIN, the old text still there, no draft left. */
+static void full_disk_is_tried_again(void **state)
+{
+    static char big[100000]; /* too much for a stack frame */
+    char disk[ROOM], file[ROOM], copy[ROOM], source[ROOM];
+    struct err err = {0}, full = {0}, copy_full = {0};
+    struct buf b;
+
+    (void)state;
+    assert_int_equal(dir_make(in_folder(disk, "disk"), &err), 0);
+    if (mount("tmpfs", disk, "tmpfs", 0, "size=64k")) {
+        rmdir(disk);
+        skip(); /* needs root */
+    }
+    in_folder(file, "disk/file");
+    in_folder(copy, "disk/copy");
+    in_folder(source, "source");
+    /* No assert before the disk is unmounted. */
+    int ret = file_write(source, big, sizeof(big), &err);
+    ret |= file_write_synced(file, "old", 3, &err);
+    int ret_full = file_write_synced(file, big, sizeof(big), &full);
+    int ret_copy = file_link_or_copy(source, copy, &copy_full);
+    int left = entries(disk);
+    buf_init(&b, 10);
+    ret |= file_read(file, &b, &err);
+    umount(disk);
+    rmdir(disk);
+    unlink(source);
+    assert_int_equal(ret, 0);
+    assert_int_equal(ret_full, -1);
+    assert_int_equal(full.code, ERR_AGAIN);
+    assert_int_equal(ret_copy, -1);
+    assert_int_equal(copy_full.code, ERR_AGAIN);
+    assert_int_equal(left, 1);
+    assert_string_equal(b.data, "old");
+    buf_release(&b);
+}
+
+static void folders(void **state)
+{
+    char path[ROOM], file[ROOM];
+    struct err err = {0};
+    struct stat st;
+
+    (void)state;
+    assert_int_equal(dir_make(in_folder(path, "a/b//c/"), &err), 0);
+    assert_int_equal(dir_make(path, &err), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+    assert_int_equal(dir_make("/", &err), 0);
+    assert_int_equal(dir_make("", &err), -1);
+    err = (struct err){0};
+    assert_int_equal(file_write(in_folder(file, "a/file"), "x", 1, &err), 0);
+    assert_int_equal(dir_make(file, &err), -1); /* the name is taken by a file */
+    assert_int_equal(err.code, ERR_INPUT);
+    err = (struct err){0};
+    assert_int_equal(dir_make(in_folder(path, "a/file/b"), &err), -1);
+    unlink(file);
+    rmdir(in_folder(path, "a/b/c"));
+    rmdir(in_folder(path, "a/b"));
+    rmdir(in_folder(path, "a"));
+}
+
+static void second_names(void **state)
+{
+    char from[ROOM], to[ROOM], link[ROOM], pipe_path[ROOM];
+    struct err err = {0};
+    struct stat a, b;
+
+    (void)state;
+    in_folder(from, "from");
+    in_folder(to, "to");
+    assert_int_equal(file_write(from, "x", 1, &err), 0);
+    assert_int_equal(file_link_or_copy(from, to, &err), 0);
+    assert_int_equal(stat(from, &a) | stat(to, &b), 0);
+    assert_int_equal(a.st_ino, b.st_ino);
+    unlink(from);
+    assert_int_equal(file_write(from, "later", 5, &err), 0);
+    assert_int_equal(file_link_or_copy(from, to, &err), 0);
+    expect_text(to, "x"); /* the earlier one is kept */
+    unlink(to);
+
+    assert_int_equal(symlink(from, in_folder(link, "link")), 0);
+    assert_int_equal(file_link_or_copy(link, to, &err), -1);
+    assert_int_equal(err.code, ERR_INPUT);
+    assert_int_equal(mkfifo(in_folder(pipe_path, "pipe"), 0600), 0);
+    assert_int_equal(file_link_or_copy(pipe_path, to, &(struct err){0}), -1);
+    assert_int_equal(access(to, F_OK), -1);
+    assert_int_equal(file_link_or_copy(in_folder(to, "missing"), to, &(struct err){0}), -1);
+    unlink(pipe_path);
+    unlink(link);
+    unlink(from);
+}
+
+/* /dev/shm is another file system, so the second name has to be a copy. */
+static void copies_across_file_systems(void **state)
+{
+    char to[] = "/dev/shm/lentigo-test-file", from[ROOM];
+    struct err err = {0};
+    struct stat a, b;
+
+    (void)state;
+    if (stat("/dev/shm", &a) || stat(folder, &b) || a.st_dev == b.st_dev)
+        skip();
+    unlink(to);
+    assert_int_equal(file_write(in_folder(from, "from"), "text", 4, &err), 0);
+    int ret = file_link_or_copy(from, to, &err);
+    assert_int_equal(ret, 0);
+    expect_text(to, "text");
+    unlink(to);
+    unlink(from);
+}
+
+static void paths(void **state)
+{
+    char out[8];
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(path_format(out, sizeof(out), &err, "%s/%d", "abcd", 12), 0);
+    assert_string_equal(out, "abcd/12");
+    assert_int_equal(path_format(out, sizeof(out), &err, "%s/%d", "abcd", 123), -1);
+    assert_int_equal(err.code, ERR_LIMIT);
+    assert_int_equal(err_code_of_errno(ENOSPC), ERR_AGAIN);
+    assert_int_equal(err_code_of_errno(EDQUOT), ERR_AGAIN);
+    assert_int_equal(err_code_of_errno(EMFILE), ERR_AGAIN);
+    assert_int_equal(err_code_of_errno(EIO), ERR_AGAIN);
+    assert_int_equal(err_code_of_errno(ENOMEM), ERR_NOMEM);
+    assert_int_equal(err_code_of_errno(EACCES), ERR_INPUT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(read_and_write),
+        cmocka_unit_test(only_regular_files_are_read),
+        cmocka_unit_test(replacing_is_atomic),
+        cmocka_unit_test(failed_write_keeps_the_old_file),
+        cmocka_unit_test(full_disk_is_tried_again),
+        cmocka_unit_test(folders),
+        cmocka_unit_test(second_names),
+        cmocka_unit_test(copies_across_file_systems),
+        cmocka_unit_test(paths),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Sizes that a reader can hold in the head: functions.py ROOT
+
+A function: 60 lines from its signature to its last brace, 7 parameters, 4 levels of nesting, one
+label. A file: 800 lines. The walls of shared style; the aims are well below."""
+import re
+import sys
+
+import source
+
+LINES_MAX, PARAMETERS_MAX, NESTING_MAX, LABELS_MAX, FILE_LINES_MAX = 60, 7, 4, 1, 800
+INDENT = 4
+
+
+def nesting(lines):
+    """Deepest if, for, while, do or switch; clang-format makes the indent tell."""
+    depths = [(len(x) - len(x.lstrip())) // INDENT for x in lines
+              if re.match(r"\s+(if|for|while|do|switch)\b", x)]
+    return max(depths, default=0)
+
+
+def check_function(src, name, parameters, first, last):
+    where = f"{src.path}:{first}: {name}"
+    lines = src.code_lines[first - 1:last]
+    labels = [x for x in lines if re.match(r"\s*(?!default)[A-Za-z_]\w*:\s*$", x)]
+    figures = [(last - first + 1, LINES_MAX, "lines"),
+               (len(source.split_parameters(parameters)), PARAMETERS_MAX, "parameters"),
+               (nesting(lines), NESTING_MAX, "levels of nesting"),
+               (len(labels), LABELS_MAX, "labels")]
+    return [f"{where}: {n} {what}, the wall is {wall}" for n, wall, what in figures if n > wall]
+
+
+def main(root):
+    found = []
+    for src in source.sources(root):
+        if len(src.lines) > FILE_LINES_MAX:
+            found.append(f"{src.path}:1: {len(src.lines)} lines, the wall is {FILE_LINES_MAX}")
+        for function in src.functions():
+            found += check_function(src, *function)
+    source.finish(found)
+
+
+main(sys.argv[1])

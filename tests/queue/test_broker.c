@@ -1,0 +1,555 @@
+/* Leases in a real Redis: renewed, finished, fenced, reclaimed, given back, lost with Redis. */
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/clock.h"
+#include "queue/broker.h"
+#include "queue/client.h"
+#include "tests/queue/redis.h"
+
+enum { JOBS = 64, LEASE_MS = 300 };
+
+/* One scheduler as the broker sees it: what it was told last. */
+struct peer {
+    struct broker *b;
+    int fd;
+    short events;
+    int readies, downs, puts, looks, agains, finishes, leases;
+    bool has_epoch;
+    char why[128];
+    int added, n, remaining, attempt, n_lost;
+    uint32_t tag;
+    struct broker_lease lease[JOBS], lost[JOBS];
+    char id[JOBS][128];
+    struct broker_look look;
+};
+
+static struct test_redis redis;
+
+static void on_watch(void *ctx, int fd, bool read, bool write)
+{
+    struct peer *p = ctx;
+
+    p->fd = fd;
+    p->events = (short)((read ? POLLIN : 0) | (write ? POLLOUT : 0));
+}
+
+static void on_unwatch(void *ctx, int fd)
+{
+    struct peer *p = ctx;
+
+    assert_int_equal(p->fd, fd);
+    p->fd = -1;
+}
+
+static void on_ready(void *ctx, bool has_epoch)
+{
+    struct peer *p = ctx;
+
+    p->readies++;
+    p->has_epoch = has_epoch;
+}
+
+static void on_down(void *ctx, const char *why)
+{
+    struct peer *p = ctx;
+
+    p->downs++;
+    snprintf(p->why, sizeof(p->why), "%s", why);
+}
+
+static void on_put(void *ctx, int added)
+{
+    struct peer *p = ctx;
+
+    p->puts++;
+    p->added += added;
+}
+
+static void on_leased(void *ctx, const struct broker_leased *jobs, int n)
+{
+    struct peer *p = ctx;
+
+    assert_true(n <= JOBS);
+    p->leases++;
+    p->n = n;
+    for (int i = 0; i < n; i++) {
+        p->lease[i] = jobs[i].lease;
+        snprintf(p->id[i], sizeof(p->id[i]), "%s/%s/%d", jobs[i].job.upload, jobs[i].job.study,
+                 jobs[i].job.n);
+    }
+}
+
+static void on_lost(void *ctx, const struct broker_lease *lease)
+{
+    struct peer *p = ctx;
+
+    p->lost[p->n_lost++ % JOBS] = *lease;
+}
+
+static void on_finished(void *ctx, uint32_t tag, int remaining)
+{
+    struct peer *p = ctx;
+
+    p->finishes++;
+    p->tag = tag;
+    p->remaining = remaining;
+}
+
+static void on_again(void *ctx, uint32_t tag, int attempt)
+{
+    struct peer *p = ctx;
+
+    p->agains++;
+    p->tag = tag;
+    p->attempt = attempt;
+}
+
+static void on_look(void *ctx, const struct broker_look *look)
+{
+    struct peer *p = ctx;
+
+    p->looks++;
+    p->look = *look;
+}
+
+/* Turn the loop until `*count` reaches `wanted`, for at most five seconds. */
+static void run_until(struct peer *p, const int *count, int wanted)
+{
+    int64_t end = clock_mono_us() + 5000000;
+
+    while (*count < wanted && clock_mono_us() < end) {
+        struct pollfd fd = {p->fd, p->events, 0};
+        if (poll(&fd, p->fd >= 0, 20) > 0) {
+            if (fd.revents & (POLLIN | POLLERR | POLLHUP))
+                broker_on_readable(p->b);
+            if (p->fd >= 0 && (fd.revents & POLLOUT))
+                broker_on_writable(p->b);
+        }
+        broker_tick(p->b, clock_mono_us() / 1000);
+    }
+    assert_true(*count >= wanted);
+}
+
+static void peer_new(struct peer *p, const char *name, int command_ms)
+{
+    const struct broker_options options = {.address = redis.socket,
+                                           .consumer = name,
+                                           .node = name,
+                                           .lease_ms = LEASE_MS,
+                                           .command_ms = command_ms};
+    const struct broker_events events = {p,           on_watch, on_unwatch, on_ready,
+                                         on_down,     on_put,   on_leased,  on_lost,
+                                         on_finished, on_again, on_look};
+    struct err err = {0};
+
+    memset(p, 0, sizeof(*p));
+    p->fd = -1;
+    assert_int_equal(broker_new(&p->b, &options, &events, &err), 0);
+}
+
+static void peer_open(struct peer *p, const char *name)
+{
+    struct err err = {0};
+
+    peer_new(p, name, 0);
+    assert_int_equal(broker_connect(p->b, &err), 0);
+    run_until(p, &p->readies, 1);
+}
+
+static void put(struct peer *p, int class, int n)
+{
+    struct broker_job jobs[JOBS];
+
+    for (int i = 0; i < n; i++)
+        jobs[i] = (struct broker_job){"up", "st", i};
+    broker_put(p->b, class, jobs, n);
+    run_until(p, &p->puts, p->puts + 1);
+}
+
+static void lease(struct peer *p, int max)
+{
+    broker_lease(p->b, max);
+    run_until(p, &p->leases, p->leases + 1);
+}
+
+static void finish(struct peer *p, int i, int total)
+{
+    struct broker_job job = {"up", "st", i};
+
+    broker_finish(p->b, &p->lease[i], &job, total, "done", 7);
+    run_until(p, &p->finishes, p->finishes + 1);
+    assert_int_equal(p->tag, 7);
+}
+
+static void look(struct peer *p)
+{
+    broker_look(p->b);
+    run_until(p, &p->looks, p->looks + 1);
+}
+
+static void jobs_are_leased_once_in_order_of_class(void **state)
+{
+    static struct peer a, b;
+
+    (void)state;
+    peer_open(&a, "a");
+    peer_open(&b, "b");
+    assert_false(a.has_epoch);
+    put(&a, 1, 5);
+    put(&a, 1, 5); /* the same again: nothing new */
+    assert_int_equal(a.added, 5);
+    struct broker_job urgent = {"up", "other", 0};
+    broker_put(a.b, 0, &urgent, 1);
+    run_until(&a, &a.puts, 3);
+    lease(&a, 3);
+    assert_int_equal(a.n, 3);
+    assert_string_equal(a.id[0], "up/other/0");
+    assert_string_equal(a.id[1], "up/st/0");
+    assert_int_equal(a.lease[0].attempt, 1);
+    lease(&b, 10);
+    assert_int_equal(b.n, 3);
+    assert_string_equal(b.id[0], "up/st/2");
+    look(&a);
+    assert_int_equal(a.look.classes[0].leased, 1);
+    assert_int_equal(a.look.classes[1].leased, 5);
+    assert_int_equal(a.look.classes[1].ready, 0);
+    assert_int_equal(a.look.classes[2].oldest_ms, -1);
+    assert_true(a.look.classes[1].oldest_ms > 0);
+    broker_free(a.b);
+    broker_free(b.b);
+}
+
+static void finishing_counts_down_the_study_and_repeats_change_nothing(void **state)
+{
+    static struct peer a;
+
+    (void)state;
+    peer_open(&a, "a");
+    put(&a, 1, 3);
+    lease(&a, 3);
+    broker_seed(a.b, "up", "st", (int[]){3, 4}, 2); /* five images, two had results before */
+    finish(&a, 0, 5);
+    assert_int_equal(a.remaining, 2);
+    finish(&a, 0, 5);
+    assert_int_equal(a.remaining, -1);
+    finish(&a, 1, 5);
+    finish(&a, 2, 5);
+    assert_int_equal(a.remaining, 0);
+    look(&a);
+    assert_int_equal(a.look.classes[1].ready + a.look.classes[1].leased, 0);
+    broker_free(a.b);
+}
+
+static void a_late_owner_is_refused(void **state)
+{
+    static struct peer a, b;
+
+    (void)state;
+    peer_open(&a, "a");
+    peer_open(&b, "b");
+    put(&a, 1, 1);
+    lease(&a, 1);
+    usleep((LEASE_MS + 50) * 1000);
+    lease(&b, 1);
+    assert_int_equal(b.n, 1);
+    assert_int_equal(b.lease[0].attempt, 2);
+    broker_renew(a.b, &a.lease[0], 1);
+    run_until(&a, &a.n_lost, 1);
+    assert_string_equal(a.lost[0].entry, a.lease[0].entry);
+    finish(&a, 0, 1);
+    assert_int_equal(a.remaining, -1);
+    broker_again(a.b, &a.lease[0], 1);
+    run_until(&a, &a.agains, 1);
+    assert_int_equal(a.attempt, -1);
+    broker_release(a.b, &a.lease[0]); /* must not steal it */
+    broker_discard(a.b, &a.lease[0], &(struct broker_job){"up", "st", 0});
+    look(&a);
+    finish(&b, 0, 1);
+    assert_int_equal(b.remaining, 0);
+    broker_free(a.b);
+    broker_free(b.b);
+}
+
+static void an_old_attempt_of_the_same_owner_is_refused(void **state)
+{
+    static struct peer a;
+
+    (void)state;
+    peer_open(&a, "a");
+    put(&a, 1, 1);
+    lease(&a, 1);
+    broker_again(a.b, &a.lease[0], 9);
+    run_until(&a, &a.agains, 1);
+    assert_int_equal(a.attempt, 2);
+    finish(&a, 0, 1);
+    assert_int_equal(a.remaining, -1);
+    a.lease[0].attempt = 2;
+    finish(&a, 0, 1);
+    assert_int_equal(a.remaining, 0);
+    broker_free(a.b);
+}
+
+static void a_renewed_lease_is_not_reclaimed(void **state)
+{
+    static struct peer a, b;
+
+    (void)state;
+    peer_open(&a, "a");
+    peer_open(&b, "b");
+    put(&a, 1, 2);
+    lease(&a, 2);
+    for (int i = 0; i < 4; i++) {
+        usleep(LEASE_MS / 3 * 1000);
+        broker_renew(a.b, &a.lease[1], 1);
+        look(&a);
+    }
+    assert_int_equal(a.n_lost, 0);
+    lease(&b, 2);
+    assert_int_equal(b.n, 1);
+    assert_string_equal(b.id[0], "up/st/0");
+    finish(&a, 1, 2);
+    assert_int_equal(a.remaining, 1);
+    broker_free(a.b);
+    broker_free(b.b);
+}
+
+static void a_given_back_job_comes_next_with_a_higher_attempt(void **state)
+{
+    static struct peer a, b;
+
+    (void)state;
+    peer_open(&a, "a");
+    peer_open(&b, "b");
+    put(&a, 1, 3);
+    lease(&a, 2);
+    broker_release(a.b, &a.lease[1]);
+    look(&a);
+    lease(&b, 1);
+    assert_int_equal(b.n, 1);
+    assert_string_equal(b.id[0], "up/st/1");
+    assert_int_equal(b.lease[0].attempt, 2);
+    broker_free(a.b);
+    broker_free(b.b);
+}
+
+static void a_restarted_scheduler_gets_its_jobs_back_at_once(void **state)
+{
+    static struct peer a, b;
+
+    (void)state;
+    peer_open(&a, "a");
+    peer_open(&b, "b");
+    put(&a, 1, 4);
+    lease(&a, 2);
+    lease(&b, 1);
+    broker_free(a.b);
+    peer_open(&a, "a");
+    broker_recover(a.b);
+    lease(&a, 4);
+    assert_int_equal(a.n, 3);
+    assert_string_equal(a.id[0], "up/st/0");
+    assert_int_equal(a.lease[0].attempt, 2);
+    assert_string_equal(a.id[2], "up/st/3"); /* up/st/2 is b's */
+    broker_free(a.b);
+    broker_free(b.b);
+}
+
+/* More live leases in front than XAUTOCLAIM looks at in one step (ten times COUNT). */
+static void an_expired_lease_behind_many_live_ones_is_found(void **state)
+{
+    static struct peer a, b;
+
+    (void)state;
+    peer_open(&a, "a");
+    peer_open(&b, "b");
+    put(&a, 1, JOBS);
+    lease(&a, JOBS);
+    assert_int_equal(a.n, JOBS);
+    usleep((LEASE_MS + 50) * 1000);
+    broker_renew(a.b, a.lease, JOBS - 1);
+    look(&a);
+    lease(&b, 1);
+    assert_int_equal(b.n, 1);
+    assert_string_equal(b.id[0], "up/st/63");
+    broker_free(a.b);
+    broker_free(b.b);
+}
+
+static void a_redis_that_restarts_empty_is_noticed(void **state)
+{
+    static struct peer a;
+    struct err err = {0};
+
+    (void)state;
+    peer_open(&a, "a");
+    broker_set_epoch(a.b, 1234);
+    put(&a, 1, 2);
+    test_redis_kill(&redis);
+    run_until(&a, &a.downs, 1);
+    assert_false(broker_is_ready(a.b));
+    test_redis_start(&redis);
+    assert_int_equal(broker_connect(a.b, &err), 0);
+    run_until(&a, &a.readies, 2);
+    assert_false(a.has_epoch);
+    put(&a, 1, 2);
+    assert_int_equal(a.added, 4);
+    broker_set_epoch(a.b, 1235);
+    look(&a); /* answered in order, so the epoch is there */
+    broker_drop(a.b, "for the test");
+    assert_int_equal(a.downs, 2);
+    assert_string_equal(a.why, "for the test");
+    assert_int_equal(broker_connect(a.b, &err), 0);
+    run_until(&a, &a.readies, 3);
+    assert_true(a.has_epoch);
+    lease(&a, 5);
+    assert_int_equal(a.n, 2);
+    broker_free(a.b);
+}
+
+static void a_flushed_redis_is_noticed(void **state)
+{
+    static struct peer a;
+    struct err err = {0};
+    char command[160];
+
+    (void)state;
+    peer_open(&a, "a");
+    broker_set_epoch(a.b, 1);
+    look(&a);
+    assert_true(a.look.has_epoch);
+    snprintf(command, sizeof(command), "redis-cli -s %s flushall >/dev/null", redis.socket);
+    FILE *cli = popen(command, "r"); // NOLINT(cert-env33-c)
+    assert_int_equal(pclose(cli), 0);
+    broker_lease(a.b, 1); /* its group is gone */
+    run_until(&a, &a.downs, 1);
+    assert_non_null(strstr(a.why, "NOGROUP"));
+    assert_int_equal(broker_connect(a.b, &err), 0);
+    run_until(&a, &a.readies, 2);
+    assert_false(a.has_epoch);
+    broker_free(a.b);
+}
+
+static void no_redis_is_down_not_a_hang(void **state)
+{
+    static struct peer a;
+    struct err err = {0};
+
+    (void)state;
+    test_redis_kill(&redis);
+    peer_new(&a, "a", 0);
+    if (!broker_connect(a.b, &err))
+        run_until(&a, &a.downs, 1);
+    assert_false(broker_is_ready(a.b));
+    broker_free(a.b);
+    test_redis_start(&redis);
+}
+
+static void a_stalled_redis_is_dropped(void **state)
+{
+    static struct peer a;
+    struct err err = {0};
+
+    (void)state;
+    peer_new(&a, "a", 200);
+    assert_int_equal(broker_connect(a.b, &err), 0);
+    run_until(&a, &a.readies, 1);
+    kill(redis.pid, SIGSTOP);
+    broker_lease(a.b, 1);
+    run_until(&a, &a.downs, 1);
+    kill(redis.pid, SIGCONT);
+    assert_non_null(strstr(a.why, "in time"));
+    broker_free(a.b);
+}
+
+static void words_of_the_control_stream_arrive_once(void **state)
+{
+    static struct peer a;
+    struct queue_client *c;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(queue_client_open(&c, redis.socket, 1000, &err), 0);
+    assert_int_equal(queue_client_tell(c, "before", &err), 0);
+    peer_open(&a, "a");
+    look(&a);
+    assert_int_equal(a.look.n_words, 0);
+    assert_int_equal(queue_client_tell(c, "rescan", &err), 0);
+    assert_int_equal(queue_client_tell(c, "pause", &err), 0);
+    look(&a);
+    assert_int_equal(a.look.n_words, 2);
+    assert_string_equal(a.look.words[0], "rescan");
+    assert_string_equal(a.look.words[1], "pause");
+    look(&a);
+    assert_int_equal(a.look.n_words, 0);
+    queue_client_close(c);
+    broker_free(a.b);
+}
+
+static void a_malformed_entry_is_handed_out_to_be_discarded(void **state)
+{
+    static struct peer a;
+    char command[256];
+
+    (void)state;
+    peer_open(&a, "a");
+    snprintf(command, sizeof(command),
+             "redis-cli -s %s xadd 'lentigo:{s0}:jobs:bulk' '*' n -3 x y >/dev/null", redis.socket);
+    FILE *cli = popen(command, "r"); // NOLINT(cert-env33-c)
+    assert_int_equal(pclose(cli), 0);
+    lease(&a, 5);
+    assert_int_equal(a.n, 1);
+    assert_string_equal(a.id[0], "//-1");
+    broker_discard(a.b, &a.lease[0], &(struct broker_job){"", "", -1});
+    look(&a);
+    assert_int_equal(a.look.classes[1].ready + a.look.classes[1].leased, 0);
+    broker_free(a.b);
+}
+
+static int redis_up(void **state)
+{
+    (void)state;
+    test_redis_open(&redis);
+    return 0;
+}
+
+static int redis_down(void **state)
+{
+    (void)state;
+    test_redis_close(&redis);
+    return 0;
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, redis_up, redis_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(jobs_are_leased_once_in_order_of_class),
+        CASE(finishing_counts_down_the_study_and_repeats_change_nothing),
+        CASE(a_late_owner_is_refused),
+        CASE(an_old_attempt_of_the_same_owner_is_refused),
+        CASE(a_renewed_lease_is_not_reclaimed),
+        CASE(a_given_back_job_comes_next_with_a_higher_attempt),
+        CASE(a_restarted_scheduler_gets_its_jobs_back_at_once),
+        CASE(an_expired_lease_behind_many_live_ones_is_found),
+        CASE(a_redis_that_restarts_empty_is_noticed),
+        CASE(a_flushed_redis_is_noticed),
+        CASE(no_redis_is_down_not_a_hang),
+        CASE(a_stalled_redis_is_dropped),
+        CASE(words_of_the_control_stream_arrive_once),
+        CASE(a_malformed_entry_is_handed_out_to_be_discarded),
+    };
+
+    test_redis_skip_if_missing();
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,163 @@
+"""What the tests of whole programs share: a demo upload, a run, and an independent count of it.
+
+The count reads the files that a programme would read and knows nothing of the program's own code.
+"""
+import csv
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+BIN = pathlib.Path(sys.argv[1])
+SKIP = 77
+EPOCH = "1700000000"  # SOURCE_DATE_EPOCH: the same work gives the same bytes
+
+
+class Scratch:
+    """A folder that is gone afterwards, also when the test fails."""
+
+    def __enter__(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="lentigo-test-"))
+        return self.path
+
+    def __exit__(self, *ignored):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def environment(**more):
+    env = {k: v for k, v in os.environ.items() if not k.startswith("LENTIGO_")}
+    env.update(SOURCE_DATE_EPOCH=EPOCH, HOME=os.environ.get("HOME", "/tmp"), **more)
+    return env
+
+
+def need_redis():
+    if not shutil.which("redis-server"):
+        print("no redis-server: skipped")
+        sys.exit(SKIP)
+
+
+def lentigo(*args, check=None, timeout=300, **kw):
+    """Run lentigo to its end; `check` is the exit status that it must have."""
+    done = subprocess.run([str(BIN / "lentigo"), *map(str, args)], capture_output=True, text=True,
+                          errors="replace", timeout=timeout, env=environment(), **kw)
+    if check is not None and done.returncode != check:
+        raise AssertionError(f"lentigo {' '.join(map(str, args))}: status {done.returncode}, "
+                             f"not {check}\n{done.stdout}\n{done.stderr}")
+    return done
+
+
+def start(*args):
+    """Start lentigo in a process group of its own."""
+    return subprocess.Popen([str(BIN / "lentigo"), *map(str, args)], stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL, env=environment(), start_new_session=True)
+
+
+def demo(path, patients, seed=1):
+    lentigo("demo-data", path, "--patients", patients, "--seed", seed, check=0)
+    return path / "upload"
+
+
+def rows(path):
+    with open(path, newline="", encoding="utf-8-sig") as f:
+        return list(csv.DictReader(f))
+
+
+def named_files(upload):
+    """The files that the manifest names, one each."""
+    return [r["file"] for r in rows(upload / "manifest.csv")]
+
+
+def check_accounted(out, upload):
+    """Each image of the manifest stands in exactly one report, once; the counts add up; each
+    patient has its report. Returns the image entries by file."""
+    entries = {}
+    for path in sorted(out.glob("patients/**/report.json")):
+        report = json.loads(path.read_text())
+        for image in report["images"]:
+            assert image["file"] not in entries, f"{image['file']} is in two reports"
+            assert image["status"] in ("done", "set_aside"), image
+            assert (image["reason"] is None) == (image["status"] == "done"), image
+            if image["status"] == "done":
+                mask = path.parent / (image["stem"] + ".mask.png")
+                assert mask.exists(), mask
+            entries[image["file"]] = image
+    names = named_files(upload)
+    assert sorted(entries) == sorted(names), set(entries) ^ set(names)
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["received"] == len(names), summary
+    assert summary["received"] == summary["done"] + summary["set_aside"] + summary["cancelled"]
+    assert summary["set_aside"] == sum(e["status"] == "set_aside" for e in entries.values())
+    lentigo("doctor", out, check=0)
+    return entries
+
+
+def digests(out):
+    """SHA-256 of every file that a reader sees, but summaries with wall times in them."""
+    found = {}
+    for path in sorted(out.rglob("*")):
+        name = str(path.relative_to(out))
+        if not path.is_file() or name.startswith(".lentigo") or name.startswith("summary."):
+            continue
+        found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def children_of(pid):
+    """All processes below `pid`: {pid: command name}."""
+    parents = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            stat = pathlib.Path(f"/proc/{entry}/stat").read_text()
+        except OSError:
+            continue
+        name = stat[stat.index("(") + 1:stat.rindex(")")]
+        fields = stat[stat.rindex(")") + 2:].split()
+        if fields[0] != "Z":
+            parents[int(entry)] = (int(fields[1]), name)
+    below, grown = {pid}, True
+    while grown:
+        more = {p for p, (parent, _) in parents.items() if parent in below} - below
+        below |= more
+        grown = bool(more)
+    return {p: parents[p][1] for p in below - {pid} if p in parents}
+
+
+def processes_naming(path):
+    """Command lines of the processes that work on `path`: none may be left behind."""
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            line = pathlib.Path(f"/proc/{entry}/cmdline").read_bytes() if entry.isdigit() else b""
+        except OSError:
+            continue
+        if str(path).encode() in line:
+            found.append(line)
+    return found
+
+
+def wait_until(claim, seconds, what):
+    end = time.time() + seconds
+    while time.time() < end:
+        if claim():
+            return
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s: {what}")
+
+
+def results(out):
+    return len(list((out / ".lentigo" / "spool" / "uploads").glob("*/studies/*/results/*.json")))
+
+
+def kill(pid, sig=signal.SIGKILL):
+    try:
+        os.kill(pid, sig)
+    except ProcessLookupError:
+        pass

@@ -1,0 +1,37 @@
+"""The main job once: everything accounted for, files where the contract has them, a second call
+changes nothing, another size is refused."""
+import json
+
+from harness import *
+
+need_redis()
+with Scratch() as tmp:
+    upload = demo(tmp / "demo", 6)
+    out = tmp / "out"
+    done = lentigo("run", upload, "-o", out, check=0)
+    entries = check_accounted(out, upload)
+    assert "received =" in done.stderr and "NOT ALL" not in done.stderr, done.stderr
+    assert any(e["status"] == "done" and e["lesion"]["area_px"] for e in entries.values())
+    for name in ("worklist.csv", "set-aside.csv", "summary.json", "summary.html"):
+        assert (out / name).stat().st_size > 0, name
+    reports = list(out.glob("patients/**/report.json"))
+    for report in reports:
+        assert (report.parent / "report.html").stat().st_size > 1000
+        assert (report.parent / "report.pdf").read_bytes()[:5] == b"%PDF-"
+    risks = [r["risk"] for r in rows(out / "worklist.csv")]
+    order = ["urgent", "review", "retake", "routine"]
+    assert len(risks) == len(reports) and risks == sorted(risks, key=order.index), risks
+    assert (out.stat().st_mode & 0o777) == 0o700
+
+    before = digests(out)
+    lentigo("run", upload, "-o", out, check=0)
+    assert digests(out) == before
+    refused = lentigo("run", upload, "-o", out, "--size", 128, check=78)
+    assert "size" in refused.stderr, refused.stderr
+    other = tmp / "other"
+    other.mkdir()
+    lentigo("run", other, "-o", out, check=78)
+    lentigo("run", upload, check=64)
+    lentigo("run", tmp / "nowhere", "-o", tmp / "out2", check=78)
+    assert not processes_naming(tmp), processes_naming(tmp)
+print("test_run: 1 passed, 0 failed")

@@ -1,0 +1,196 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "lesion/policy_fit.h"
+#include "worker/labels.h"
+#include "worker/metrics.h"
+#include "worker/subject.h"
+#include "worker/tools.h"
+
+/* Masks are compared at their own resolution, which the measuring image carries up to
+ * DECODE_MEASURE_MAX px; the sets at hand have at most 1024 px. */
+struct evaluation {
+    const struct settings *settings;
+    struct subject subject;
+    struct decoder *decoder;
+    struct analyst analyst;
+    struct metrics metrics;
+    uint8_t *predicted, *truth; /* of the largest mask seen */
+    size_t capacity;
+    int risks[4];                  /* images by enum risk */
+    struct policy_sample *samples; /* one an image, when a policy is to be chosen */
+    struct decoded image, mask;
+    struct lesion_measures measures;
+};
+
+static int decode_file(struct evaluation *e, int slot, const char *path, struct decoded *out,
+                       struct err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0)
+        return err_set(err, ERR_CONFIG, "%s: %s", path, strerror(errno));
+    struct decode_request request = {.slot = slot, .fd = fd, .size = e->subject.size};
+    int ret = decoder_wait(e->decoder, &request, out, err);
+    close(fd);
+    if (!ret && out->reason != REASON_NONE)
+        ret = err_set(err, ERR_CONFIG, "%s: %s: %s", path, reason_word(out->reason), out->err.msg);
+    return ret;
+}
+
+static int reserve_maps(struct evaluation *e, size_t size, struct err *err)
+{
+    if (size <= e->capacity)
+        return 0;
+    free(e->predicted);
+    free(e->truth);
+    e->predicted = malloc(size);
+    e->truth = malloc(size);
+    e->capacity = e->predicted && e->truth ? size : 0;
+    return e->capacity ? 0 : err_set(err, ERR_NOMEM, "%zu bytes for two masks", size);
+}
+
+static int count_image(struct evaluation *e, const struct label *label, struct err *err)
+{
+    const struct decoded *pictures[] = {&e->image};
+    const struct picture *mask = &e->mask.measure;
+    size_t size = (size_t)mask->w * (size_t)mask->h;
+    struct risk_decision decision = {.risk = RISK_REVIEW};
+    struct lesion_input in;
+
+    if (reserve_maps(e, size, err) || analyst_segment(&e->analyst, pictures, 1, err))
+        return -1;
+    analyst_lesion_input(&e->analyst, 0, &e->image, NAN, &in);
+    if (analyst_judge(&e->analyst, &in, false, &e->measures, &decision, err))
+        return -1;
+    e->risks[decision.risk]++;
+    if (e->samples)
+        e->samples[e->metrics.n] = policy_sample_of(&e->measures, label->class);
+    in.width = mask->w;
+    in.height = mask->h;
+    lesion_full_map(&in, e->predicted);
+    for (size_t i = 0; i < size; i++)
+        e->truth[i] = mask->rgb[3 * i] > 127;
+    struct metrics_case image = {
+        .predicted = e->predicted,
+        .is_lesion = e->truth,
+        .w = mask->w,
+        .h = mask->h,
+        .truth = label->class,
+        .scores = e->measures.classes,
+    };
+    return metrics_add(&e->metrics, &image, err);
+}
+
+static int evaluate_row(struct evaluation *e, const struct label *label, struct err *err)
+{
+    const char *dir = e->settings->data;
+    char path[SETTINGS_PATH_SIZE];
+
+    if (path_format(path, sizeof(path), err, "%s/images/%s.jpg", dir, label->id) ||
+        decode_file(e, 0, path, &e->image, err))
+        return -1;
+    if (path_format(path, sizeof(path), err, "%s/masks/%s.png", dir, label->id) ||
+        decode_file(e, 1, path, &e->mask, err))
+        return -1;
+    return count_image(e, label, err);
+}
+
+static json_t *risk_shares(const struct evaluation *e)
+{
+    json_t *shares = json_object();
+    double n = e->metrics.n ? e->metrics.n : 1;
+
+    for (int r = 0; r < 4; r++)
+        json_object_set_new(shares, risk_word((enum risk)r), json_rounded(e->risks[r] / n, 4));
+    return shares;
+}
+
+static int print_figures(const struct evaluation *e, struct err *err)
+{
+    const struct engine_facts *facts = engine_facts(e->subject.engine);
+    json_t *object = metrics_to_json(&e->metrics);
+
+    if (e->subject.policy)
+        json_object_set_new(object, "risk_shares", risk_shares(e));
+    json_object_set_new(object, "size", json_integer(e->subject.size));
+    json_object_set_new(object, "split", json_string(e->settings->split));
+    json_object_set_new(object, "model", json_string(model_card(e->subject.model)->name));
+    json_object_set_new(object, "precision", json_string(facts->precision));
+    json_object_set_new(object, "backend", json_string(facts->backend));
+    char *line = object ? json_line(object) : NULL;
+    int ret = line && puts(line) >= 0 ? 0 : err_set(err, ERR_AGAIN, "figures could not be printed");
+    free(line);
+    json_decref(object);
+    return ret;
+}
+
+static int fit_policy(const struct evaluation *e, struct err *err)
+{
+    struct policy_facts facts;
+
+    if (policy_fit(&facts, model_card(e->subject.model)->name, e->samples, (size_t)e->metrics.n,
+                   err))
+        return err_wrap(err, "%s: split %s", e->settings->data, e->settings->split);
+    return policy_write(&facts, e->settings->fit_policy, err);
+}
+
+static int evaluate_rows(struct evaluation *e, const struct labels *labels, struct err *err)
+{
+    int ret = 0;
+
+    if (e->settings->fit_policy[0]) {
+        e->samples = calloc((size_t)labels->n + 1, sizeof(*e->samples));
+        if (!e->samples)
+            return err_set(err, ERR_NOMEM, "%d samples", labels->n);
+    }
+    for (int i = 0; i < labels->n && !ret; i++) {
+        ret = evaluate_row(e, &labels->rows[i], err);
+        if (isatty(STDERR_FILENO) && (i % 20 == 19 || i + 1 == labels->n))
+            fprintf(stderr, "\r%d of %d%s", i + 1, labels->n, i + 1 == labels->n ? "\n" : "");
+    }
+    return ret;
+}
+
+static int evaluate(struct evaluation *e, struct err *err)
+{
+    struct labels labels;
+    int ret = -1;
+
+    if (labels_read(&labels, e->settings->data, e->settings->split, e->settings->limit, err))
+        return -1;
+    if (!labels.n)
+        err_set(err, ERR_CONFIG, "%s: no image of split %s", e->settings->data, e->settings->split);
+    else if (!evaluate_rows(e, &labels, err) && !(e->samples && fit_policy(e, err)))
+        ret = print_figures(e, err);
+    labels_release(&labels);
+    return ret;
+}
+
+int tool_eval(const struct settings *s)
+{
+    const struct worker_shape shape = {.lanes = 1, .decoders = 1, .slots = 2, .batch = 1};
+    struct evaluation *e = calloc(1, sizeof(*e));
+    struct err err = {0};
+    int ret = -1;
+
+    if (!e)
+        return 75;
+    e->settings = s;
+    if (!s->data[0])
+        err_set(&err, ERR_INPUT, "eval: --data DIR is needed (see lentigo eval --help)");
+    else if (!subject_open(&e->subject, &e->decoder, &shape, s, &err) &&
+             !analyst_open(&e->analyst, &e->subject, &err))
+        ret = evaluate(e, &err);
+    metrics_release(&e->metrics);
+    free(e->predicted);
+    free(e->truth);
+    free(e->samples);
+    analyst_close(&e->analyst);
+    subject_close(&e->subject, e->decoder);
+    free(e);
+    return ret ? tool_fail(&err) : 0;
+}

@@ -1,0 +1,88 @@
+#include "worker/item.h"
+
+#include <unistd.h>
+
+#include "worker/record.h"
+
+void item_list_push(struct item_list *list, struct item *item)
+{
+    item->next = NULL;
+    if (list->tail)
+        list->tail->next = item;
+    else
+        list->head = item;
+    list->tail = item;
+    list->length++;
+}
+
+struct item *item_list_pop(struct item_list *list)
+{
+    struct item *item = list->head;
+
+    if (!item)
+        return NULL;
+    list->head = item->next;
+    if (!list->head)
+        list->tail = NULL;
+    list->length--;
+    item->next = NULL;
+    return item;
+}
+
+struct item *item_new(const struct wire_message *job, uint64_t tag)
+{
+    struct item *item = calloc(1, sizeof(*item));
+
+    if (!item)
+        return NULL;
+    item->tag = tag;
+    item->fd = -1;
+    item->attempt = job->attempt;
+    item->image = job->image;
+    item->image.extra = NULL;
+    item->is_alone = job->is_alone;
+    item->want_display = job->want_display;
+    memcpy(item->id, job->id, sizeof(item->id));
+    memcpy(item->study_dir, job->study_dir, sizeof(item->study_dir));
+    return item;
+}
+
+void item_free(struct item *item)
+{
+    if (!item)
+        return;
+    if (item->fd >= 0)
+        close(item->fd);
+    json_decref(item->entry);
+    free(item);
+}
+
+void item_give_back(struct item *item, enum wire_stage stage, const struct err *err)
+{
+    item->outcome = WIRE_FAILED;
+    item->stage = stage;
+    item->err = *err;
+}
+
+void item_set_aside(struct item *item, enum reason reason, const char *detail)
+{
+    struct image_entry *entry = calloc(1, sizeof(*entry));
+    struct err err = {0};
+
+    if (entry) {
+        record_entry_aside(entry, &item->image, reason, detail);
+        entry->width = item->decoded.width;
+        entry->height = item->decoded.height;
+        item->entry = entry_to_json(entry);
+        free(entry);
+    }
+    if (!item->entry) {
+        err_set(&err, ERR_NOMEM, "image entry");
+        item_give_back(item, STAGE_MEASURE, &err);
+        return;
+    }
+    item->outcome = WIRE_DONE;
+    item->status = RESULT_SET_ASIDE;
+    item->reason = reason;
+    snprintf(item->risk, sizeof(item->risk), "%s", risk_word(RISK_RETAKE));
+}

@@ -1,0 +1,58 @@
+/* item.h -- one image on its way through the worker.
+ *
+ *   waiting ──► decoding ──► ready ──► in a lane ──► committing ──► told to the scheduler
+ *
+ * One owner at a time: the event loop until `ready`, then a lane, then the committer, then the
+ * event loop again. Queues hand it over; nothing in it needs a lock. */
+#ifndef WORKER_ITEM_H
+#define WORKER_ITEM_H
+
+#include "preprocess/decode.h"
+#include "queue/wire.h"
+
+enum item_state { ITEM_WAITING, ITEM_DECODING, ITEM_READY, ITEM_COMMITTING };
+
+struct item {
+    struct item *next; /* in whatever queue it stands */
+    enum item_state state;
+    uint64_t tag; /* names it to the decoder */
+    int fd;       /* of the original, -1 when closed */
+    char id[WIRE_ID_SIZE];
+    int attempt;
+    char study_dir[4096];
+    struct study_image image;
+    bool is_alone, want_display;
+    struct decoded decoded;
+    /* What became of it; written by the lane, or by the event loop when it never reached one. */
+    enum wire_kind outcome; /* WIRE_DONE or WIRE_FAILED */
+    json_t *entry;          /* of results/<n>.json when DONE; owned */
+    enum result_status status;
+    enum reason reason;
+    char risk[16];
+    double malignant_probability;
+    struct err err;
+    enum wire_stage stage;
+    int signal;
+};
+
+/* A first-in first-out list of items. */
+struct item_list {
+    struct item *head, *tail;
+    int length;
+};
+
+void item_list_push(struct item_list *list, struct item *item);
+struct item *item_list_pop(struct item_list *list); /* NULL when empty */
+
+/* A new item of a JOB message, its original not yet open; NULL when memory is gone. */
+struct item *item_new(const struct wire_message *job, uint64_t tag);
+void item_free(struct item *item); /* closes fd; NULL is fine */
+
+/* The picture cannot be used: results/<n>.json will say why. Sets outcome, status, reason, entry
+ * (NULL when memory is gone: then the item is given back instead). */
+void item_set_aside(struct item *item, enum reason reason, const char *detail);
+
+/* The item cannot be worked on here and goes back to the scheduler. */
+void item_give_back(struct item *item, enum wire_stage stage, const struct err *err);
+
+#endif

@@ -1,0 +1,30 @@
+/* labels.h -- labels.csv of a labelled set: which picture, which diagnosis, which split.
+ *
+ * The set's folder holds images/<id>.jpg, masks/<id>.png (0 or 255, the picture's size) and
+ * labels.csv with at least the columns id, dx (MEL, NV, BCC, AKIEC, BKL, DF, VASC) and split. */
+#ifndef WORKER_LABELS_H
+#define WORKER_LABELS_H
+
+#include "common/err.h"
+
+struct label {
+    char id[64];
+    char split[16];
+    int class; /* 1 MEL ... 7 VASC */
+};
+
+struct labels {
+    struct label *rows;
+    int n;
+};
+
+/* Rows of `split` ("all": every row), at most `limit` (0: no limit), in the file's order.
+ * ERR_CONFIG names file and line. */
+int labels_read(struct labels *out, const char *dir, const char *split, long limit,
+                struct err *err);
+void labels_release(struct labels *l);
+
+/* "MEL" for 1 ... "VASC" for 7. */
+const char *label_class_name(int class);
+
+#endif

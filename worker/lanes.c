@@ -1,0 +1,322 @@
+#include "worker/lanes.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "worker/record.h"
+
+struct lane {
+    pthread_t thread;
+    struct lanes *owner;
+    struct analyst analyst;
+    struct record_scratch scratch;
+};
+
+struct lanes {
+    struct lanes_config config;
+    pthread_mutex_t lock; /* guards ready, commit, finished, is_closing */
+    pthread_cond_t ready_added, commit_added;
+    struct item_list ready, commit, finished;
+    bool is_closing;
+    _Atomic int64_t network_us, measure_us, batches, computed;
+    pthread_t committer;
+    int n_started;
+    bool has_committer;
+    struct lane lane[];
+};
+
+/* Up to `max` items of one network shape, the oldest first. Blocks; 0 when closing. */
+static int take_batch(struct lanes *l, struct item **batch, int max)
+{
+    int n = 0;
+
+    pthread_mutex_lock(&l->lock);
+    while (!l->ready.head && !l->is_closing)
+        pthread_cond_wait(&l->ready_added, &l->lock);
+    while (!l->is_closing && n < max && l->ready.head) {
+        const struct picture *next = &l->ready.head->decoded.network;
+        if (n && (next->w != batch[0]->decoded.network.w || next->h != batch[0]->decoded.network.h))
+            break;
+        batch[n++] = item_list_pop(&l->ready);
+    }
+    pthread_mutex_unlock(&l->lock);
+    return n;
+}
+
+static void push_commit(struct lanes *l, struct item *item)
+{
+    pthread_mutex_lock(&l->lock);
+    item_list_push(&l->commit, item);
+    pthread_cond_signal(&l->commit_added);
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* The bytes that were decoded must be the bytes that were handed in: a hard-linked original can
+ * be written to by its owner. */
+static int check_unchanged(const struct item *item, struct err *err)
+{
+    char hex[SHA256_HEX_SIZE];
+
+    if (sha256_hex_fd_at_start(hex, item->fd, err))
+        return -1;
+    if (strcmp(hex, item->image.sha256) != 0)
+        return err_set(err, ERR_INPUT, "%s: not the bytes that were handed in", item->image.file);
+    return 0;
+}
+
+static int fill_entry(struct item *item, const struct lesion_measures *measures,
+                      const struct risk_decision *decision, struct err *err)
+{
+    struct image_entry *entry = calloc(1, sizeof(*entry));
+
+    if (!entry)
+        return err_set(err, ERR_NOMEM, "image entry");
+    record_entry_aside(entry, &item->image, REASON_NONE, "");
+    entry->width = item->decoded.width;
+    entry->height = item->decoded.height;
+    entry->measures = *measures;
+    entry->decision = *decision;
+    item->entry = entry_to_json(entry);
+    free(entry);
+    if (!item->entry)
+        return err_set(err, ERR_NOMEM, "image entry as JSON");
+    item->status = RESULT_DONE;
+    item->malignant_probability = measures->malignant_probability;
+    snprintf(item->risk, sizeof(item->risk), "%s", risk_word(decision->risk));
+    return 0;
+}
+
+static int measure_item(struct lane *lane, int i, struct item *item, struct err *err)
+{
+    struct lesion_measures *measures = calloc(1, sizeof(*measures));
+    struct risk_decision decision;
+    struct lesion_input in;
+    int ret = -1;
+
+    if (!measures)
+        return err_set(err, ERR_NOMEM, "measures");
+    analyst_lesion_input(&lane->analyst, i, &item->decoded, item->image.mm_per_px, &in);
+    if (!check_unchanged(item, err) &&
+        !analyst_judge(&lane->analyst, &in, item->image.is_duplicate, measures, &decision, err) &&
+        !record_pictures(&lane->scratch, item, &in, measures, err))
+        ret = fill_entry(item, measures, &decision, err);
+    free(measures);
+    return ret;
+}
+
+/* An error while measuring: the original changed under us (the item is set aside), or trouble of
+ * this machine (it goes back to the scheduler). */
+static void settle_failure(struct item *item, const struct err *err)
+{
+    if (err->code == ERR_INPUT)
+        item_set_aside(item, REASON_CHANGED, err->msg);
+    else
+        item_give_back(item, STAGE_MEASURE, err);
+}
+
+static void run_batch(struct lane *lane, struct item **items, int n)
+{
+    const struct decoded *pictures[ANALYST_BATCH_MAX];
+    struct lanes *l = lane->owner;
+    struct err err = {0};
+
+    for (int i = 0; i < n; i++)
+        pictures[i] = &items[i]->decoded;
+    int64_t start = clock_mono_us();
+    int failed = analyst_segment(&lane->analyst, pictures, n, &err);
+    int64_t middle = clock_mono_us();
+    for (int i = 0; i < n; i++) {
+        struct err mine = {0};
+        items[i]->outcome = WIRE_DONE;
+        if (failed)
+            item_give_back(items[i], STAGE_NETWORK, &err);
+        else if (measure_item(lane, i, items[i], &mine))
+            settle_failure(items[i], &mine);
+    }
+    l->network_us += middle - start;
+    l->measure_us += clock_mono_us() - middle;
+    l->batches++;
+    l->computed += n;
+    for (int i = 0; i < n; i++)
+        push_commit(l, items[i]);
+    if (failed && err.code == ERR_DEVICE)
+        l->config.on_broken(l->config.ctx);
+}
+
+static void *lane_main(void *arg)
+{
+    struct lane *lane = arg;
+    struct lanes *l = lane->owner;
+    struct item *batch[ANALYST_BATCH_MAX];
+    struct err err = {0};
+    int n;
+
+    if (analyst_open(&lane->analyst, l->config.subject, &err)) {
+        char text[300];
+        log_event(LOG_ERROR, "lane.open", "text=%s", log_quote(text, sizeof(text), err.msg));
+        l->config.on_broken(l->config.ctx);
+        return NULL;
+    }
+    while ((n = take_batch(l, batch, l->config.batch)))
+        run_batch(lane, batch, n);
+    analyst_close(&lane->analyst);
+    return NULL;
+}
+
+/* Make the pictures of a batch durable, then their records. An error gives every item back. */
+static int commit_records(struct lanes *l, struct item *first, struct err *err)
+{
+    if (file_sync_fs(first->study_dir, err))
+        return -1;
+    for (struct item *item = first; item; item = item->next)
+        if (item->outcome == WIRE_DONE &&
+            result_write(item->study_dir, item->image.n, item->status, item->entry,
+                         item->status == RESULT_DONE ? l->config.model : NULL, err))
+            return -1;
+    return file_sync_fs(first->study_dir, err);
+}
+
+static void commit_batch(struct lanes *l, struct item *first)
+{
+    struct err err = {0};
+
+    if (!commit_records(l, first, &err))
+        return;
+    for (struct item *item = first; item; item = item->next)
+        if (item->outcome == WIRE_DONE)
+            item_give_back(item, STAGE_MEASURE, &err);
+}
+
+static void append_finished(struct lanes *l, struct item *first)
+{
+    pthread_mutex_lock(&l->lock);
+    while (first) {
+        struct item *next = first->next;
+        item_list_push(&l->finished, first);
+        first = next;
+    }
+    pthread_mutex_unlock(&l->lock);
+}
+
+static void *committer_main(void *arg)
+{
+    struct lanes *l = arg;
+
+    for (;;) {
+        pthread_mutex_lock(&l->lock);
+        while (!l->commit.head && !l->is_closing)
+            pthread_cond_wait(&l->commit_added, &l->lock);
+        struct item *first = l->commit.head;
+        l->commit = (struct item_list){0};
+        pthread_mutex_unlock(&l->lock);
+        if (!first)
+            return NULL;
+        commit_batch(l, first);
+        append_finished(l, first);
+        l->config.on_finished(l->config.ctx);
+    }
+}
+
+static int start_threads(struct lanes *l, struct err *err)
+{
+    for (int i = 0; i < l->config.lanes; i++, l->n_started++) {
+        l->lane[i].owner = l;
+        if (record_scratch_init(&l->lane[i].scratch, err))
+            return -1;
+        if (pthread_create(&l->lane[i].thread, NULL, lane_main, &l->lane[i]))
+            return err_set(err, ERR_AGAIN, "lane %d: no thread", i);
+    }
+    l->has_committer = !pthread_create(&l->committer, NULL, committer_main, l);
+    return l->has_committer ? 0 : err_set(err, ERR_AGAIN, "committer: no thread");
+}
+
+int lanes_open(struct lanes **out, const struct lanes_config *config, struct err *err)
+{
+    struct lanes *l = calloc(1, sizeof(*l) + (size_t)config->lanes * sizeof(l->lane[0]));
+
+    if (!l)
+        return err_set(err, ERR_NOMEM, "lanes");
+    l->config = *config;
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_cond_init(&l->ready_added, NULL);
+    pthread_cond_init(&l->commit_added, NULL);
+    if (start_threads(l, err)) {
+        lanes_close(l);
+        return -1;
+    }
+    *out = l;
+    return 0;
+}
+
+static void free_items(struct item_list *list)
+{
+    struct item *item;
+
+    while ((item = item_list_pop(list)))
+        item_free(item);
+}
+
+void lanes_close(struct lanes *l)
+{
+    if (!l)
+        return;
+    pthread_mutex_lock(&l->lock);
+    l->is_closing = true;
+    pthread_cond_broadcast(&l->ready_added);
+    pthread_mutex_unlock(&l->lock);
+    for (int i = 0; i < l->n_started; i++)
+        pthread_join(l->lane[i].thread, NULL);
+    pthread_mutex_lock(&l->lock);
+    pthread_cond_broadcast(&l->commit_added);
+    pthread_mutex_unlock(&l->lock);
+    if (l->has_committer)
+        pthread_join(l->committer, NULL);
+    for (int i = 0; i < l->n_started; i++)
+        record_scratch_release(&l->lane[i].scratch);
+    free_items(&l->ready);
+    free_items(&l->commit);
+    free_items(&l->finished);
+    pthread_cond_destroy(&l->ready_added);
+    pthread_cond_destroy(&l->commit_added);
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+void lanes_submit(struct lanes *l, struct item *item)
+{
+    pthread_mutex_lock(&l->lock);
+    item->state = ITEM_READY;
+    item_list_push(&l->ready, item);
+    pthread_cond_signal(&l->ready_added);
+    pthread_mutex_unlock(&l->lock);
+}
+
+void lanes_commit(struct lanes *l, struct item *item)
+{
+    item->state = ITEM_COMMITTING;
+    push_commit(l, item);
+}
+
+struct item *lanes_finished(struct lanes *l)
+{
+    pthread_mutex_lock(&l->lock);
+    struct item *item = item_list_pop(&l->finished);
+    pthread_mutex_unlock(&l->lock);
+    return item;
+}
+
+void lanes_stats(struct lanes *l, struct wire_stage_stats stages[STAGE_COUNT])
+{
+    pthread_mutex_lock(&l->lock);
+    int ready = l->ready.length;
+    pthread_mutex_unlock(&l->lock);
+    stages[STAGE_BATCH] =
+        (struct wire_stage_stats){.items = l->batches, .lanes = l->config.lanes, .waiting = ready};
+    stages[STAGE_NETWORK] = (struct wire_stage_stats){
+        .items = l->computed, .busy_us = l->network_us, .lanes = l->config.lanes};
+    stages[STAGE_MEASURE] = (struct wire_stage_stats){
+        .items = l->computed, .busy_us = l->measure_us, .lanes = l->config.lanes};
+}

@@ -1,0 +1,114 @@
+#include "worker/record.h"
+
+#include "common/file.h"
+#include "preprocess/encode.h"
+
+enum {
+    FILE_SIZE_MAX = 512 << 20,
+    DISPLAY_QUALITY = 88, /* no block edges visible at arm's length on a 1600 px copy */
+};
+
+json_t *record_model(const struct model *model, const struct engine_facts *facts, int size,
+                     const struct policy *policy)
+{
+    const struct model_card *card = model_card(model);
+
+    return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:s}", "name", card->name, "version",
+                     card->version, "sha256", card->sha256, "size", size, "precision",
+                     facts->precision, "backend", facts->backend, "policy_sha256",
+                     policy_sha256(policy));
+}
+
+void record_entry_aside(struct image_entry *out, const struct study_image *image,
+                        enum reason reason, const char *detail)
+{
+    *out = (struct image_entry){.reason = reason, .decision.risk = RISK_RETAKE};
+    snprintf(out->file, sizeof(out->file), "%s", image->file);
+    snprintf(out->stem, sizeof(out->stem), "%s", image->stem);
+    snprintf(out->sha256, sizeof(out->sha256), "%s", image->sha256);
+    snprintf(out->detail, sizeof(out->detail), "%s", detail);
+    snprintf(out->decision.reason, sizeof(out->decision.reason), "unusable");
+}
+
+int record_scratch_init(struct record_scratch *s, struct err *err)
+{
+    *s = (struct record_scratch){0};
+    buf_init(&s->file, FILE_SIZE_MAX);
+    buf_add(&s->file, "", 0);
+    return buf_check(&s->file, "scratch", err);
+}
+
+void record_scratch_release(struct record_scratch *s)
+{
+    free(s->pixels);
+    buf_release(&s->file);
+    *s = (struct record_scratch){0};
+}
+
+static int reserve_pixels(struct record_scratch *s, size_t size, struct err *err)
+{
+    if (size <= s->capacity)
+        return 0;
+    uint8_t *grown = realloc(s->pixels, size);
+    if (!grown)
+        return err_set(err, ERR_NOMEM, "%zu bytes for a picture", size);
+    s->pixels = grown;
+    s->capacity = size;
+    return 0;
+}
+
+int record_mask(struct record_scratch *s, const char *path, const struct lesion_input *in,
+                struct err *err)
+{
+    if (reserve_pixels(s, (size_t)in->width * (size_t)in->height, err))
+        return -1;
+    lesion_full_map(in, s->pixels);
+    buf_clear(&s->file);
+    if (encode_mask_png(s->pixels, in->width, in->height, &s->file, err))
+        return -1;
+    return file_write(path, s->file.data, s->file.len, err);
+}
+
+static int write_jpeg(struct record_scratch *s, const char *path, const uint8_t *rgb, int w, int h,
+                      struct err *err)
+{
+    buf_clear(&s->file);
+    if (encode_jpeg(rgb, w, h, DISPLAY_QUALITY, &s->file, err))
+        return -1;
+    return file_write(path, s->file.data, s->file.len, err);
+}
+
+static int record_display(struct record_scratch *s, const struct item *item,
+                          const struct lesion_measures *measures, struct err *err)
+{
+    const struct picture *display = &item->decoded.display;
+    size_t size = (size_t)display->w * (size_t)display->h * 3;
+    char path[SPOOL_PATH_SIZE];
+
+    if (path_format(path, sizeof(path), err, "%s/results/%d.display.jpg", item->study_dir,
+                    item->image.n) ||
+        write_jpeg(s, path, display->rgb, display->w, display->h, err))
+        return -1;
+    if (reserve_pixels(s, size, err))
+        return -1;
+    memcpy(s->pixels, display->rgb, size);
+    lesion_draw_contour(measures, item->decoded.width, item->decoded.height, s->pixels, display->w,
+                        display->h);
+    if (path_format(path, sizeof(path), err, "%s/results/%d.overlay.jpg", item->study_dir,
+                    item->image.n))
+        return -1;
+    return write_jpeg(s, path, s->pixels, display->w, display->h, err);
+}
+
+int record_pictures(struct record_scratch *s, const struct item *item,
+                    const struct lesion_input *in, const struct lesion_measures *measures,
+                    struct err *err)
+{
+    char path[SPOOL_PATH_SIZE];
+
+    if (path_format(path, sizeof(path), err, "%s/results/%d.mask.png", item->study_dir,
+                    item->image.n) ||
+        record_mask(s, path, in, err))
+        return -1;
+    return item->want_display ? record_display(s, item, measures, err) : 0;
+}

@@ -1,0 +1,39 @@
+/* record.h -- what the worker writes down of an image: its entry and the files beside it. */
+#ifndef WORKER_RECORD_H
+#define WORKER_RECORD_H
+
+#include "common/buf.h"
+#include "engine/engine.h"
+#include "lesion/entry.h"
+#include "lesion/policy.h"
+#include "queue/spool.h"
+#include "worker/item.h"
+
+/* The "model" object of results (queue/result.h). The caller owns it; NULL when memory is gone. */
+json_t *record_model(const struct model *model, const struct engine_facts *facts, int size,
+                     const struct policy *policy);
+
+/* Entry of an image that was set aside. */
+void record_entry_aside(struct image_entry *out, const struct study_image *image,
+                        enum reason reason, const char *detail);
+
+/* Scratch of one lane for whole-size masks and encoded files. */
+struct record_scratch {
+    uint8_t *pixels; /* grows to the largest original or display copy */
+    size_t capacity;
+    struct buf file;
+};
+
+int record_scratch_init(struct record_scratch *s, struct err *err);
+void record_scratch_release(struct record_scratch *s);
+
+/* <prefix>.mask.png, at the size of the original as displayed. ERR_NOMEM, ERR_AGAIN (disk). */
+int record_mask(struct record_scratch *s, const char *path, const struct lesion_input *in,
+                struct err *err);
+
+/* results/<n>.mask.png and, when a display copy is wanted, .display.jpg and .overlay.jpg. */
+int record_pictures(struct record_scratch *s, const struct item *item,
+                    const struct lesion_input *in, const struct lesion_measures *measures,
+                    struct err *err);
+
+#endif

@@ -1,0 +1,482 @@
+/* The event loop thread owns the items that wait or are being decoded, and the slots. It never
+ * computes and never waits: decoding happens in sandboxed children, all else in lanes. */
+#include "worker/service.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "worker/lanes.h"
+#include "worker/record.h"
+#include "worker/subject.h"
+
+enum { TICK_MS = 500, TICKS_PER_STATS = 2, EXIT_GONE = 1, EXIT_BROKEN = 70, EXIT_CONFIG = 78 };
+
+struct service {
+    uv_loop_t loop;
+    uv_pipe_t pipe;
+    uv_poll_t decoder_poll;
+    uv_async_t finished_async, broken_async;
+    uv_timer_t tick;
+    struct buf input;
+    const struct settings *settings;
+    struct worker_shape shape;
+    struct subject subject;
+    struct decoder *decoder;
+    struct lanes *lanes;
+    json_t *model;
+    struct item_list waiting;
+    struct item **in_slot; /* slots: the item that owns each slot, or NULL */
+    int held;              /* items not yet answered */
+    uint64_t next_tag;
+    int64_t moved, moved_told; /* steps taken by any item; as of the last ALIVE */
+    int64_t decoded, decode_busy_us;
+    int ticks, exit_status;
+    bool is_draining, is_stopping;
+};
+
+static void stop(struct service *v, int exit_status)
+{
+    if (v->is_stopping)
+        return;
+    v->is_stopping = true;
+    v->exit_status = exit_status;
+    uv_stop(&v->loop);
+}
+
+/* ---- to the scheduler ---- */
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct service *v = request->handle->data;
+
+    free(request->data);
+    free(request);
+    if (status < 0)
+        stop(v, EXIT_GONE);
+}
+
+static void tell(struct service *v, const struct wire_message *m)
+{
+    uv_write_t *request = calloc(1, sizeof(*request));
+    struct err err = {0};
+    struct buf line;
+
+    buf_init(&line, WIRE_LINE_MAX);
+    if (!request || wire_format(m, &line, &err)) {
+        log_event(LOG_ERROR, "wire.format", "code=%s", err_name(err.code));
+        free(request);
+        buf_release(&line);
+        stop(v, EXIT_BROKEN);
+        return;
+    }
+    uv_buf_t bytes = uv_buf_init(line.data, (unsigned)line.len);
+    request->data = line.data; /* freed once written */
+    if (uv_write(request, (uv_stream_t *)&v->pipe, &bytes, 1, on_written)) {
+        free(request);
+        buf_release(&line);
+        stop(v, EXIT_GONE);
+    }
+}
+
+static void say_hello(struct service *v)
+{
+    const struct engine_facts *facts = engine_facts(v->subject.engine);
+    const struct model_card *card = model_card(v->subject.model);
+    struct wire_message m = {
+        .kind = WIRE_HELLO,
+        .version = WIRE_VERSION,
+        .pid = (int)getpid(),
+        .credit = 3 * v->shape.slots,
+        .size = v->subject.size,
+    };
+
+    snprintf(m.role, sizeof(m.role), "worker");
+    snprintf(m.model, sizeof(m.model), "%s", card->name);
+    snprintf(m.model_sha256, sizeof(m.model_sha256), "%s", card->sha256);
+    snprintf(m.policy_sha256, sizeof(m.policy_sha256), "%s", policy_sha256(v->subject.policy));
+    snprintf(m.precision, sizeof(m.precision), "%s", facts->precision);
+    snprintf(m.backend, sizeof(m.backend), "%s", facts->backend);
+    snprintf(m.device, sizeof(m.device), "%s", facts->device);
+    tell(v, &m);
+}
+
+/* Tell what became of the item and let go of it. */
+static void answer(struct service *v, struct item *item)
+{
+    struct wire_message m = {
+        .kind = item->outcome,
+        .attempt = item->attempt,
+        .status = item->status,
+        .reason = item->reason,
+        .malignant_probability = item->malignant_probability,
+        .code = item->err.code,
+        .stage = item->stage,
+        .signal = item->signal,
+    };
+
+    memcpy(m.id, item->id, sizeof(m.id));
+    memcpy(m.risk, item->risk, sizeof(m.risk));
+    memcpy(m.text, item->err.msg, sizeof(m.text));
+    tell(v, &m);
+    v->held--;
+    v->moved++;
+    item_free(item);
+    if (v->is_draining && v->held == 0)
+        stop(v, 0);
+}
+
+/* ---- decoding ---- */
+
+static int open_original(struct item *item, struct err *err)
+{
+    char path[SPOOL_PATH_SIZE];
+    struct stat st;
+
+    if (path_format(path, sizeof(path), err, "%s/originals/%d", item->study_dir, item->image.n))
+        return -1;
+    item->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (item->fd < 0 || fstat(item->fd, &st))
+        return err_set(err, err_code_of_errno(errno), "%s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode) || st.st_size != item->image.size_bytes)
+        return err_set(err, ERR_INPUT, "%s: %lld bytes, %lld when it was handed in", path,
+                       (long long)st.st_size, (long long)item->image.size_bytes);
+    return 0;
+}
+
+/* What cannot be opened is set aside when the item is to blame, else given back. */
+static void settle_unopened(struct service *v, struct item *item, const struct err *err)
+{
+    if (err->code == ERR_INPUT)
+        item_set_aside(item, item->fd < 0 ? REASON_UNREADABLE : REASON_CHANGED, err->msg);
+    else
+        item_give_back(item, STAGE_DECODE, err);
+    lanes_commit(v->lanes, item);
+}
+
+static int free_slot(const struct service *v)
+{
+    for (int i = 0; i < v->shape.slots; i++)
+        if (!v->in_slot[i])
+            return i;
+    return -1;
+}
+
+static void fill_slots(struct service *v)
+{
+    int slot;
+
+    while (v->waiting.head && (slot = free_slot(v)) >= 0) {
+        struct item *item = item_list_pop(&v->waiting);
+        struct err err = {0};
+        if (open_original(item, &err)) {
+            settle_unopened(v, item, &err);
+            continue;
+        }
+        struct decode_request request = {
+            .slot = slot,
+            .fd = item->fd,
+            .size = v->subject.size,
+            .want_display = item->want_display,
+            .tag = item->tag,
+        };
+        item->state = ITEM_DECODING;
+        v->in_slot[slot] = item;
+        if (decoder_submit(v->decoder, &request, &err)) {
+            log_event(LOG_ERROR, "decoder.lost", "code=%s", err_name(err.code));
+            stop(v, EXIT_BROKEN);
+            return;
+        }
+    }
+}
+
+/* A picture that cannot be decoded is set aside; a child that was killed by a signal is the
+ * scheduler's to judge; trouble of this machine gives the item back. */
+static void settle_undecoded(struct service *v, struct item *item)
+{
+    const struct decoded *d = &item->decoded;
+
+    if (d->signal) {
+        item_give_back(item, STAGE_DECODE, &d->err);
+        item->signal = d->signal;
+    } else if (d->err.code == ERR_INPUT || d->err.code == ERR_LIMIT) {
+        item_set_aside(item, d->reason, d->err.msg);
+    } else {
+        item_give_back(item, STAGE_DECODE, &d->err);
+    }
+    lanes_commit(v->lanes, item);
+}
+
+static void on_decoded(uv_poll_t *handle, int status, int events)
+{
+    struct service *v = handle->data;
+    struct decoded d;
+    struct err err = {0};
+    int got;
+
+    (void)events;
+    if (status < 0) {
+        stop(v, EXIT_BROKEN);
+        return;
+    }
+    while ((got = decoder_next(v->decoder, &d, &err)) == 1) {
+        struct item *item = v->in_slot[d.slot];
+        item->decoded = d;
+        v->moved++;
+        v->decoded++;
+        v->decode_busy_us += d.wall_us;
+        if (d.reason == REASON_NONE) {
+            lanes_submit(v->lanes, item); /* the slot stays its own until it is finished */
+        } else {
+            v->in_slot[d.slot] = NULL;
+            settle_undecoded(v, item);
+        }
+    }
+    if (got < 0) {
+        log_event(LOG_ERROR, "decoder.lost", "code=%s", err_name(err.code));
+        stop(v, EXIT_BROKEN);
+        return;
+    }
+    fill_slots(v);
+}
+
+static void on_finished(uv_async_t *handle)
+{
+    struct service *v = handle->data;
+    struct item *item;
+
+    while ((item = lanes_finished(v->lanes))) {
+        if (item->state == ITEM_READY)
+            v->in_slot[item->decoded.slot] = NULL;
+        answer(v, item);
+    }
+    fill_slots(v);
+}
+
+static void on_broken(uv_async_t *handle)
+{
+    stop(handle->data, EXIT_BROKEN);
+}
+
+static void wake_finished(void *ctx)
+{
+    uv_async_send(&((struct service *)ctx)->finished_async);
+}
+
+static void wake_broken(void *ctx)
+{
+    uv_async_send(&((struct service *)ctx)->broken_async);
+}
+
+/* ---- from the scheduler ---- */
+
+static int on_message(void *ctx, const char *line, size_t n, struct err *err)
+{
+    struct service *v = ctx;
+    static struct wire_message m; /* 70 kB; only the event loop's thread comes here */
+
+    if (wire_parse(&m, line, n, err))
+        return -1;
+    switch (m.kind) {
+    case WIRE_JOB: {
+        struct item *item = item_new(&m, v->next_tag++);
+        if (!item)
+            return err_set(err, ERR_NOMEM, "job");
+        v->held++;
+        item_list_push(&v->waiting, item);
+        return 0;
+    }
+    case WIRE_DRAIN:
+        v->is_draining = true;
+        if (v->held == 0)
+            stop(v, 0);
+        return 0;
+    default: return err_set(err, ERR_BUG, "message of kind %d is not for a worker", (int)m.kind);
+    }
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    static char chunk[65536]; /* one read at a time, by the event loop's thread */
+
+    (void)handle;
+    (void)suggested;
+    *out = uv_buf_init(chunk, sizeof(chunk));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *chunk)
+{
+    struct service *v = stream->data;
+    struct err err = {0};
+
+    if (n < 0) {
+        stop(v, v->is_draining && v->held == 0 ? 0 : EXIT_GONE);
+        return;
+    }
+    if (wire_feed(&v->input, chunk->base, (size_t)n, on_message, v, &err)) {
+        char text[300];
+        log_event(LOG_ERROR, "wire.broken", "text=%s", log_quote(text, sizeof(text), err.msg));
+        stop(v, EXIT_BROKEN);
+        return;
+    }
+    fill_slots(v);
+}
+
+/* ---- now and then ---- */
+
+static void add_alive(struct wire_message *m, const struct item *item)
+{
+    if (item && m->n_alive < WIRE_ALIVE_MAX)
+        memcpy(m->alive[m->n_alive++], item->id, WIRE_ID_SIZE);
+}
+
+/* Leases are renewed for all that is held as long as anything moves; when nothing does, they run
+ * out and the scheduler takes the items back. */
+static void say_alive(struct service *v)
+{
+    static struct wire_message m; /* 70 kB; only the event loop's thread comes here */
+
+    if (v->moved == v->moved_told || !v->held)
+        return;
+    v->moved_told = v->moved;
+    m = (struct wire_message){.kind = WIRE_ALIVE};
+    for (const struct item *item = v->waiting.head; item; item = item->next)
+        add_alive(&m, item);
+    for (int i = 0; i < v->shape.slots; i++)
+        add_alive(&m, v->in_slot[i]);
+    tell(v, &m);
+}
+
+static void say_stats(struct service *v)
+{
+    static struct wire_message m; /* 70 kB; only the event loop's thread comes here */
+
+    m = (struct wire_message){.kind = WIRE_STATS};
+    lanes_stats(v->lanes, m.stages);
+    m.stages[STAGE_DECODE] = (struct wire_stage_stats){
+        .items = v->decoded,
+        .busy_us = v->decode_busy_us,
+        .lanes = v->shape.decoders,
+        .waiting = v->waiting.length,
+    };
+    m.memory_kb = memory_tree_kb((int)getpid());
+    tell(v, &m);
+}
+
+static void on_tick(uv_timer_t *handle)
+{
+    struct service *v = handle->data;
+
+    say_alive(v);
+    if (++v->ticks % TICKS_PER_STATS == 0)
+        say_stats(v);
+}
+
+/* ---- life ---- */
+
+static int open_parts(struct service *v, struct err *err)
+{
+    if (subject_open(&v->subject, &v->decoder, &v->shape, v->settings, err))
+        return -1;
+    v->model = record_model(v->subject.model, engine_facts(v->subject.engine), v->subject.size,
+                            v->subject.policy);
+    v->in_slot = calloc((size_t)v->shape.slots, sizeof(struct item *));
+    if (!v->model || !v->in_slot)
+        return err_set(err, ERR_NOMEM, "worker");
+    struct lanes_config config = {
+        .subject = &v->subject,
+        .model = v->model,
+        .lanes = v->shape.lanes,
+        .batch = v->shape.batch,
+        .on_finished = wake_finished,
+        .on_broken = wake_broken,
+        .ctx = v,
+    };
+    return lanes_open(&v->lanes, &config, err);
+}
+
+static int open_loop(struct service *v, struct err *err)
+{
+    if (uv_loop_init(&v->loop) || uv_pipe_init(&v->loop, &v->pipe, 0) ||
+        uv_pipe_open(&v->pipe, WIRE_FD))
+        return err_set(err, ERR_CONFIG, "descriptor %d is no pipe: start the scheduler instead",
+                       WIRE_FD);
+    v->pipe.data = v;
+    uv_async_init(&v->loop, &v->finished_async, on_finished);
+    v->finished_async.data = v;
+    uv_async_init(&v->loop, &v->broken_async, on_broken);
+    v->broken_async.data = v;
+    uv_timer_init(&v->loop, &v->tick);
+    v->tick.data = v;
+    return 0;
+}
+
+static void start_loop(struct service *v)
+{
+    uv_poll_init(&v->loop, &v->decoder_poll, decoder_fd(v->decoder));
+    v->decoder_poll.data = v;
+    uv_poll_start(&v->decoder_poll, UV_READABLE, on_decoded);
+    uv_read_start((uv_stream_t *)&v->pipe, on_alloc, on_read);
+    uv_timer_start(&v->tick, on_tick, TICK_MS, TICK_MS);
+    say_hello(v);
+    uv_run(&v->loop, UV_RUN_DEFAULT);
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+/* What was held when the loop stopped was not answered: the scheduler still counts it as ours and
+ * takes it back when this process ends. */
+static void close_parts(struct service *v)
+{
+    struct item *item;
+
+    for (int i = 0; v->in_slot && i < v->shape.slots; i++)
+        if (v->in_slot[i] && v->in_slot[i]->state == ITEM_DECODING)
+            item_free(v->in_slot[i]);
+    lanes_close(v->lanes);
+    while ((item = item_list_pop(&v->waiting)))
+        item_free(item);
+    free(v->in_slot);
+    json_decref(v->model);
+    subject_close(&v->subject, v->decoder);
+    uv_walk(&v->loop, close_handle, NULL);
+    uv_run(&v->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&v->loop);
+    buf_release(&v->input);
+}
+
+int service_run(const struct settings *s)
+{
+    static struct service service; /* too large for the stack; one a process */
+    struct service *v = &service;
+    struct err err = {0};
+    char text[300];
+
+    v->settings = s;
+    worker_shape_of(&v->shape, s);
+    buf_init(&v->input, WIRE_LINE_MAX);
+    /* The parts come first: the decoder forks before libuv has a thread or a descriptor. */
+    if (open_parts(v, &err) || open_loop(v, &err)) {
+        log_event(LOG_ERROR, "worker.start", "code=%s text=%s", err_name(err.code),
+                  log_quote(text, sizeof(text), err.msg));
+        return err.code == ERR_CONFIG ? EXIT_CONFIG : EXIT_BROKEN;
+    }
+    log_event(LOG_INFO, "worker.start", "lanes=%d decoders=%d slots=%d batch=%d precision=%s",
+              v->shape.lanes, v->shape.decoders, v->shape.slots, v->shape.batch,
+              engine_facts(v->subject.engine)->precision);
+    start_loop(v);
+    log_event(LOG_INFO, "worker.end", "status=%d unanswered=%d", v->exit_status, v->held);
+    close_parts(v);
+    return v->exit_status;
+}

@@ -1,0 +1,82 @@
+#include "worker/subject.h"
+
+#include <sched.h>
+
+#include "common/file.h"
+#include "common/place.h"
+
+/* The network size is not known before the model is open, and the slots are shared with the zygote
+ * before that. Slots are sparse, so room for a larger size costs address space only. */
+enum { SIZE_MAX_UNKNOWN = 1024 };
+
+static int cores_here(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+}
+
+void worker_shape_of(struct worker_shape *out, const struct settings *s)
+{
+    int cores = cores_here();
+
+    out->batch = s->batch < ANALYST_BATCH_MAX ? (int)s->batch : ANALYST_BATCH_MAX;
+    out->lanes = s->jobs ? (int)s->jobs : cores;
+    out->decoders = s->decoders ? (int)s->decoders : cores;
+    out->slots = s->slots ? (int)s->slots : out->decoders + 4 * out->lanes * out->batch;
+}
+
+static int open_decoder(struct decoder **decoder, const struct worker_shape *shape,
+                        const struct settings *s, struct err *err)
+{
+    struct decoder_config config = {
+        .slots = shape->slots,
+        .children = shape->decoders,
+        .size_max = s->size ? (int)s->size : SIZE_MAX_UNKNOWN,
+        .seconds = (int)s->decode_seconds,
+        .memory_mb = (int)s->decode_mb,
+        .megapixels_max = (int)s->pixels_max,
+    };
+
+    return decoder_open(decoder, &config, err);
+}
+
+static int open_subject(struct subject *out, const struct settings *s, struct err *err)
+{
+    const struct engine_config config = {s->backend, s->precision, s->device};
+    char dir[SETTINGS_PATH_SIZE], path[SETTINGS_PATH_SIZE];
+
+    if (place_model(dir, s->model, err) || model_open(&out->model, dir, err))
+        return -1;
+    out->size = s->size ? (int)s->size : model_card(out->model)->size;
+    if (!s->size && out->size > SIZE_MAX_UNKNOWN)
+        return err_set(err, ERR_CONFIG, "%s: trained for %d px; give --size %d", dir, out->size,
+                       out->size);
+    /* Whoever chooses a policy needs none. */
+    if (!s->fit_policy[0] && (path_format(path, sizeof(path), err, "%s/policy.json", dir) ||
+                              policy_open(&out->policy, path, err)))
+        return -1;
+    return engine_open(&out->engine, out->model, &config, err);
+}
+
+int subject_open(struct subject *out, struct decoder **decoder, const struct worker_shape *shape,
+                 const struct settings *s, struct err *err)
+{
+    *out = (struct subject){0};
+    *decoder = NULL;
+    if (open_decoder(decoder, shape, s, err) || open_subject(out, s, err)) {
+        subject_close(out, *decoder);
+        *decoder = NULL;
+        return -1;
+    }
+    return 0;
+}
+
+void subject_close(struct subject *subject, struct decoder *decoder)
+{
+    engine_close(subject->engine);
+    policy_close(subject->policy);
+    model_close(subject->model);
+    decoder_close(decoder);
+    *subject = (struct subject){0};
+}

@@ -1,0 +1,24 @@
+/* subject.h -- opens what a process needs for its images: decoder first, then model and engine.
+ *
+ * The order matters: the decoder forks its zygote, which has to happen before there are threads
+ * and before the weights are in memory. */
+#ifndef WORKER_SUBJECT_H
+#define WORKER_SUBJECT_H
+
+#include "common/settings.h"
+#include "worker/analyst.h"
+
+/* How many of each this machine gets: settings, or their defaults for its cores. */
+struct worker_shape {
+    int lanes, decoders, slots, batch;
+};
+
+void worker_shape_of(struct worker_shape *out, const struct settings *s);
+
+/* Both are the caller's and are closed together. ERR_CONFIG: no sandbox, no such model or
+ * policy, or a precision that this machine lacks. */
+int subject_open(struct subject *out, struct decoder **decoder, const struct worker_shape *shape,
+                 const struct settings *s, struct err *err);
+void subject_close(struct subject *subject, struct decoder *decoder);
+
+#endif

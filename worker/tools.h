@@ -1,0 +1,19 @@
+/* tools.h -- the commands that run the worker's parts without a queue.
+ *
+ * Each returns an exit status. `lentigo predict` and `lentigo eval` start this program. */
+#ifndef WORKER_TOOLS_H
+#define WORKER_TOOLS_H
+
+#include "common/settings.h"
+
+/* One JSON line per image: the image entry of report.json. Status 1 when a file could not be
+ * worked on for this machine's sake; a picture that is set aside is no failure. */
+int tool_predict(const struct settings *s, int n, char **files);
+
+/* The metrics of the model on a labelled set, as one JSON object. */
+int tool_eval(const struct settings *s);
+
+/* Print the error to stderr; the exit status that goes with its code. */
+int tool_fail(const struct err *err);
+
+#endif
