@@ -50,7 +50,7 @@ static int open_beneath(int root_fd, const char *path, int flags)
     }
 }
 
-int tree_open(const struct tree *t, const char *path)
+int tree_fd(const struct tree *t, const char *path)
 {
     return open_beneath(t->root_fd, path, O_RDONLY | O_NONBLOCK);
 }

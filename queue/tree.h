@@ -46,7 +46,7 @@ void tree_release(struct tree *t); /* only after tree_read */
 const struct tree_item *tree_find(const struct tree *t, const char *path);
 
 /* Open a path of the tree for reading; -1 with errno. Nothing of it may be a link. */
-int tree_open(const struct tree *t, const char *path);
+int tree_fd(const struct tree *t, const char *path);
 
 /* Is `st` still the file that the walk saw? */
 int tree_is_same(const struct tree_item *item, const struct stat *st);
