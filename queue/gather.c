@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
