@@ -10,12 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/commands.h"
 #include "cli/commands_engine.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/place.h"
 #include "engine/engine_debug.h"
 
-enum { EXIT_FINISHED = 0, EXIT_UNFINISHED = 1, EXIT_USAGE = 64, EXIT_CONFIG = 78 };
 enum { ROUND_MS = 1000, WARM_RUNS = 2, LAYER_RUNS = 20 };
 
 struct bench {
@@ -222,7 +223,7 @@ static int run_lanes(struct bench *b, struct err *err)
         if (pthread_create(&lanes[started].thread, NULL, lane_main, &lanes[started])) {
             /* the others wait at the barrier for this one: nothing can be saved */
             fprintf(stderr, "lentigo: thread %d of %d cannot be started\n", started, b->threads);
-            exit(EXIT_UNFINISHED);
+            exit(STATUS_UNFINISHED);
         }
     }
     for (int i = 0; i < started; i++) {
@@ -243,10 +244,12 @@ static int run_lanes(struct bench *b, struct err *err)
 static int run_bench(struct bench *b, struct err *err)
 {
     const struct settings *s = b->settings;
+    char folder[SETTINGS_PATH_SIZE];
     struct engine_config config = {
         .backend = s->backend, .precision = s->precision, .device = s->device};
 
-    if (model_open(&b->model, s->model, err) || engine_open(&b->engine, b->model, &config, err))
+    if (place_model(folder, s->model, err) || model_open(&b->model, folder, err) ||
+        engine_open(&b->engine, b->model, &config, err))
         return -1;
     b->size = s->size ? (int)s->size : model_card(b->model)->size;
     b->threads = (int)(s->jobs ? s->jobs : sysconf(_SC_NPROCESSORS_ONLN));
@@ -265,7 +268,7 @@ int cmd_bench_engine(const struct settings *s, int argc, char **argv)
     (void)argv;
     if (argc > 0) {
         fprintf(stderr, "lentigo: usage: lentigo bench engine [--size N] [--batch N] [--jobs N]\n");
-        return EXIT_USAGE;
+        return STATUS_USAGE;
     }
     int ret = run_bench(&b, &err);
     free(b.round_ms);
@@ -273,7 +276,7 @@ int cmd_bench_engine(const struct settings *s, int argc, char **argv)
     engine_close(b.engine);
     model_close(b.model);
     if (!ret)
-        return EXIT_FINISHED;
+        return STATUS_OK;
     fprintf(stderr, "lentigo: %s\n", err.msg);
-    return err.code == ERR_CONFIG ? EXIT_CONFIG : EXIT_UNFINISHED;
+    return err.code == ERR_CONFIG ? STATUS_CONFIG : STATUS_UNFINISHED;
 }
