@@ -73,7 +73,7 @@ static void print_plain(json_t *card)
     const char *key;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)card, key, value)
+    json_object_foreach(card, key, value)
     {
         char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
         printf("%-12s %s\n", key, text ? text : json_string_value(value));
