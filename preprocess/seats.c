@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -144,7 +145,6 @@ bool seats_reap(struct seats *s, struct seat_end *end)
 static int64_t resident_mb(pid_t pid)
 {
     char path[32], text[64];
-    long long pages = 0;
 
     snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -153,9 +153,8 @@ static int64_t resident_mb(pid_t pid)
     ssize_t n = read(fd, text, sizeof(text) - 1);
     close(fd);
     text[n > 0 ? n : 0] = 0;
-    if (sscanf(text, "%*s %lld", &pages) != 1)
-        return 0;
-    return (int64_t)pages * sysconf(_SC_PAGESIZE) >> 20;
+    const char *second = strchr(text, ' '); /* size resident shared ..., in pages */
+    return second ? (int64_t)strtoll(second, NULL, 10) * sysconf(_SC_PAGESIZE) >> 20 : 0;
 }
 
 void seats_watch(struct seats *s)
@@ -167,7 +166,7 @@ void seats_watch(struct seats *s)
         struct seat *seat = &s->seat[i];
 
         if (!seat->is_busy || seat->killed != WIRE_EXITED ||
-            now - seat->start_us < SEATS_LOOK_MS * 1000)
+            now - seat->start_us < (int64_t)SEATS_LOOK_MS * 1000)
             continue;
         if (now - seat->start_us > (int64_t)c->seconds * 1000000)
             seat->killed = WIRE_TIMEOUT;

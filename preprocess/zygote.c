@@ -122,7 +122,7 @@ static bool is_for_vips(const struct zygote *z, const struct work *w)
     uint8_t first[3];
 
     return !z->config->has_vips && pread(w->fd, first, sizeof(first), 0) == sizeof(first) &&
-           memcmp(first, "\xff\xd8\xff", sizeof(first));
+           memcmp(first, "\xff\xd8\xff", sizeof(first)) != 0;
 }
 
 static void dispatch(struct zygote *z)

@@ -240,11 +240,11 @@ int dossier_open(struct dossier *out, const char *study_dir, struct buf *entries
     if (!sort_findings(d, err))
         return 0;
 fail:
-    dossier_release(d);
+    dossier_close(d);
     return -1;
 }
 
-void dossier_release(struct dossier *d)
+void dossier_close(struct dossier *d)
 {
     study_release(&d->study);
     free(d->findings);

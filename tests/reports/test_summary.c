@@ -5,9 +5,9 @@
 #include <cmocka.h>
 
 #include "common/file.h"
-#include "page.h"
 #include "reports/publish.h"
 #include "reports/summary.h"
+#include "tests/reports/page.h"
 
 static enum result_status by_patient(struct image_entry *e, int i)
 {
