@@ -9,13 +9,8 @@
 
 #include "common/err.h"
 
-static inline int dnnl_failed(dnnl_status_t status, const char *call, struct err *err)
-{
-    if (status == dnnl_success)
-        return 0;
-    return err_set(err, status == dnnl_out_of_memory ? ERR_NOMEM : ERR_DEVICE,
-                   "oneDNN: %s: status %d", call, (int)status);
-}
+/* 0, or -1 with `call`, the text of what was called, in err. */
+int dnnl_failed(dnnl_status_t status, const char *call, struct err *err);
 
 #define DNNL_FAILED(err, call) dnnl_failed((call), #call, (err))
 

@@ -79,8 +79,7 @@ static void do_row(const struct classes_job *job, const float *upper, const floa
             logits[c] = a + (b - a) * f;
         }
         ivec label = score_pixels(logits, lane + x < content_w, &local);
-        bvec bytes = __builtin_convertvector(label, bvec);
-        memcpy(labels + x, &bytes, sizeof(bytes));
+        store_bytes(labels + x, label);
     }
     *sums = local;
 }

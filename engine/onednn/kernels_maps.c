@@ -2,6 +2,26 @@
 #include "engine/onednn/kernels_set.h"
 #include "engine/onednn/vector.h"
 
+#ifndef __AVX512F__
+float KERNEL(sum_lanes_of)(vec v)
+{
+    float sum = 0;
+
+    for (int i = 0; i < LANES; i++)
+        sum += v[i];
+    return sum;
+}
+
+float KERNEL(max_lanes_of)(vec v)
+{
+    float max = v[0];
+
+    for (int i = 1; i < LANES; i++)
+        max = v[i] > max ? v[i] : max;
+    return max;
+}
+#endif
+
 /* x - 127.5 has at most 8 significant bits, so it is exact in bf16; the factor 1/127.5 stands in
  * the first convolution's weights. Zero padding then is the specification's mid grey. */
 void KERNEL(convert)(void *out, const uint8_t *rgb, size_t count)

@@ -11,6 +11,10 @@
 #define KERNEL_TEXT(set)       #set
 #define KERNEL_TEXT_OF(set)    KERNEL_TEXT(set)
 
+#ifndef KERNEL_SET /* the header read alone */
+#define KERNEL_SET plain
+#endif
+
 void KERNEL(convert)(void *out, const uint8_t *rgb, size_t count);
 void KERNEL(halve)(const struct halve_job *job);
 void KERNEL(copy)(void *to, int step, const void *from, int channels, size_t pixels);

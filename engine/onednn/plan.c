@@ -208,8 +208,8 @@ static int make_conv(struct plan *p, struct shared *shared, dnnl_stream_t stream
 
 /* ---- the whole --------------------------------------------------------------------------- */
 
-int plan_new(struct plan **out, struct shared *shared, dnnl_stream_t stream, int n, int h, int w,
-             bool keep, struct err *err)
+int plan_new(struct plan **out, struct shared *shared, dnnl_stream_t stream,
+             struct plan_shape shape, struct err *err)
 {
     struct plan *p = calloc(1, sizeof(*p));
     size_t scratchpad = 0;
@@ -217,10 +217,10 @@ int plan_new(struct plan **out, struct shared *shared, dnnl_stream_t stream, int
 
     if (!p)
         return err_set(err, ERR_NOMEM, "out of memory for a plan");
-    p->n = n;
-    p->h = h;
-    p->w = w;
-    network_shapes(p->shapes, h, w);
+    p->n = shape.n;
+    p->h = shape.h;
+    p->w = shape.w;
+    network_shapes(p->shapes, shape.h, shape.w);
     for (int i = 0; i < LAYER_COUNT_INFERENCE && !ret; i++)
         if (plan_is_conv(i))
             ret = make_conv(p, shared, stream, i, &scratchpad, err);
@@ -230,7 +230,7 @@ int plan_new(struct plan **out, struct shared *shared, dnnl_stream_t stream, int
         plan_free(p);
         return -1;
     }
-    lay_out(p, shared->kernels->elem_size, scratchpad, keep);
+    lay_out(p, shared->kernels->elem_size, scratchpad, shape.keep);
     *out = p;
     return 0;
 }

@@ -9,14 +9,8 @@
 
 #include <dnnl.h>
 
-#include "engine/onednn/kernels.h"
+#include "engine/onednn/own_weights.h"
 #include "engine/onednn/packed.h"
-
-/* Folded weights of the layers that our own loops do; f32. */
-struct own_weights {
-    float *depthwise[LAYER_COUNT_INFERENCE];             /* 9,c and then the bias, c */
-    struct attend_weights attend[LAYER_COUNT_INFERENCE]; /* of blends */
-};
 
 /* What all streams of an engine share. */
 struct shared {
@@ -48,10 +42,16 @@ struct plan {
 
 enum { PIXEL_BYTES_MAX = 1024 * 4 };
 
+/* What a plan is for. `keep`: every output has memory of its own. */
+struct plan_shape {
+    int n, h, w;
+    bool keep;
+};
+
 /* ERR_DEVICE when oneDNN would fall back to its reference code for a layer; the text names the
- * layer and the implementation. `keep`: every output has memory of its own. */
-int plan_new(struct plan **out, struct shared *shared, dnnl_stream_t stream, int n, int h, int w,
-             bool keep, struct err *err);
+ * layer and the implementation. */
+int plan_new(struct plan **out, struct shared *shared, dnnl_stream_t stream,
+             struct plan_shape shape, struct err *err);
 void plan_free(struct plan *p);
 
 /* Use `arena` of at least p->arena_bytes, aligned to 64. */

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "engine/onednn/kernels_set.h"
+
 #if defined(__AVX512F__)
 #include <immintrin.h>
 enum { LANES = 16 };
@@ -25,17 +27,24 @@ typedef uint32_t uvec __attribute__((vector_size(LANES * 4)));
 typedef uint16_t hvec __attribute__((vector_size(LANES * 2)));
 typedef uint8_t bvec __attribute__((vector_size(LANES)));
 
+/* The same in memory: any alignment, any type underneath. */
+typedef float vec_at __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef uint16_t hvec_at __attribute__((vector_size(LANES * 2), aligned(2), may_alias));
+typedef uint8_t bvec_at __attribute__((vector_size(LANES), aligned(1), may_alias));
+
 static inline vec load_f32(const float *p)
 {
-    vec v;
-
-    memcpy(&v, p, sizeof(v));
-    return v;
+    return *(const vec_at *)p;
 }
 
 static inline void store_f32(float *p, vec v)
 {
-    memcpy(p, &v, sizeof(v));
+    *(vec_at *)p = v;
+}
+
+static inline void store_bytes(uint8_t *p, ivec v)
+{
+    *(bvec_at *)p = __builtin_convertvector(v, bvec);
 }
 
 static inline vec all_lanes(float f)
@@ -49,28 +58,24 @@ static inline vec all_lanes(float f)
 #endif
 typedef uint16_t elem;
 
+union f32_bits {
+    uint32_t bits;
+    float f;
+};
+
 static inline vec load(const elem *p)
 {
-    hvec half;
-
-    memcpy(&half, p, sizeof(half));
-    return (vec)(__builtin_convertvector(half, uvec) << 16);
+    return (vec)(__builtin_convertvector(*(const hvec_at *)p, uvec) << 16);
 }
 
 static inline float load_one(const elem *p)
 {
-    uint32_t bits = (uint32_t)*p << 16;
-    float f;
-
-    memcpy(&f, &bits, sizeof(f));
-    return f;
+    return (union f32_bits){.bits = (uint32_t)*p << 16}.f;
 }
 
-static inline void store(elem *p, vec v)
+static inline void store(elem *p, vec v) /* rounded to nearest even */
 {
-    __m256bh half = _mm512_cvtneps_pbh((__m512)v); /* to nearest even */
-
-    memcpy(p, &half, sizeof(half));
+    *(hvec_at *)p = (hvec)_mm512_cvtneps_pbh((__m512)v);
 }
 #else
 typedef float elem;
@@ -97,18 +102,12 @@ static inline ivec choose(ivec mask, ivec a, ivec b)
     return (mask & a) | (~mask & b);
 }
 
+#if defined(__AVX512F__)
 static inline vec max_of(vec a, vec b)
 {
-#if defined(__AVX512F__)
     return (vec)_mm512_max_ps((__m512)a, (__m512)b);
-#elif defined(__AVX2__)
-    return (vec)_mm256_max_ps((__m256)a, (__m256)b);
-#else
-    return (vec)choose(a > b, (ivec)a, (ivec)b);
-#endif
 }
 
-#if defined(__AVX512F__)
 static inline float sum_lanes(vec v)
 {
     return _mm512_reduce_add_ps((__m512)v);
@@ -118,60 +117,60 @@ static inline float max_lanes(vec v)
 {
     return _mm512_reduce_max_ps((__m512)v);
 }
+
+static inline vec load_bytes(const uint8_t *p) /* GCC 12 makes scalar code of the plain form */
+{
+    return (vec)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
 #else
+#ifdef __AVX2__
+static inline vec max_of(vec a, vec b)
+{
+    return (vec)_mm256_max_ps((__m256)a, (__m256)b);
+}
+#else
+static inline vec max_of(vec a, vec b)
+{
+    return (vec)choose(a > b, (ivec)a, (ivec)b);
+}
+#endif
+
+float KERNEL(sum_lanes_of)(vec v);
+float KERNEL(max_lanes_of)(vec v);
+
 static inline float sum_lanes(vec v)
 {
-    float lanes[LANES];
-
-    store_f32(lanes, v);
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int i = 0; i < width; i++)
-            lanes[i] += lanes[i + width];
-    return lanes[0];
+    return KERNEL(sum_lanes_of)(v);
 }
 
 static inline float max_lanes(vec v)
 {
-    float lanes[LANES];
-
-    store_f32(lanes, v);
-    for (int width = LANES / 2; width > 0; width /= 2)
-        for (int i = 0; i < width; i++)
-            lanes[i] = lanes[i] > lanes[i + width] ? lanes[i] : lanes[i + width];
-    return lanes[0];
+    return KERNEL(max_lanes_of)(v);
 }
-#endif
 
-/* LANES bytes as numbers. GCC 12 makes scalar code of the plain conversion. */
 static inline vec load_bytes(const uint8_t *p)
 {
-#if defined(__AVX512F__)
-    return (vec)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
-#else
-    bvec bytes;
-
-    memcpy(&bytes, p, sizeof(bytes));
-    return __builtin_convertvector(__builtin_convertvector(bytes, ivec), vec);
+    return __builtin_convertvector(__builtin_convertvector(*(const bvec_at *)p, ivec), vec);
+}
 #endif
+
+#define LOG2_E     1.44269504088896341F
+#define EXP2_ROUND 12582912.0F /* 1.5 * 2^23: adding it leaves the whole part in the low bits */
+
+/* 2^f for |f| <= 1/2: minimax polynomial of degree 5 (Remez, relative error 7.5e-8). */
+static inline vec exp2_fraction(vec f)
+{
+    vec high = (1.327647198e-3F * f + 9.675541334e-3F) * f + 5.550713274e-2F;
+
+    return ((high * f + 2.402211972e-1F) * f + 6.931469671e-1F) * f + 1.000000072F;
 }
 
-#define LOG2_E 1.44269504088896341F
-
-/* 2^x within 2e-7 of the value for -126 <= x <= 126; below, 2^-126. The whole part goes into the
- * exponent's bits; the rest is a minimax polynomial of degree 5 on [-1/2, 1/2] (Remez, relative
- * error 7.5e-8). */
+/* 2^x within 2e-7 of the value for -126 <= x <= 126; below, 2^-126. The whole part of x goes into
+ * the exponent's bits. */
 static inline vec exp2_of(vec x)
 {
-    const float round = 12582912; /* 1.5 * 2^23: adding it leaves the whole part in the low bits */
-    vec t = max_of(x, all_lanes(-126)) + round;
-    vec f = max_of(x, all_lanes(-126)) - (t - round);
-    vec p = all_lanes(1.327647198e-3F);
-
-    p = p * f + 9.675541334e-3F;
-    p = p * f + 5.550713274e-2F;
-    p = p * f + 2.402211972e-1F;
-    p = p * f + 6.931469671e-1F;
-    p = p * f + 1.000000072F;
+    vec t = max_of(x, all_lanes(-126)) + EXP2_ROUND;
+    vec p = exp2_fraction(max_of(x, all_lanes(-126)) - (t - EXP2_ROUND));
     return (vec)((ivec)p + ((ivec)t << 23));
 }
 
