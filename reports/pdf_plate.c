@@ -4,9 +4,9 @@
 #include "reports/pdf_flow.h"
 #include "reports/words.h"
 
-/* So that a study of one picture fits on one page, and of several two on a page. */
-#define PICTURE_H_ONLY 168.0
-#define PICTURE_H_MANY 138.0
+/* The only picture of a study leaves room for decision, use and limits on its page. */
+#define PICTURE_H_ONLY 152.0
+#define PICTURE_H_MANY 172.0
 
 /* The risk in a filled box at the right end of the line; returns its width. */
 static double place_chip(struct flow *f, enum risk r)
