@@ -208,7 +208,7 @@
     X(ACTION_REVIEW, "Doctor looks before the patient is told", "告知患者前由医生查看") \
     X(ACTION_RETAKE, "Take a new picture", "重新拍摄") \
     X(ACTION_ROUTINE, "Usual pace; again if it changes", "按常规；有变化再来") \
-    X(ACTION_ALSO_RETAKE, "; {1} pictures to take again", "；{1} 张需重拍")
+    X(ACTION_ALSO_RETAKE, "; pictures to take again: {1}", "；{1} 张需重拍")
 /* clang-format on */
 
 #endif
