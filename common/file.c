@@ -220,7 +220,7 @@ static int copy_fd(int in, int out, const char *path, struct err *err)
     }
 }
 
-static int copy_file(int in, const char *from, const char *to, struct err *err)
+static int copy_file(int in, const char *to, struct err *err)
 {
     char draft[PATH_SIZE];
     int ret = -1;
@@ -230,7 +230,9 @@ static int copy_file(int in, const char *from, const char *to, struct err *err)
     int out = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (out < 0)
         return fail_errno(err, draft, "create");
-    if (!copy_fd(in, out, from, err))
+    if (lseek(in, 0, SEEK_SET) < 0)
+        fail_errno(err, to, "seek");
+    else if (!copy_fd(in, out, to, err))
         ret = rename(draft, to) ? fail_errno(err, to, "rename") : 0;
     close(out);
     if (ret)
@@ -238,17 +240,24 @@ static int copy_file(int in, const char *from, const char *to, struct err *err)
     return ret;
 }
 
-int file_link_or_copy(const char *from, const char *to, struct err *err)
+int file_link_or_copy_fd(int from, const char *to, struct err *err)
 {
     char opened[64];
-    int ret = 0, fd = open_regular(from, err);
+
+    /* Through the descriptor, so that what was looked at is what gets the second name. */
+    snprintf(opened, sizeof(opened), "/proc/self/fd/%d", from);
+    if (!linkat(AT_FDCWD, opened, AT_FDCWD, to, AT_SYMLINK_FOLLOW) || errno == EEXIST)
+        return 0;
+    return copy_file(from, to, err);
+}
+
+int file_link_or_copy(const char *from, const char *to, struct err *err)
+{
+    int fd = open_regular(from, err);
 
     if (fd < 0)
         return -1;
-    /* Through the descriptor, so that what was looked at is what gets the second name. */
-    snprintf(opened, sizeof(opened), "/proc/self/fd/%d", fd);
-    if (linkat(AT_FDCWD, opened, AT_FDCWD, to, AT_SYMLINK_FOLLOW) && errno != EEXIST)
-        ret = copy_file(fd, from, to, err);
+    int ret = file_link_or_copy_fd(fd, to, err);
     close(fd);
     return ret;
 }

@@ -32,6 +32,9 @@ int dir_make(const char *path, struct err *err);
  * file (a link, a pipe) is ERR_INPUT. */
 int file_link_or_copy(const char *from, const char *to, struct err *err);
 
+/* The same for an open file, read from its start: nothing can be put in its place meanwhile. */
+int file_link_or_copy_fd(int from, const char *to, struct err *err);
+
 /* snprintf for paths: ERR_LIMIT when `size` is too small. */
 int path_format(char *out, size_t size, struct err *err, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

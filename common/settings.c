@@ -287,6 +287,21 @@ int settings_format(const struct settings *s, struct buf *out, struct err *err)
     return buf_check(out, "settings", err);
 }
 
+bool settings_is_default(const struct settings *s, const char *name)
+{
+    const struct setting *row = find_row(name, strlen(name));
+    struct buf value;
+    bool is_default = true;
+
+    buf_init(&value, SETTINGS_PATH_SIZE);
+    if (row) {
+        format_row(row, (const char *)s + row->offset, &value);
+        is_default = strcmp(value.data ? value.data : "", row->initial) == 0;
+    }
+    buf_release(&value);
+    return is_default;
+}
+
 int settings_write(const struct settings *s, const char *path, struct err *err)
 {
     struct buf text;

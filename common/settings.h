@@ -68,6 +68,7 @@ struct settings {
     char mask[SETTINGS_PATH_SIZE];
     char data[SETTINGS_PATH_SIZE];
     char split[SETTINGS_WORD_SIZE];
+    char fit_policy[SETTINGS_PATH_SIZE];
     long limit; /* images at most; 0 = all */
     long rounds;
     long patients;
@@ -99,5 +100,8 @@ void settings_document(FILE *out);
 /* Every row that differs from its default as `key = value`, for --dump-config and for children. */
 int settings_format(const struct settings *s, struct buf *out, struct err *err);
 int settings_write(const struct settings *s, const char *path, struct err *err);
+
+/* Does the row called `name` hold its default? An unknown name does. */
+bool settings_is_default(const struct settings *s, const char *name);
 
 #endif

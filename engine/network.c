@@ -170,16 +170,19 @@ struct life {
     int born, dies;
 };
 
-static void find_lives(struct life life[LAYER_COUNT], bool keep)
+static void find_lives(struct life life[LAYER_COUNT], const int *run_at, bool keep)
 {
-    for (int i = 0; i < LAYER_COUNT; i++)
-        life[i] = keep ? (struct life){0, LAYER_COUNT} : (struct life){i, i};
+    for (int i = 0; i < LAYER_COUNT; i++) {
+        int row = run_at ? run_at[i] : i;
+        life[i] = keep ? (struct life){0, LAYER_COUNT} : (struct life){row, row};
+    }
     for (int i = 0; i < LAYER_COUNT && !keep; i++)
         for (int k = 0; k < layer_inputs(&network[i]); k++) {
-            int in = network[i].in[k];
-            life[in].dies = i;
-            if (network[i].op == LAYER_CONCAT && life[i].born > in)
-                life[i].born = in;
+            int in = network[i].in[k], row = run_at ? run_at[i] : i;
+            if (life[in].dies < row)
+                life[in].dies = row;
+            if (network[i].op == LAYER_CONCAT && life[i].born > life[in].born)
+                life[i].born = life[in].born;
         }
     life[L_LOGITS].dies = LAYER_COUNT; /* the caller's */
 }
@@ -204,13 +207,14 @@ static size_t first_fit(int id, const struct life *life, const size_t *bytes, co
     return at;
 }
 
-void network_memory(struct memory_plan *plan, const size_t bytes[LAYER_COUNT], bool keep)
+void network_memory(struct memory_plan *plan, const size_t bytes[LAYER_COUNT],
+                    const int run_at[LAYER_COUNT], bool keep)
 {
     struct life life[LAYER_COUNT];
     bool placed[LAYER_COUNT] = {false};
 
     *plan = (struct memory_plan){0};
-    find_lives(life, keep);
+    find_lives(life, run_at, keep);
     for (;;) { /* the largest first */
         int id = L_NONE;
         for (int i = 0; i < LAYER_COUNT; i++)

@@ -92,9 +92,11 @@ struct memory_plan {
 };
 enum { MEMORY_ALIGN = 256 }; /* bytes */
 
-/* `bytes` of a layer is 0 when its output is never stored. `keep`: nothing is shared, so that every
- * output can be looked at afterwards. */
-void network_memory(struct memory_plan *plan, const size_t bytes[LAYER_COUNT], bool keep);
+/* `bytes` of a layer is 0 when its output is never stored. `run_at`: the row at which a layer is
+ * really made, for backends that fuse several into one step; NULL: each at its own. `keep`: nothing
+ * is shared, so that every output can be looked at afterwards. */
+void network_memory(struct memory_plan *plan, const size_t bytes[LAYER_COUNT],
+                    const int run_at[LAYER_COUNT], bool keep);
 
 /* What a tensor is to its layer. */
 enum role { ROLE_WEIGHT, ROLE_BIAS, ROLE_GAMMA, ROLE_BETA, ROLE_MEAN, ROLE_VARIANCE, ROLE_SCALE };

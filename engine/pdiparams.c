@@ -80,7 +80,7 @@ enum { TAG_TYPE = 0x08, TAG_DIM = 0x10, TAG_DIMS_PACKED = 0x12 };
 static int read_descriptor(struct reader *r, struct tensor *t, size_t end)
 {
     bool typed = false;
-    uint64_t v;
+    uint64_t v = 0;
 
     while (r->at < end) {
         int tag = r->bytes[r->at++];
@@ -107,7 +107,7 @@ static int read_descriptor(struct reader *r, struct tensor *t, size_t end)
 
 static int skip_levels(struct reader *r)
 {
-    uint64_t levels, size;
+    uint64_t levels = 0, size = 0;
 
     if (take_number(r, 8, &levels))
         return -1;
@@ -123,7 +123,7 @@ static int skip_levels(struct reader *r)
 
 static int read_record(struct reader *r, struct tensor *t)
 {
-    uint64_t version, inner, length;
+    uint64_t version = 0, inner = 0, length = 0;
 
     if (take_number(r, 4, &version) || skip_levels(r) || take_number(r, 4, &inner) ||
         take_number(r, 4, &length))
@@ -189,7 +189,7 @@ static int rank_of(const struct variable *v, const struct variable *all, int cou
     for (int i = 0; i < count; i++) {
         bool first = !strcmp(all[i].kind, v->kind) && all[i].number < v->number;
         for (int j = 0; j < i && first; j++)
-            first = strcmp(all[j].kind, v->kind) || all[j].number != all[i].number;
+            first = strcmp(all[j].kind, v->kind) != 0 || all[j].number != all[i].number;
         rank += first;
     }
     return rank;
@@ -255,7 +255,7 @@ static int names_from_graph(struct names *names, const json_t *graph, struct err
     const json_t *block = json_array_get(json_object_get(region, "blocks"), 0);
     size_t i;
 
-    if (strcmp(json_text_or(json_object_get(graph, "base_code"), "magic", ""), "pir"))
+    if (strcmp(json_text_or(json_object_get(graph, "base_code"), "magic", ""), "pir") != 0)
         return err_set(err, ERR_INPUT, "no PIR program (base_code.magic is not \"pir\")");
     json_array_foreach(json_object_get(block, "ops"), i, op)
     {

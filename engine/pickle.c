@@ -110,20 +110,24 @@ static bool is_type(const struct pickle_value *v, enum pickle_type type)
     return v && v->type == type;
 }
 
-static int take(struct machine *m, size_t n, const unsigned char **out)
+/* The next `n` bytes, or NULL when there are fewer. */
+static const unsigned char *take(struct machine *m, size_t n)
 {
-    if (n > m->n - m->at)
-        return fail(m, "the file is cut");
-    *out = m->bytes + m->at;
+    const unsigned char *at = m->bytes + m->at;
+
+    if (n > m->n - m->at) {
+        fail(m, "the file is cut");
+        return NULL;
+    }
     m->at += n;
-    return 0;
+    return at;
 }
 
 static int take_number(struct machine *m, int bytes, uint64_t *out)
 {
-    const unsigned char *at;
+    const unsigned char *at = take(m, (size_t)bytes);
 
-    if (take(m, (size_t)bytes, &at))
+    if (!at)
         return -1;
     *out = 0;
     for (int i = bytes - 1; i >= 0; i--)
@@ -139,7 +143,7 @@ static int push_int(struct machine *m, int64_t number, enum pickle_type type)
 /* A little-endian number of `bytes` bytes; a 4-byte one (BININT) has a sign. */
 static int read_int(struct machine *m, int bytes)
 {
-    uint64_t raw;
+    uint64_t raw = 0;
 
     if (take_number(m, bytes, &raw))
         return -1;
@@ -148,7 +152,7 @@ static int read_int(struct machine *m, int bytes)
 
 static int read_long(struct machine *m)
 {
-    uint64_t length, raw;
+    uint64_t length = 0, raw = 0;
 
     if (take_number(m, 1, &length))
         return -1;
@@ -163,11 +167,11 @@ static int read_long(struct machine *m)
 
 static int read_real(struct machine *m)
 {
-    const unsigned char *at;
+    const unsigned char *at = take(m, 8);
     uint64_t bits = 0;
     struct pickle_value v = {.type = PICKLE_FLOAT};
 
-    if (take(m, 8, &at))
+    if (!at)
         return -1;
     for (int i = 0; i < 8; i++) /* big-endian */
         bits = bits << 8 | at[i];
@@ -177,10 +181,13 @@ static int read_real(struct machine *m)
 
 static int read_bytes(struct machine *m, int length_bytes, enum pickle_type type)
 {
-    uint64_t length;
+    uint64_t length = 0;
     const unsigned char *at;
 
-    if (take_number(m, length_bytes, &length) || take(m, length, &at))
+    if (take_number(m, length_bytes, &length))
+        return -1;
+    at = take(m, length);
+    if (!at)
         return -1;
     return push(m, (struct pickle_value){.type = type, .bytes = (const char *)at, .size = length});
 }
@@ -198,14 +205,14 @@ static int memo_put(struct machine *m, uint64_t slot)
 
 static int read_put(struct machine *m, int bytes)
 {
-    uint64_t slot;
+    uint64_t slot = 0;
 
     return take_number(m, bytes, &slot) || memo_put(m, slot) ? -1 : 0;
 }
 
 static int read_get(struct machine *m, int bytes)
 {
-    uint64_t slot;
+    uint64_t slot = 0;
 
     if (take_number(m, bytes, &slot))
         return -1;
@@ -302,7 +309,7 @@ static int read_line(struct machine *m, struct pickle_value *out)
 
 static int read_global(struct machine *m)
 {
-    struct pickle_value module, name;
+    struct pickle_value module = {0}, name = {0};
 
     if (read_line(m, &module) || read_line(m, &name))
         return -1;
@@ -480,7 +487,7 @@ static int value_op(struct machine *m, int op)
 
 static int read_protocol(struct machine *m)
 {
-    uint64_t protocol;
+    uint64_t protocol = 0;
 
     if (m->n < 2 || m->bytes[0] != 0x80)
         return fail(m, "this is no pickle");
@@ -492,7 +499,7 @@ static int read_protocol(struct machine *m)
 
 static int run(struct machine *m)
 {
-    uint64_t frame;
+    uint64_t frame = 0;
 
     if (read_protocol(m))
         return -1;

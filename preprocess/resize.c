@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LANES = 4 }; /* room that a load of four sums may reach past the last pixel */
+
 static bool is_growing(const struct resizer *r)
 {
     return r->w > r->source_w || r->h > r->source_h;
@@ -15,7 +17,7 @@ int resizer_init(struct resizer *r, int source_w, int source_h, int w, int h)
     if (is_growing(r))
         r->kept = malloc((size_t)source_w * (size_t)source_h * 3);
     else
-        r->sums = calloc((size_t)source_w * 3, sizeof(*r->sums));
+        r->sums = calloc((size_t)source_w * 3 + LANES, sizeof(*r->sums));
     return r->kept || r->sums ? 0 : -1;
 }
 
@@ -34,7 +36,14 @@ void resizer_set_output(struct resizer *r, uint8_t *out, size_t stride)
 
 /* In units of 1/h of a source row an output row is source_h long and a source row h, so all
  * weights are whole numbers; a sum is at most 255 * source_h. The same holds across. */
-static void sums_add(uint32_t *restrict sums, const uint8_t *restrict row, size_t n, int weight)
+#if defined(__x86_64__) && !defined(LENTIGO_SANITIZED)
+#define WIDE __attribute__((target_clones("avx2", "default"))) /* chosen when the program loads */
+#else
+#define WIDE
+#endif
+
+WIDE static void sums_add(uint32_t *restrict sums, const uint8_t *restrict row, size_t n,
+                          int weight)
 {
     uint16_t w = (uint16_t)weight;
 
@@ -42,7 +51,8 @@ static void sums_add(uint32_t *restrict sums, const uint8_t *restrict row, size_
         sums[i] += (uint32_t)((uint32_t)row[i] * w);
 }
 
-static void sums_set(uint32_t *restrict sums, const uint8_t *restrict row, size_t n, int weight)
+WIDE static void sums_set(uint32_t *restrict sums, const uint8_t *restrict row, size_t n,
+                          int weight)
 {
     uint16_t w = (uint16_t)weight;
 
@@ -50,31 +60,41 @@ static void sums_set(uint32_t *restrict sums, const uint8_t *restrict row, size_
         sums[i] = (uint32_t)((uint32_t)row[i] * w);
 }
 
-static void emit_row(const struct resizer *r)
+/* Four lanes for three channels: the fourth reads the next pixel's first sum and is dropped. Doubles
+ * hold every sum exactly (below 2^53), so their order does not matter. */
+typedef int32_t sums4 __attribute__((vector_size(16)));
+typedef double lanes __attribute__((vector_size(32)));
+
+/* Through a pointer: how a vector is returned depends on the processor compiled for. */
+static inline void add_scaled(lanes *to, const uint32_t *sums, int weight)
+{
+    sums4 s;
+
+    memcpy(&s, sums, sizeof(s));
+    *to += __builtin_convertvector(s, lanes) * (double)weight;
+}
+
+WIDE static void emit_row(const struct resizer *r)
 {
     uint8_t *out = r->out + (size_t)r->out_row * r->stride;
+    const uint32_t *sums = r->sums;
     double scale = 1.0 / ((double)r->source_w * r->source_h);
-    int w = r->w, k = 0, used = 0; /* `used` units of source pixel k are spent */
+    int w = r->w, used = 0; /* units of the source pixel at `sums` that are spent */
 
-    for (int x = 0; x < w; x++) {
-        uint64_t sum[3] = {0};
-        int left = r->source_w;
+    for (int x = 0; x < w; x++, out += 3) {
+        int left = r->source_w - (w - used);
+        lanes sum = {0};
 
-        while (left > 0) {
-            const uint32_t *s = r->sums + (size_t)k * 3;
-            int take = w - used < left ? w - used : left;
-
-            for (int c = 0; c < 3; c++)
-                sum[c] += (uint64_t)s[c] * (uint32_t)take;
-            left -= take;
-            used += take;
-            if (used == w) {
-                used = 0;
-                k++;
-            }
-        }
-        for (int c = 0; c < 3; c++)
-            *out++ = (uint8_t)((double)sum[c] * scale + 0.5);
+        add_scaled(&sum, sums, w - used);
+        for (sums += 3; left >= w; left -= w, sums += 3)
+            add_scaled(&sum, sums, w);
+        used = left;
+        if (left > 0)
+            add_scaled(&sum, sums, left);
+        sums4 level = __builtin_convertvector(sum * scale + 0.5, sums4);
+        out[0] = (uint8_t)level[0];
+        out[1] = (uint8_t)level[1];
+        out[2] = (uint8_t)level[2];
     }
 }
 

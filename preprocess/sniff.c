@@ -134,6 +134,14 @@ enum image_kind sniff(const uint8_t *bytes, size_t n, struct verdict *v)
     return KIND_NONE;
 }
 
+bool sniff_is_picture(const uint8_t *head, size_t n)
+{
+    struct verdict v = {0};
+
+    return sniff(head, n, &v) != KIND_NONE || v.reason == REASON_TRUNCATED ||
+           has(head, n, 128, "DICM", 4);
+}
+
 static bool png_is_whole(const uint8_t *bytes, size_t n)
 {
     for (size_t at = 8; n - at >= 12; at += 12 + be32(bytes + at)) {
@@ -163,15 +171,20 @@ static bool media_is_whole(const uint8_t *bytes, size_t n)
     return at == n;
 }
 
-/* A classic TIFF writes the first directory before or behind the pixels; behind is usual, so a cut
- * one mostly points past its end. What else is short, libtiff finds. */
+/* The first directory usually stands behind the pixels, so a cut file mostly points past its end.
+ * What else is short, libtiff finds. */
 static bool tiff_is_whole(const uint8_t *bytes, size_t n)
 {
-    if (n < 8)
+    bool is_little = bytes[0] == 'I', is_big = bytes[2] == '+' || bytes[3] == '+';
+    uint32_t (*read32)(const uint8_t *) = is_little ? le32 : be32;
+
+    if (n < (is_big ? 16U : 8U))
         return false;
-    if (bytes[2] == '+' || bytes[3] == '+')
-        return n >= 16;
-    return (bytes[0] == 'I' ? le32(bytes + 4) : be32(bytes + 4)) < n;
+    if (!is_big)
+        return read32(bytes + 4) < n;
+    uint64_t low = read32(bytes + (is_little ? 8 : 12)),
+             high = read32(bytes + (is_little ? 12 : 8));
+    return (high << 32 | low) < n;
 }
 
 bool sniff_is_whole(enum image_kind kind, const uint8_t *bytes, size_t n)

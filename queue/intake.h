@@ -2,7 +2,8 @@
  *
  * Reads the folder or manifest, links or copies the originals, writes study.json for each study
  * and upload.json, syncs, and renames the whole into uploads/. The upload's id is a digest of its
- * content, so the same upload handed in twice is one upload. */
+ * content (files, digests, fields of the manifest; not the order of rows, nor the others), so the
+ * same upload handed in twice is one upload. */
 #ifndef QUEUE_INTAKE_H
 #define QUEUE_INTAKE_H
 
@@ -16,6 +17,7 @@ struct intake_request {
     const char *input;     /* folder or manifest.csv */
     const char *encoding;  /* of the manifest, "" = UTF-8 */
     const char *leave_out; /* OUT when it lies inside input, or NULL */
+    const char *job_class; /* of upload.json; NULL = bulk */
     int64_t accepted_ms;   /* wall clock, or SOURCE_DATE_EPOCH's when set */
     /* Does a file with these first bytes look like a picture? (preprocess/sniff.h; the queue sees
      * no pixels.) A file that does not, and has no picture's extension, is listed under "others". */
@@ -33,7 +35,7 @@ struct intake_result {
 };
 
 /* ERR_CONFIG: manifest or input wrong (nothing was taken). ERR_AGAIN: disk full or I/O error
- * (nothing was taken; the same call later may work). */
+ * (nothing was taken; the same call later may work). Several processes may call it at once. */
 int intake_accept(struct spool *s, const struct intake_request *request, struct intake_result *out,
                   struct err *err);
 

@@ -82,11 +82,10 @@ static void discard(const char *path, const struct err *why)
     unlink(path);
 }
 
-int result_read(const char *study_dir, int n, enum result_status *status, json_t **out,
+int result_peek(const char *study_dir, int n, enum result_status *status, json_t **out,
                 struct err *err)
 {
     char path[SPOOL_PATH_SIZE];
-    struct err why = {0};
 
     *status = RESULT_NONE;
     if (out)
@@ -95,16 +94,27 @@ int result_read(const char *study_dir, int n, enum result_status *status, json_t
         return -1;
     if (access(path, F_OK) && errno == ENOENT)
         return 0;
-    json_t *object = json_read(path, SPOOL_RESULT_MAX, &why);
-    if (!object && why.code != ERR_INPUT && why.code != ERR_LIMIT)
-        return err_set(err, why.code, "%s", why.msg);
-    if (object)
-        *status = check(object, &why);
-    if (*status == RESULT_NONE)
-        discard(path, &why);
+    json_t *object = json_read(path, SPOOL_RESULT_MAX, err);
+    if (!object)
+        return -1;
+    *status = check(object, err);
     if (*status != RESULT_NONE && out)
         *out = object;
     else
         json_decref(object);
+    return *status == RESULT_NONE ? err_wrap(err, "%s", path) : 0;
+}
+
+int result_read(const char *study_dir, int n, enum result_status *status, json_t **out,
+                struct err *err)
+{
+    char path[SPOOL_PATH_SIZE];
+    struct err why = {0};
+
+    if (!result_peek(study_dir, n, status, out, &why))
+        return 0;
+    if ((why.code != ERR_INPUT && why.code != ERR_LIMIT) || result_path(path, study_dir, n, err))
+        return err_set(err, why.code, "%s", why.msg);
+    discard(path, &why);
     return 0;
 }

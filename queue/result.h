@@ -23,4 +23,8 @@ int result_write(const char *study_dir, int n, enum result_status status, const 
 int result_read(const char *study_dir, int n, enum result_status *status, json_t **out,
                 struct err *err);
 
+/* The same for somebody who only looks: a result that does not parse is ERR_INPUT and stays. */
+int result_peek(const char *study_dir, int n, enum result_status *status, json_t **out,
+                struct err *err);
+
 #endif

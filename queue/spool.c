@@ -12,7 +12,7 @@
 #include "common/log.h"
 #include "queue/names.h"
 
-enum { UPLOAD_JSON_MAX = 64 << 20, EVENT_MAX = 64 << 10 };
+enum { EVENT_MAX = 64 << 10 };
 
 static const char version_text[] = "1\n";
 
@@ -142,6 +142,28 @@ int spool_lock(struct spool *s, struct err *err)
     return 0;
 }
 
+/* The kernel's list names each flock with its holder: "1: FLOCK ADVISORY WRITE 123 fe:01:456 0 EOF"
+ * (proc_locks(5)). Trying the lock instead could make a scheduler that starts just now fail. */
+int spool_holder(const struct spool *s)
+{
+    char path[SPOOL_PATH_SIZE], line[256];
+    struct err err = {0};
+    struct stat st;
+    unsigned long long inode;
+    int pid, holder = 0;
+
+    if (in_root(s, "lock", path, &err) || stat(path, &st))
+        return 0;
+    FILE *list = fopen("/proc/locks", "re");
+    while (list && !holder && fgets(line, sizeof(line), list))
+        if (sscanf(line, "%*d: FLOCK %*s WRITE %d %*x:%*x:%llu", &pid, &inode) == 2 &&
+            inode == st.st_ino)
+            holder = pid;
+    if (list)
+        fclose(list);
+    return holder;
+}
+
 /* Ids come back from Redis and from the command line; none may lead out of the spool. */
 static bool is_plain_name(const char *name)
 {
@@ -223,7 +245,7 @@ int spool_upload_read(const struct spool *s, const char *upload, json_t **out, s
         return err_set(err, ERR_INPUT, "\"%.80s\" names no upload", upload);
     if (path_format(path, sizeof(path), err, "%s/uploads/%s/upload.json", s->root, upload))
         return -1;
-    *out = json_read(path, UPLOAD_JSON_MAX, err);
+    *out = json_read(path, SPOOL_JSON_MAX, err);
     return *out ? 0 : -1;
 }
 

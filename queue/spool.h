@@ -34,6 +34,9 @@ const char *spool_root(const struct spool *s);
 /* One holder at a time; ERR_AGAIN names the holder's pid. Given up by spool_close. */
 int spool_lock(struct spool *s, struct err *err);
 
+/* Pid of the process of this machine that holds the lock, 0 = none. Takes no lock to find out. */
+int spool_holder(const struct spool *s);
+
 /* Folder of a study; ERR_LIMIT when the path is too long, ERR_INPUT when a part is no plain name. */
 int spool_study_dir(const struct spool *s, const char *upload, const char *key,
                     char out[SPOOL_PATH_SIZE], struct err *err);
@@ -47,8 +50,8 @@ int spool_each_study(const struct spool *s,
                                   struct err *err),
                      void *ctx, struct err *err);
 
-/* upload.json: {"version","upload","accepted_at","input","images","studies","others":[{"file",
- * "reason","detail"}]}. The caller owns the object. */
+/* upload.json: {"version","upload","accepted_at","input","class","images","studies","others":
+ * [{"file","reason","detail"}]}. The caller owns the object. */
 int spool_upload_read(const struct spool *s, const char *upload, json_t **out, struct err *err);
 int spool_each_upload(const struct spool *s,
                       int (*visit)(void *ctx, const char *upload, struct err *err), void *ctx,

@@ -84,6 +84,7 @@ int analyst_judge(struct analyst *a, const struct lesion_input *in, bool is_dupl
 {
     if (lesion_measure(a->scratch, in, measures, err))
         return -1;
-    policy_decide(a->subject->policy, measures, is_duplicate, decision);
+    if (a->subject->policy)
+        policy_decide(a->subject->policy, measures, is_duplicate, decision);
     return 0;
 }

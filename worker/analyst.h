@@ -16,8 +16,8 @@
 struct subject {
     struct model *model;
     struct engine *engine;
-    struct policy *policy;
-    int size; /* px, longest side of the network input */
+    struct policy *policy; /* NULL while one is being chosen (eval --fit-policy) */
+    int size;              /* px, longest side of the network input */
 };
 
 enum { ANALYST_BATCH_MAX = 64 };
@@ -43,7 +43,7 @@ int analyst_segment(struct analyst *a, const struct decoded *const *pictures, in
 void analyst_lesion_input(const struct analyst *a, int i, const struct decoded *picture,
                           double mm_per_px, struct lesion_input *out);
 
-/* Measures and risk of picture `i` of the last analyst_segment, into `measures` and `decision`. */
+/* Measures and, when there is a policy, risk of picture `i` of the last analyst_segment, into `measures` and `decision`. */
 int analyst_judge(struct analyst *a, const struct lesion_input *in, bool is_duplicate,
                   struct lesion_measures *measures, struct risk_decision *decision,
                   struct err *err);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "lesion/policy_fit.h"
 #include "worker/labels.h"
 #include "worker/metrics.h"
 #include "worker/subject.h"
@@ -19,7 +20,8 @@ struct evaluation {
     struct metrics metrics;
     uint8_t *predicted, *truth; /* of the largest mask seen */
     size_t capacity;
-    int risks[4]; /* images by enum risk */
+    int risks[4];                  /* images by enum risk */
+    struct policy_sample *samples; /* one an image, when a policy is to be chosen */
     struct decoded image, mask;
     struct lesion_measures measures;
 };
@@ -56,7 +58,7 @@ static int count_image(struct evaluation *e, const struct label *label, struct e
     const struct decoded *pictures[] = {&e->image};
     const struct picture *mask = &e->mask.measure;
     size_t size = (size_t)mask->w * (size_t)mask->h;
-    struct risk_decision decision;
+    struct risk_decision decision = {.risk = RISK_REVIEW};
     struct lesion_input in;
 
     if (reserve_maps(e, size, err) || analyst_segment(&e->analyst, pictures, 1, err))
@@ -65,6 +67,8 @@ static int count_image(struct evaluation *e, const struct label *label, struct e
     if (analyst_judge(&e->analyst, &in, false, &e->measures, &decision, err))
         return -1;
     e->risks[decision.risk]++;
+    if (e->samples)
+        e->samples[e->metrics.n] = policy_sample_of(&e->measures, label->class);
     in.width = mask->w;
     in.height = mask->h;
     lesion_full_map(&in, e->predicted);
@@ -95,16 +99,23 @@ static int evaluate_row(struct evaluation *e, const struct label *label, struct 
     return count_image(e, label, err);
 }
 
+static json_t *risk_shares(const struct evaluation *e)
+{
+    json_t *shares = json_object();
+    double n = e->metrics.n ? e->metrics.n : 1;
+
+    for (int r = 0; r < 4; r++)
+        json_object_set_new(shares, risk_word((enum risk)r), json_rounded(e->risks[r] / n, 4));
+    return shares;
+}
+
 static int print_figures(const struct evaluation *e, struct err *err)
 {
     const struct engine_facts *facts = engine_facts(e->subject.engine);
     json_t *object = metrics_to_json(&e->metrics);
-    json_t *risks = json_object();
-    double n = e->metrics.n ? e->metrics.n : 1;
 
-    for (int r = 0; r < 4; r++)
-        json_object_set_new(risks, risk_word((enum risk)r), json_rounded(e->risks[r] / n, 4));
-    json_object_set_new(object, "risk_shares", risks);
+    if (e->subject.policy)
+        json_object_set_new(object, "risk_shares", risk_shares(e));
     json_object_set_new(object, "size", json_integer(e->subject.size));
     json_object_set_new(object, "split", json_string(e->settings->split));
     json_object_set_new(object, "model", json_string(model_card(e->subject.model)->name));
@@ -117,23 +128,46 @@ static int print_figures(const struct evaluation *e, struct err *err)
     return ret;
 }
 
+static int fit_policy(const struct evaluation *e, struct err *err)
+{
+    struct policy_facts facts;
+
+    if (policy_fit(&facts, model_card(e->subject.model)->name, e->samples, (size_t)e->metrics.n,
+                   err))
+        return err_wrap(err, "%s: split %s", e->settings->data, e->settings->split);
+    return policy_write(&facts, e->settings->fit_policy, err);
+}
+
+static int evaluate_rows(struct evaluation *e, const struct labels *labels, struct err *err)
+{
+    int ret = 0;
+
+    if (e->settings->fit_policy[0]) {
+        e->samples = calloc((size_t)labels->n + 1, sizeof(*e->samples));
+        if (!e->samples)
+            return err_set(err, ERR_NOMEM, "%d samples", labels->n);
+    }
+    for (int i = 0; i < labels->n && !ret; i++) {
+        ret = evaluate_row(e, &labels->rows[i], err);
+        if (isatty(STDERR_FILENO) && (i % 20 == 19 || i + 1 == labels->n))
+            fprintf(stderr, "\r%d of %d%s", i + 1, labels->n, i + 1 == labels->n ? "\n" : "");
+    }
+    return ret;
+}
+
 static int evaluate(struct evaluation *e, struct err *err)
 {
     struct labels labels;
-    int ret = 0;
+    int ret = -1;
 
     if (labels_read(&labels, e->settings->data, e->settings->split, e->settings->limit, err))
         return -1;
-    for (int i = 0; i < labels.n && !ret; i++) {
-        ret = evaluate_row(e, &labels.rows[i], err);
-        if (isatty(STDERR_FILENO) && (i % 20 == 19 || i + 1 == labels.n))
-            fprintf(stderr, "\r%d of %d%s", i + 1, labels.n, i + 1 == labels.n ? "\n" : "");
-    }
-    if (!ret && !labels.n)
-        ret = err_set(err, ERR_CONFIG, "%s: no image of split %s", e->settings->data,
-                      e->settings->split);
+    if (!labels.n)
+        err_set(err, ERR_CONFIG, "%s: no image of split %s", e->settings->data, e->settings->split);
+    else if (!evaluate_rows(e, &labels, err) && !(e->samples && fit_policy(e, err)))
+        ret = print_figures(e, err);
     labels_release(&labels);
-    return ret ? ret : print_figures(e, err);
+    return ret;
 }
 
 int tool_eval(const struct settings *s)
@@ -154,6 +188,7 @@ int tool_eval(const struct settings *s)
     metrics_release(&e->metrics);
     free(e->predicted);
     free(e->truth);
+    free(e->samples);
     analyst_close(&e->analyst);
     subject_close(&e->subject, e->decoder);
     free(e);

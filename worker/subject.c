@@ -52,8 +52,9 @@ static int open_subject(struct subject *out, const struct settings *s, struct er
     if (!s->size && out->size > SIZE_MAX_UNKNOWN)
         return err_set(err, ERR_CONFIG, "%s: trained for %d px; give --size %d", dir, out->size,
                        out->size);
-    if (path_format(path, sizeof(path), err, "%s/policy.json", dir) ||
-        policy_open(&out->policy, path, err))
+    /* Whoever chooses a policy needs none. */
+    if (!s->fit_policy[0] && (path_format(path, sizeof(path), err, "%s/policy.json", dir) ||
+                              policy_open(&out->policy, path, err)))
         return -1;
     return engine_open(&out->engine, out->model, &config, err);
 }

@@ -21,7 +21,7 @@ static const struct bound {
 } bounds[] = {
     {"ref",    "f32",  1e-12, 1e-12, 0.0001, 1e-6},
     {"onednn", "f32",  1e-11, 1e-11, 0.0001, 1e-6},
-    {"onednn", "bf16", 2e-3,  2e-3,  0.01,   5e-3},
+    {"onednn", "bf16", 1e-4,  1e-3,  0.01,   1e-3},
 };
 
 struct run {

@@ -159,7 +159,7 @@ static void living_outputs_share_no_bytes(void **state)
     network_shapes(s, 65, 97);
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++)
         bytes[i] = (size_t)s[i].h * (size_t)s[i].w * (size_t)s[i].c;
-    network_memory(&plan, bytes, false);
+    network_memory(&plan, bytes, NULL, false);
     unsigned char *memory = calloc(1, plan.total);
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
         for (int k = 0; k < layer_inputs(&network[i]); k++) {
@@ -172,7 +172,7 @@ static void living_outputs_share_no_bytes(void **state)
     }
     free(memory);
     size_t shared = plan.total;
-    network_memory(&plan, bytes, true);
+    network_memory(&plan, bytes, NULL, true);
     assert_true(shared < plan.total / 3);
 }
 

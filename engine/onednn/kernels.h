@@ -1,0 +1,105 @@
+/* kernels.h -- the loops that are ours: everything between the convolutions.
+ *
+ * One table per instruction set and precision; kernels_choose picks at run time. Activations are
+ * h,w,c in the table's precision ("elem": f32 or bf16); channel counts are multiples of 16 except
+ * where stated. Each call works on one image; nothing is allocated. */
+#ifndef ENGINE_ONEDNN_KERNELS_H
+#define ENGINE_ONEDNN_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "engine/network.h"
+
+/* One output position of a bilinear resize along one axis. */
+struct tap {
+    int lo, hi;
+    float f; /* v[lo]*(1 - f) + v[hi]*f */
+};
+
+/* Depthwise convolution and average pool, both 3x3, stride 2, padding 1, of the same input. */
+struct halve_job {
+    const void *in; /* h,w,c */
+    int h, w, c;
+    const float *weight; /* 9,c */
+    const float *bias;   /* c */
+    const void *zeros;   /* c zeros: a tap outside the image */
+    void *conv;          /* ceil(h/2),ceil(w/2),c */
+    void *pool;          /* the same, but pixels are pool_step channels apart */
+    int pool_step;
+};
+
+/* Sum of three small maps, each resized to h x w. */
+struct sum_job {
+    const void *in[3]; /* square maps, in_side[k] pixels wide */
+    const struct tap *rows[3], *columns[3];
+    int in_side[3];
+    void *out;
+    int h, w, c;
+};
+
+/* Planes of the attention: f32, one channel after the other, each with a border of one pixel that
+ * holds zeros, so that 3x3 needs no special case. */
+enum { PLANE_BORDER = 1 };
+static inline size_t plane_pitch(int w)
+{
+    return ((size_t)w + 2 * (size_t)PLANE_BORDER + 15) / 16 * 16; /* floats a row */
+}
+static inline size_t plane_size(int h, int w)
+{
+    return ((size_t)h + 2 * (size_t)PLANE_BORDER) * plane_pitch(w);
+}
+
+enum { STATS_CHANNELS = 4, HIDDEN_CHANNELS = 2 };
+
+struct attend_weights {
+    float hidden[HIDDEN_CHANNELS][STATS_CHANNELS * 9], hidden_bias[HIDDEN_CHANNELS];
+    float out[HIDDEN_CHANNELS * 9], out_bias;
+    float scale;
+};
+
+/* A fusion block from its two branches to the blend. */
+struct attend_job {
+    const void *x; /* h,w,c */
+    const void *y; /* y_w wide, c channels; resized by the taps */
+    int h, w, c, y_w;
+    const struct tap *rows, *columns;
+    const struct attend_weights *weights;
+    float *stats, *hidden, *attention; /* 4, 2 and 1 planes; the attention before its sigmoid */
+    void *out;                         /* h,w,c */
+};
+
+/* Logits to class map and scores. */
+struct classes_job {
+    const void *logits; /* rows of in_w,ENGINE_CLASSES */
+    int in_w, h, w;
+    const struct tap *rows, *columns;
+    float *scratch; /* classes_scratch(w) floats */
+    struct engine_image *image;
+};
+size_t classes_scratch(int w);
+
+struct kernels {
+    const char *isa;
+    size_t elem_size;
+
+    void (*convert)(void *out, const uint8_t *rgb, size_t count); /* value - 127.5 */
+    void (*halve)(const struct halve_job *job);
+    /* `pixels` runs of `channels` to places `step` channels apart. */
+    void (*copy)(void *to, int step, const void *from, int channels, size_t pixels);
+    /* Mean over each of bins x bins windows; `scratch` holds c floats. */
+    void (*bins)(const void *in, struct shape shape, int bins, void *out, float *scratch);
+    void (*sum)(const struct sum_job *job);
+    void (*attend)(const struct attend_job *job);
+    void (*classes)(const struct classes_job *job);
+    void (*widen)(float *out, const void *in, size_t count); /* any count */
+};
+
+/* The fastest for the precision ("f32", "bf16") on this machine, or NULL when it has none. */
+const struct kernels *kernels_choose(const char *precision);
+
+/* Every set that this machine can run, one after the other: NULL behind the last. For tests. */
+const struct kernels *kernels_nth(int n);
+
+#endif

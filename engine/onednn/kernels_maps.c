@@ -1,0 +1,179 @@
+/* kernels_maps.c -- input conversion, pooling, concatenation and the context module's sum. */
+#include "engine/onednn/kernels_set.h"
+#include "engine/onednn/vector.h"
+
+#ifndef __AVX512F__
+float KERNEL(sum_lanes_of)(vec v)
+{
+    float sum = 0;
+
+    for (int i = 0; i < LANES; i++)
+        sum += v[i];
+    return sum;
+}
+
+float KERNEL(max_lanes_of)(vec v)
+{
+    float max = v[0];
+
+    for (int i = 1; i < LANES; i++)
+        max = v[i] > max ? v[i] : max;
+    return max;
+}
+#endif
+
+/* x - 127.5 has at most 8 significant bits, so it is exact in bf16; the factor 1/127.5 stands in
+ * the first convolution's weights. Zero padding then is the specification's mid grey. */
+void KERNEL(convert)(void *out, const uint8_t *rgb, size_t count)
+{
+    elem *to = out;
+    size_t i = 0;
+
+    for (; i + LANES <= count; i += LANES)
+        store(to + i, load_bytes(rgb + i) - 127.5F);
+    if (i < count) {
+        uint8_t rest[LANES] = {0};
+        elem done[LANES];
+        memcpy(rest, rgb + i, count - i);
+        store(done, load_bytes(rest) - 127.5F);
+        memcpy(to + i, done, (count - i) * sizeof(elem));
+    }
+}
+
+/* The nine inputs of one output pixel. A tap outside the image reads zeros, so there is one loop
+ * for the inside and the border; only the pool's divisor differs. */
+static int find_taps(const struct halve_job *job, int oy, int ox, const elem *taps[9])
+{
+    int inside = 0;
+
+    for (int t = 0; t < 9; t++) {
+        int y = 2 * oy - 1 + t / 3, x = 2 * ox - 1 + t % 3;
+        bool in = y >= 0 && x >= 0 && y < job->h && x < job->w;
+        taps[t] = job->zeros;
+        if (in)
+            taps[t] = (const elem *)job->in + ((size_t)y * job->w + x) * job->c;
+        inside += in;
+    }
+    return inside;
+}
+
+void KERNEL(halve)(const struct halve_job *job)
+{
+    int oh = (job->h + 1) / 2, ow = (job->w + 1) / 2;
+    const elem *taps[9];
+
+    for (int i = 0; i < oh * ow; i++) {
+        float share = 1.0F / (float)find_taps(job, i / ow, i % ow, taps);
+        elem *conv = (elem *)job->conv + (size_t)i * job->c;
+        elem *pool = (elem *)job->pool + (size_t)i * job->pool_step;
+        for (int c = 0; c < job->c; c += LANES) {
+            vec sum = {0}, product = load_f32(job->bias + c);
+            for (int t = 0; t < 9; t++) {
+                vec x = load(taps[t] + c);
+                sum += x;
+                product += x * load_f32(job->weight + (size_t)t * job->c + c);
+            }
+            store(conv + c, product);
+            store(pool + c, sum * share);
+        }
+    }
+}
+
+void KERNEL(copy)(void *to, int step, const void *from, int channels, size_t pixels)
+{
+    elem *out = to;
+    const elem *in = from;
+
+    for (size_t p = 0; p < pixels; p++, out += step, in += channels)
+        for (int c = 0; c < channels; c += LANES) {
+            struct {
+                elem e[LANES];
+            } block;
+            memcpy(&block, in + c, sizeof(block));
+            memcpy(out + c, &block, sizeof(block));
+        }
+}
+
+static void add_pixel(float *sum, const elem *pixel, int channels)
+{
+    for (int c = 0; c < channels; c += LANES)
+        store_f32(sum + c, load_f32(sum + c) + load(pixel + c));
+}
+
+void KERNEL(bins)(const void *in, struct shape shape, int bins, void *out, float *scratch)
+{
+    for (int i = 0; i < bins * bins; i++) {
+        elem *to = (elem *)out + (size_t)i * shape.c;
+        int y0, y1, x0, x1;
+        bin_window(shape.h, bins, i / bins, &y0, &y1);
+        bin_window(shape.w, bins, i % bins, &x0, &x1);
+        memset(scratch, 0, (size_t)shape.c * sizeof(*scratch));
+        for (int y = y0; y < y1; y++)
+            for (int x = x0; x < x1; x++)
+                add_pixel(scratch, (const elem *)in + ((size_t)y * shape.w + x) * shape.c, shape.c);
+        float share = 1.0F / ((float)(y1 - y0) * (float)(x1 - x0));
+        for (int c = 0; c < shape.c; c += LANES)
+            store(to + c, load_f32(scratch + c) * share);
+    }
+}
+
+/* The four corners of a bilinear value and their weights. */
+struct corners {
+    const elem *at[4];
+    float weight[4];
+};
+
+static struct corners find_corners(const void *map, int map_w, int c, struct tap row,
+                                   struct tap column)
+{
+    const elem *upper = (const elem *)map + (size_t)row.lo * map_w * c;
+    const elem *lower = (const elem *)map + (size_t)row.hi * map_w * c;
+
+    return (struct corners){
+        .at = {upper + (size_t)column.lo * c, upper + (size_t)column.hi * c,
+               lower + (size_t)column.lo * c,                                                        lower + (size_t)column.hi * c},
+        .weight = {(1 - row.f) * (1 - column.f),  (1 - row.f) * column.f,        row.f * (1 - column.f),
+               row.f * column.f                                                                                                   }
+    };
+}
+
+static vec value_at(const struct corners *k, int c)
+{
+    return load(k->at[0] + c) * k->weight[0] + load(k->at[1] + c) * k->weight[1] +
+           load(k->at[2] + c) * k->weight[2] + load(k->at[3] + c) * k->weight[3];
+}
+
+void KERNEL(sum)(const struct sum_job *job)
+{
+    elem *out = job->out;
+
+    for (int i = 0; i < job->h * job->w; i++, out += job->c) {
+        struct corners k[3];
+        for (int m = 0; m < 3; m++)
+            k[m] = find_corners(job->in[m], job->in_side[m], job->c, job->rows[m][i / job->w],
+                                job->columns[m][i % job->w]);
+        for (int c = 0; c < job->c; c += LANES)
+            store(out + c, value_at(&k[0], c) + value_at(&k[1], c) + value_at(&k[2], c));
+    }
+}
+
+void KERNEL(widen)(float *out, const void *in, size_t count)
+{
+    const elem *from = in;
+
+    for (size_t i = 0; i < count; i++)
+        out[i] = load_one(from + i);
+}
+
+const struct kernels KERNEL(kernels) = {
+    .isa = KERNEL_TEXT_OF(KERNEL_SET),
+    .elem_size = sizeof(elem),
+    .convert = KERNEL(convert),
+    .halve = KERNEL(halve),
+    .copy = KERNEL(copy),
+    .bins = KERNEL(bins),
+    .sum = KERNEL(sum),
+    .attend = KERNEL(attend),
+    .classes = KERNEL(classes),
+    .widen = KERNEL(widen),
+};

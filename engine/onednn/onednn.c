@@ -1,0 +1,426 @@
+/* onednn.c -- the CPU backend: oneDNN for the dense convolutions, our own loops (kernels.h) for
+ * everything between them.
+ *
+ * One stream is one thread, and runs its primitives alone: two streams on two cores do as well as
+ * one image over both when the machine is idle, and half as long again better when it is not (no
+ * barriers). NHWC throughout. What was tried and left: channel slices of a wider tensor as source
+ * or destination (oneDNN falls silently to its reference code, 500 times slower), hence the copies
+ * of concat; blocked layouts (no faster); the library's own scratchpads (wrong results when a
+ * cached primitive runs in two threads). */
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "common/clock.h"
+#include "engine/backend.h"
+#include "engine/onednn/dnnl_try.h"
+#include "engine/onednn/plan.h"
+
+enum { PLANS_MAX = 48, ARENA_ALIGN = 2 << 20 }; /* a huge page */
+
+struct backend_engine {
+    struct shared shared;
+};
+
+struct backend_stream {
+    struct backend_engine *engine;
+    dnnl_stream_t stream;
+    bool keep;
+    char *arena; /* shared by all plans: only one runs at a time */
+    size_t arena_bytes;
+    struct plan *plans[PLANS_MAX];
+    uint64_t clock;          /* counts runs */
+    const struct plan *last; /* of the last run, or NULL */
+    double ms[LAYER_COUNT + 1];
+};
+
+/* ---- engine ------------------------------------------------------------------------------ */
+
+static bool isa_has(dnnl_cpu_isa_t wanted)
+{
+    return ((unsigned)dnnl_get_effective_cpu_isa() & (unsigned)wanted) == (unsigned)wanted;
+}
+
+static const char *onednn_choose_precision(const char *asked)
+{
+    bool any = !strcmp(asked, "auto");
+
+    /* without the instructions oneDNN emulates bf16, six times slower than f32 */
+    if ((any || !strcmp(asked, "bf16")) && isa_has(dnnl_cpu_isa_avx512_core_bf16) &&
+        kernels_choose("bf16"))
+        return "bf16";
+    return any || !strcmp(asked, "f32") ? "f32" : NULL;
+}
+
+static void onednn_close(struct backend_engine *e)
+{
+    packed_release(&e->shared.packed);
+    own_weights_release(&e->shared.own);
+    dnnl_engine_destroy(e->shared.engine);
+    free(e);
+}
+
+static int onednn_open(struct backend_engine **out, const struct model *model,
+                       const char *precision, struct err *err)
+{
+    struct backend_engine *e = calloc(1, sizeof(*e));
+
+    if (!e)
+        return err_set(err, ERR_NOMEM, "out of memory for an engine");
+    e->shared.type = strcmp(precision, "bf16") ? dnnl_f32 : dnnl_bf16;
+    e->shared.kernels = kernels_choose(precision);
+    int ret = DNNL_FAILED(err, dnnl_engine_create(&e->shared.engine, dnnl_cpu, 0));
+    packed_init(&e->shared.packed, model, e->shared.engine);
+    if (!ret)
+        ret = own_weights_load(&e->shared.own, model, err);
+    if (ret) {
+        onednn_close(e);
+        return -1;
+    }
+    *out = e;
+    return 0;
+}
+
+/* ---- stream ------------------------------------------------------------------------------ */
+
+static int onednn_stream_open(struct backend_stream **out, struct backend_engine *e,
+                              struct err *err)
+{
+    struct backend_stream *s = calloc(1, sizeof(*s));
+
+    if (!s)
+        return err_set(err, ERR_NOMEM, "out of memory for a stream");
+    /* Per thread, and frozen into each primitive when it is made. */
+    omp_set_num_threads(1);
+    s->engine = e;
+    if (DNNL_FAILED(err,
+                    dnnl_stream_create(&s->stream, e->shared.engine, dnnl_stream_default_flags))) {
+        free(s);
+        return -1;
+    }
+    *out = s;
+    return 0;
+}
+
+static void onednn_stream_close(struct backend_stream *s)
+{
+    for (int i = 0; i < PLANS_MAX; i++)
+        plan_free(s->plans[i]);
+    dnnl_stream_destroy(s->stream);
+    free(s->arena);
+    free(s);
+}
+
+static void onednn_keep_layers(struct backend_stream *s)
+{
+    s->keep = true;
+}
+
+static int grow_arena(struct backend_stream *s, size_t bytes, struct err *err)
+{
+    if (bytes <= s->arena_bytes)
+        return 0;
+    bytes = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
+    free(s->arena);
+    s->arena_bytes = 0;
+    for (int i = 0; i < PLANS_MAX; i++)
+        if (s->plans[i])
+            s->plans[i]->arena = NULL;
+    s->arena = aligned_alloc(ARENA_ALIGN, bytes);
+    if (!s->arena)
+        return err_set(err, ERR_NOMEM, "out of memory for %zu MB of activations", bytes >> 20);
+    /* only speed depends on it, so its failure is no error */
+    (void)madvise(s->arena, bytes, MADV_HUGEPAGE);
+    s->arena_bytes = bytes;
+    return 0;
+}
+
+/* The slot that holds this shape, else the one to fill: empty, or used longest ago. */
+static int find_slot(const struct backend_stream *s, int n, int h, int w)
+{
+    int slot = 0;
+
+    for (int i = 0; i < PLANS_MAX; i++) {
+        const struct plan *p = s->plans[i];
+        if (p && p->n == n && p->h == h && p->w == w)
+            return i;
+        if (s->plans[slot] && (!p || p->used < s->plans[slot]->used))
+            slot = i;
+    }
+    return slot;
+}
+
+static int find_plan(struct backend_stream *s, int n, int h, int w, struct plan **out,
+                     struct err *err)
+{
+    int slot = find_slot(s, n, h, w);
+    struct plan *p = s->plans[slot];
+
+    if (!p || p->n != n || p->h != h || p->w != w) {
+        if (plan_new(&p, &s->engine->shared, s->stream, (struct plan_shape){n, h, w, s->keep}, err))
+            return -1;
+        plan_free(s->plans[slot]);
+        s->plans[slot] = p;
+    }
+    p->used = ++s->clock;
+    *out = p;
+    if (grow_arena(s, p->arena_bytes, err) || plan_bind(p, s->arena, err))
+        return -1;
+    memset(p->arena + p->zeros_at, 0, PIXEL_BYTES_MAX);
+    return 0;
+}
+
+/* ---- steps ------------------------------------------------------------------------------- */
+
+/* Image `image` of the output of `layer`. */
+static void *map_at(const struct backend_stream *s, const struct plan *p, int layer, int image)
+{
+    struct shape shape = p->shapes[layer];
+    size_t one =
+        (size_t)shape.h * (size_t)shape.w * (size_t)shape.c * s->engine->shared.kernels->elem_size;
+
+    return p->arena + p->memory.offset[layer] + (size_t)image * one;
+}
+
+static int run_conv(struct backend_stream *s, const struct plan *p, int layer, struct err *err)
+{
+    const struct plan_conv *c = &p->conv[layer];
+    const dnnl_exec_arg_t args[] = {
+        {DNNL_ARG_SRC,        c->src       },
+        {DNNL_ARG_WEIGHTS,    c->weight    },
+        {DNNL_ARG_BIAS,       c->bias      },
+        {DNNL_ARG_DST,        c->dst       },
+        {DNNL_ARG_SCRATCHPAD, c->scratchpad},
+    };
+
+    return DNNL_FAILED(err, dnnl_primitive_execute(c->primitive, s->stream, 5, args));
+}
+
+/* Channels in front of input `k` in a concat. */
+static int channels_before(const struct layer *concat, int k)
+{
+    int channels = 0;
+
+    for (int i = 0; i < k; i++)
+        channels += network[concat->in[i]].channels;
+    return channels;
+}
+
+/* Depthwise convolution `layer` and the pool behind it, which is the first part of its block's
+ * concat. */
+static void run_halve(struct backend_stream *s, const struct plan *p, int layer, int image)
+{
+    const struct layer *l = &network[layer];
+    const float *weight = s->engine->shared.own.depthwise[layer];
+    int concat = layer + 1;
+
+    while (network[concat].op != LAYER_CONCAT)
+        concat++;
+    struct shape in = p->shapes[l->in[0]];
+    struct halve_job job = {
+        .in = map_at(s, p, l->in[0], image),
+        .h = in.h,
+        .w = in.w,
+        .c = in.c,
+        .weight = weight,
+        .bias = weight + 9 * (size_t)in.c,
+        .zeros = p->arena + p->zeros_at,
+        .conv = map_at(s, p, layer, image),
+        .pool = map_at(s, p, concat, image),
+        .pool_step = network[concat].channels,
+    };
+    s->engine->shared.kernels->halve(&job);
+}
+
+static void run_concat(struct backend_stream *s, const struct plan *p, int layer)
+{
+    const struct kernels *k = s->engine->shared.kernels;
+    const struct layer *l = &network[layer];
+    size_t pixels = (size_t)p->n * (size_t)p->shapes[layer].h * (size_t)p->shapes[layer].w;
+    char *out = map_at(s, p, layer, 0);
+
+    for (int i = 0; i < layer_inputs(l); i++)
+        if (network[l->in[i]].op != LAYER_AVERAGE) /* that one is there already */
+            k->copy(out + (size_t)channels_before(l, i) * k->elem_size, l->channels,
+                    map_at(s, p, l->in[i], 0), network[l->in[i]].channels, pixels);
+}
+
+static void run_sum(struct backend_stream *s, const struct plan *p, int layer, int image)
+{
+    const struct layer *l = &network[layer];
+    struct shape shape = p->shapes[layer];
+    struct sum_job job = {
+        .out = map_at(s, p, layer, image), .h = shape.h, .w = shape.w, .c = shape.c};
+
+    for (int k = 0; k < 3; k++) {
+        int resize = l->in[k], small = network[resize].in[0];
+        job.in[k] = map_at(s, p, small, image);
+        job.in_side[k] = p->shapes[small].w;
+        job.rows[k] = p->taps[resize][0];
+        job.columns[k] = p->taps[resize][1];
+    }
+    s->engine->shared.kernels->sum(&job);
+}
+
+static void run_attend(struct backend_stream *s, const struct plan *p, int layer, int image)
+{
+    const struct layer *l = &network[layer];
+    int x = l->in[0], resize = l->in[1], attention = l->in[2];
+    int y = network[resize].in[0], hidden = network[attention].in[0];
+    struct shape shape = p->shapes[layer];
+    struct attend_job job = {
+        .x = map_at(s, p, x, image),
+        .y = map_at(s, p, y, image),
+        .h = shape.h,
+        .w = shape.w,
+        .c = shape.c,
+        .y_w = p->shapes[y].w,
+        .rows = p->taps[resize][0],
+        .columns = p->taps[resize][1],
+        .weights = &s->engine->shared.own.attend[layer],
+        .stats = (float *)map_at(s, p, network[hidden].in[0], 0),
+        .hidden = (float *)map_at(s, p, hidden, 0),
+        .attention = (float *)map_at(s, p, attention, 0),
+        .out = map_at(s, p, layer, image),
+    };
+    s->engine->shared.kernels->attend(&job);
+}
+
+/* Our own step of `layer` for one image. */
+static void run_own(struct backend_stream *s, const struct plan *p, int layer,
+                    const struct engine_image *images, int image)
+{
+    const struct layer *l = &network[layer];
+    const struct kernels *k = s->engine->shared.kernels;
+
+    switch (l->op) {
+    case LAYER_INPUT:
+        k->convert(map_at(s, p, layer, image), images[image].rgb, (size_t)p->h * (size_t)p->w * 3);
+        break;
+    case LAYER_CONV: run_halve(s, p, layer, image); break;
+    case LAYER_BINS:
+        k->bins(map_at(s, p, l->in[0], image), p->shapes[l->in[0]], l->kernel,
+                map_at(s, p, layer, image), (float *)(p->arena + p->scratch_at));
+        break;
+    case LAYER_SUM: run_sum(s, p, layer, image); break;
+    case LAYER_BLEND: run_attend(s, p, layer, image); break;
+    default: break;
+    }
+}
+
+static int run_step(struct backend_stream *s, const struct plan *p, int layer,
+                    const struct engine_image *images, struct err *err)
+{
+    if (plan_run_at(layer) != layer)
+        return 0;
+    if (plan_is_conv(layer))
+        return run_conv(s, p, layer, err);
+    if (network[layer].op == LAYER_CONCAT) {
+        run_concat(s, p, layer);
+        return 0;
+    }
+    for (int i = 0; i < p->n; i++)
+        run_own(s, p, layer, images, i);
+    return 0;
+}
+
+static void run_classes(struct backend_stream *s, const struct plan *p, struct engine_image *image,
+                        int index)
+{
+    struct classes_job job = {
+        .logits = map_at(s, p, L_LOGITS, index),
+        .in_w = p->shapes[L_LOGITS].w,
+        .h = p->h,
+        .w = p->w,
+        .rows = p->taps[LAYER_COUNT][0],
+        .columns = p->taps[LAYER_COUNT][1],
+        .scratch = (float *)(p->arena + p->scratch_at),
+        .image = image,
+    };
+
+    s->engine->shared.kernels->classes(&job);
+}
+
+static double ms_since(int64_t *start)
+{
+    int64_t now = clock_mono_us();
+    double ms = (double)(now - *start) / 1e3;
+
+    *start = now;
+    return ms;
+}
+
+static int onednn_run(struct backend_stream *s, int w, int h, struct engine_image *images, int n,
+                      struct err *err)
+{
+    struct plan *p;
+
+    s->last = NULL;
+    if (find_plan(s, n, h, w, &p, err))
+        return -1;
+    int64_t start = clock_mono_us();
+    for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
+        if (run_step(s, p, i, images, err))
+            return -1;
+        s->ms[i] = ms_since(&start);
+    }
+    for (int i = 0; i < n; i++)
+        run_classes(s, p, &images[i], i);
+    s->ms[LAYER_COUNT] = ms_since(&start);
+    if (DNNL_FAILED(err, dnnl_stream_wait(s->stream)))
+        return -1;
+    s->last = p;
+    return 0;
+}
+
+/* ---- debug ------------------------------------------------------------------------------- */
+
+/* The attention's planes, which hold the last image only, as h,w,c. */
+static void read_planes(const float *planes, struct shape shape, float *out)
+{
+    for (int c = 0; c < shape.c; c++)
+        for (int i = 0; i < shape.h * shape.w; i++)
+            out[i * shape.c + c] = planes[(size_t)c * plane_size(shape.h, shape.w) +
+                                          ((size_t)(i / shape.w) + 1) * plane_pitch(shape.w) + 1 +
+                                          (size_t)(i % shape.w)];
+}
+
+static int onednn_layer(struct backend_stream *s, int layer, int image, float *out, struct err *err)
+{
+    const struct plan *p = s->last;
+
+    if (!p || layer < 0 || layer >= LAYER_COUNT_INFERENCE || image < 0 || image >= p->n ||
+        !p->bytes[layer])
+        return err_set(err, ERR_INPUT, "layer %d of image %d is not stored", layer, image);
+    struct shape shape = p->shapes[layer];
+    if (plan_run_at(layer) == layer) {
+        s->engine->shared.kernels->widen(out, map_at(s, p, layer, image),
+                                         (size_t)shape.h * (size_t)shape.w * (size_t)shape.c);
+        return 0;
+    }
+    if (image != p->n - 1)
+        return err_set(err, ERR_INPUT, "layer %d is stored for the last image only", layer);
+    read_planes((const float *)map_at(s, p, layer, 0), shape, out);
+    return 0;
+}
+
+static const double *onednn_layer_ms(struct backend_stream *s)
+{
+    return s->ms;
+}
+
+const struct backend backend_onednn = {
+    .name = "onednn",
+    .device = "cpu",
+    .choose_precision = onednn_choose_precision,
+    .open = onednn_open,
+    .close = onednn_close,
+    .stream_open = onednn_stream_open,
+    .stream_close = onednn_stream_close,
+    .run = onednn_run,
+    .keep_layers = onednn_keep_layers,
+    .layer = onednn_layer,
+    .layer_ms = onednn_layer_ms,
+};

@@ -1,0 +1,19 @@
+/* own_weights.h -- folded weights of the layers that our own loops do: depthwise and attention. */
+#ifndef ENGINE_ONEDNN_OWN_WEIGHTS_H
+#define ENGINE_ONEDNN_OWN_WEIGHTS_H
+
+#include "common/err.h"
+#include "engine/model.h"
+#include "engine/network.h"
+#include "engine/onednn/kernels.h"
+
+struct own_weights {
+    float *depthwise[LAYER_COUNT_INFERENCE]; /* 9,c and then the bias, c; NULL elsewhere */
+    struct attend_weights attend[LAYER_COUNT_INFERENCE]; /* of blends */
+};
+
+/* `own` comes zeroed; release it after a failure too. */
+int own_weights_load(struct own_weights *own, const struct model *model, struct err *err);
+void own_weights_release(struct own_weights *own);
+
+#endif

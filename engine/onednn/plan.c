@@ -1,0 +1,273 @@
+#include "engine/onednn/plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/onednn/dnnl_try.h"
+
+bool plan_is_conv(int layer)
+{
+    const struct layer *l = &network[layer];
+
+    return l->op == LAYER_CONV && l->groups == 1 && l->channels > HIDDEN_CHANNELS;
+}
+
+/* The first row behind `layer` with this operation. */
+static int next_row(int layer, enum layer_op op)
+{
+    for (int i = layer + 1; i < LAYER_COUNT_INFERENCE; i++)
+        if (network[i].op == op)
+            return i;
+    return layer;
+}
+
+int plan_run_at(int layer)
+{
+    const struct layer *l = &network[layer];
+
+    switch (l->op) {
+    case LAYER_AVERAGE: return layer - 1; /* with the depthwise convolution in front of it */
+    case LAYER_RESIZE:
+        return network[layer + 1].op == LAYER_STATS ? next_row(layer, LAYER_BLEND)
+                                                    : next_row(layer, LAYER_SUM);
+    case LAYER_STATS: return next_row(layer, LAYER_BLEND);
+    case LAYER_CONV: return l->channels <= HIDDEN_CHANNELS ? next_row(layer, LAYER_BLEND) : layer;
+    default: return layer;
+    }
+}
+
+/* ---- memory ------------------------------------------------------------------------------ */
+
+static size_t layer_bytes(const struct plan *p, int layer, size_t elem_size)
+{
+    struct shape s = p->shapes[layer];
+
+    if (network[layer].op == LAYER_AVERAGE || network[layer].op == LAYER_RESIZE)
+        return 0;                    /* written into the concat; made where it is used */
+    if (plan_run_at(layer) != layer) /* planes of one image at a time */
+        return plane_size(s.h, s.w) * (size_t)s.c * sizeof(float);
+    return (size_t)p->n * (size_t)s.h * (size_t)s.w * (size_t)s.c * elem_size;
+}
+
+static size_t align(size_t bytes)
+{
+    return (bytes + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
+}
+
+/* `scratchpad` bytes are what oneDNN's hungriest primitive wants. */
+static void lay_out(struct plan *p, size_t elem_size, size_t scratchpad, bool keep)
+{
+    int run_at[LAYER_COUNT];
+    size_t scratch = classes_scratch(p->w) * sizeof(float);
+
+    for (int i = 0; i < LAYER_COUNT; i++)
+        run_at[i] = i < LAYER_COUNT_INFERENCE ? plan_run_at(i) : i;
+    for (int i = 0; i < LAYER_COUNT_INFERENCE; i++)
+        p->bytes[i] = layer_bytes(p, i, elem_size);
+    network_memory(&p->memory, p->bytes, run_at, keep);
+    p->scratchpad_at = align(p->memory.total);
+    p->scratch_at = align(p->scratchpad_at + scratchpad);
+    p->zeros_at = align(p->scratch_at + (scratch > PIXEL_BYTES_MAX ? scratch : PIXEL_BYTES_MAX));
+    p->arena_bytes = align(p->zeros_at + PIXEL_BYTES_MAX);
+}
+
+/* ---- resize tables ----------------------------------------------------------------------- */
+
+static struct tap *make_taps(int from, int to, struct err *err)
+{
+    struct tap *taps = malloc((size_t)to * sizeof(*taps));
+
+    if (!taps)
+        err_set(err, ERR_NOMEM, "out of memory for a resize to %d", to);
+    for (int i = 0; taps && i < to; i++)
+        taps[i].f = (float)resize_tap(from, to, i, &taps[i].lo, &taps[i].hi);
+    return taps;
+}
+
+static int make_all_taps(struct plan *p, struct err *err)
+{
+    for (int i = 0; i <= LAYER_COUNT; i++) {
+        bool classes = i == LAYER_COUNT;
+        if (!classes && (i >= LAYER_COUNT_INFERENCE || network[i].op != LAYER_RESIZE))
+            continue;
+        struct shape from = p->shapes[classes ? L_LOGITS : network[i].in[0]];
+        struct shape to = p->shapes[classes ? L_IN : i];
+        p->taps[i][0] = make_taps(from.h, to.h, err);
+        p->taps[i][1] = make_taps(from.w, to.w, err);
+        if (!p->taps[i][0] || !p->taps[i][1])
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- convolutions ------------------------------------------------------------------------ */
+
+static int describe_conv(const struct plan *p, const struct shared *shared, int layer,
+                         dnnl_convolution_desc_t *out, struct err *err)
+{
+    const struct layer *l = &network[layer];
+    struct shape in = p->shapes[l->in[0]], to = p->shapes[layer];
+    const dnnl_dims_t src_dims = {p->n, in.c, in.h, in.w}, dst_dims = {p->n, to.c, to.h, to.w};
+    const dnnl_dims_t weight_dims = {to.c, in.c, l->kernel, l->kernel}, bias_dims = {to.c};
+    const dnnl_dims_t strides = {l->stride, l->stride}, pad = {l->kernel / 2, l->kernel / 2};
+    dnnl_memory_desc_t src, weight, bias, dst;
+
+    if (DNNL_FAILED(err,
+                    dnnl_memory_desc_init_by_tag(&src, 4, src_dims, shared->type, dnnl_nhwc)) ||
+        DNNL_FAILED(err,
+                    dnnl_memory_desc_init_by_tag(&dst, 4, dst_dims, shared->type, dnnl_nhwc)) ||
+        DNNL_FAILED(err, dnnl_memory_desc_init_by_tag(&weight, 4, weight_dims, shared->type,
+                                                      dnnl_format_tag_any)) ||
+        DNNL_FAILED(err, dnnl_memory_desc_init_by_tag(&bias, 1, bias_dims, dnnl_f32, dnnl_a)) ||
+        DNNL_FAILED(err, dnnl_convolution_forward_desc_init(out, dnnl_forward_inference,
+                                                            dnnl_convolution_direct, &src, &weight,
+                                                            &bias, &dst, strides, pad, pad)))
+        return -1;
+    return 0;
+}
+
+/* Scratchpad from us: a primitive's own one is not safe when two threads run what the cache made
+ * one of. */
+static int make_attributes(dnnl_primitive_attr_t *out, bool relu, struct err *err)
+{
+    dnnl_post_ops_t ops = NULL;
+    int ret = -1;
+
+    if (!DNNL_FAILED(err, dnnl_primitive_attr_create(out)) &&
+        !DNNL_FAILED(err,
+                     dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user)) &&
+        !DNNL_FAILED(err, dnnl_post_ops_create(&ops)) &&
+        (!relu ||
+         !DNNL_FAILED(err, dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0))) &&
+        !DNNL_FAILED(err, dnnl_primitive_attr_set_post_ops(*out, ops)))
+        ret = 0;
+    dnnl_post_ops_destroy(ops);
+    return ret;
+}
+
+static int check_implementation(const_dnnl_primitive_desc_t pd, int layer, struct shape in,
+                                struct err *err)
+{
+    const char *name = NULL;
+
+    if (DNNL_FAILED(err, dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name)))
+        return -1;
+    if (strstr(name, "ref"))
+        return err_set(err, ERR_DEVICE,
+                       "oneDNN would run %s at %dx%d by %s, hundreds of times slower",
+                       network[layer].name, in.w, in.h, name);
+    return 0;
+}
+
+/* Primitive and memories out of a description. */
+static int fill_conv(struct plan_conv *c, struct shared *shared, dnnl_stream_t stream, int layer,
+                     const_dnnl_primitive_desc_t pd, struct err *err)
+{
+    const dnnl_memory_desc_t *src = dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0);
+    const dnnl_memory_desc_t *dst = dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0);
+    const dnnl_memory_desc_t *pad = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    const dnnl_memory_desc_t *weight = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+    dnnl_memory_t shared_memories[2];
+
+    if (DNNL_FAILED(err, dnnl_primitive_create(&c->primitive, pd)) ||
+        DNNL_FAILED(err, dnnl_memory_create(&c->src, src, shared->engine, DNNL_MEMORY_NONE)) ||
+        DNNL_FAILED(err, dnnl_memory_create(&c->dst, dst, shared->engine, DNNL_MEMORY_NONE)) ||
+        DNNL_FAILED(err,
+                    dnnl_memory_create(&c->scratchpad, pad, shared->engine, DNNL_MEMORY_NONE)) ||
+        packed_get(&shared->packed, layer, weight, stream, shared_memories, err))
+        return -1;
+    c->weight = shared_memories[0];
+    c->bias = shared_memories[1];
+    return 0;
+}
+
+/* Raises *scratchpad to what this one needs. */
+static int make_conv(struct plan *p, struct shared *shared, dnnl_stream_t stream, int layer,
+                     size_t *scratchpad, struct err *err)
+{
+    dnnl_convolution_desc_t desc;
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_primitive_desc_t pd = NULL;
+    int ret = -1;
+
+    if (!describe_conv(p, shared, layer, &desc, err) &&
+        !make_attributes(&attr, network[layer].relu, err) &&
+        !DNNL_FAILED(err, dnnl_primitive_desc_create(&pd, &desc, attr, shared->engine, NULL)) &&
+        !check_implementation(pd, layer, p->shapes[network[layer].in[0]], err))
+        ret = fill_conv(&p->conv[layer], shared, stream, layer, pd, err);
+    if (!ret) {
+        size_t need = dnnl_memory_desc_get_size(
+            dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
+        *scratchpad = need > *scratchpad ? need : *scratchpad;
+    }
+    dnnl_primitive_desc_destroy(pd);
+    dnnl_primitive_attr_destroy(attr);
+    return ret;
+}
+
+/* ---- the whole --------------------------------------------------------------------------- */
+
+int plan_new(struct plan **out, struct shared *shared, dnnl_stream_t stream,
+             struct plan_shape shape, struct err *err)
+{
+    struct plan *p = calloc(1, sizeof(*p));
+    size_t scratchpad = 0;
+    int ret = 0;
+
+    if (!p)
+        return err_set(err, ERR_NOMEM, "out of memory for a plan");
+    p->n = shape.n;
+    p->h = shape.h;
+    p->w = shape.w;
+    network_shapes(p->shapes, shape.h, shape.w);
+    for (int i = 0; i < LAYER_COUNT_INFERENCE && !ret; i++)
+        if (plan_is_conv(i))
+            ret = make_conv(p, shared, stream, i, &scratchpad, err);
+    if (!ret)
+        ret = make_all_taps(p, err);
+    if (ret) {
+        plan_free(p);
+        return -1;
+    }
+    lay_out(p, shared->kernels->elem_size, scratchpad, shape.keep);
+    *out = p;
+    return 0;
+}
+
+void plan_free(struct plan *p)
+{
+    if (!p)
+        return;
+    for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
+        dnnl_primitive_destroy(p->conv[i].primitive);
+        dnnl_memory_destroy(p->conv[i].src);
+        dnnl_memory_destroy(p->conv[i].dst);
+        dnnl_memory_destroy(p->conv[i].scratchpad);
+    }
+    for (int i = 0; i <= LAYER_COUNT; i++) {
+        free(p->taps[i][0]);
+        free(p->taps[i][1]);
+    }
+    free(p);
+}
+
+int plan_bind(struct plan *p, char *arena, struct err *err)
+{
+    if (p->arena == arena)
+        return 0;
+    p->arena = NULL; /* half bound is not bound */
+    for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
+        const struct plan_conv *c = &p->conv[i];
+        char *src, *dst = arena + p->memory.offset[i];
+        if (!plan_is_conv(i))
+            continue;
+        src = arena + p->memory.offset[network[i].in[0]];
+        if (DNNL_FAILED(err, dnnl_memory_set_data_handle(c->src, src)) ||
+            DNNL_FAILED(err, dnnl_memory_set_data_handle(c->dst, dst)) ||
+            DNNL_FAILED(err, dnnl_memory_set_data_handle(c->scratchpad, arena + p->scratchpad_at)))
+            return -1;
+    }
+    p->arena = arena;
+    return 0;
+}

@@ -1,0 +1,361 @@
+/* intake.c -- gather, arrange, then build incoming/<id>-<pid> and rename it into uploads/<id>.
+ *
+ * Everything before the rename can be thrown away; the rename is the acceptance. The folder under
+ * construction is locked by its builder: who gets the lock of one knows that its builder is gone,
+ * and sweeps it. The lock of incoming/ itself is held between making such a folder and locking it,
+ * so that nobody sweeps it in between. */
+#include "queue/intake.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "queue/gather.h"
+#include "queue/names.h"
+#include "queue/upload.h"
+
+enum {
+    VERSION = 1,
+    BYTES_PER_IMAGE = 500000, /* result, mask, display copy and overlay (design section 3) */
+    OPEN_FOLDERS = 16,
+};
+
+struct intake {
+    struct spool *spool;
+    const struct intake_request *request;
+    struct gather gather;
+    struct upload upload;
+    char accepted_at[CLOCK_ISO_SIZE];
+    char incoming[SPOOL_PATH_SIZE]; /* the folder of folders */
+    char draft[SPOOL_PATH_SIZE];    /* ours in it */
+    char final[SPOOL_PATH_SIZE];
+    int draft_fd; /* holds the lock; -1 = none */
+};
+
+static int fail_errno(struct err *err, const char *path, const char *verb)
+{
+    return err_set(err, ERR_AGAIN, "%s: %s: %s", path, verb, strerror(errno));
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+    /* What cannot be removed now is swept at the next intake. */
+    (void)nftw(path, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
+}
+
+static int open_folder(const char *path)
+{
+    return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* Under the lock of incoming/: remove what no living process builds. */
+static int sweep(const struct intake *in, struct err *err)
+{
+    struct names names;
+    char path[SPOOL_PATH_SIZE];
+    int ret = 0;
+
+    if (names_read(&names, in->incoming, err))
+        return -1;
+    for (int i = 0; i < names.n && !ret; i++) {
+        ret = path_format(path, sizeof(path), err, "%s/%s", in->incoming, names.at[i]);
+        int fd = ret ? -1 : open_folder(path);
+        if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+            remove_tree(path);
+        if (fd >= 0)
+            close(fd);
+    }
+    names_release(&names);
+    return ret;
+}
+
+static int make_draft(struct intake *in, struct err *err)
+{
+    if (path_format(in->draft, sizeof(in->draft), err, "%s/%s-%d", in->incoming, in->upload.id,
+                    (int)getpid()))
+        return -1;
+    if (mkdir(in->draft, 0700))
+        return fail_errno(err, in->draft, "mkdir");
+    in->draft_fd = open_folder(in->draft);
+    if (in->draft_fd < 0 || flock(in->draft_fd, LOCK_EX | LOCK_NB))
+        return fail_errno(err, in->draft, "lock");
+    return 0;
+}
+
+static int begin_draft(struct intake *in, struct err *err)
+{
+    int fd = open_folder(in->incoming), ret;
+
+    if (fd < 0)
+        return fail_errno(err, in->incoming, "open");
+    if (flock(fd, LOCK_EX))
+        ret = fail_errno(err, in->incoming, "lock");
+    else
+        ret = sweep(in, err) || make_draft(in, err) ? -1 : 0;
+    close(fd);
+    return ret;
+}
+
+static int make_parts(const char *dir, struct err *err)
+{
+    static const char *const parts[] = {"", "/originals", "/results"};
+    char path[SPOOL_PATH_SIZE];
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+        if (path_format(path, sizeof(path), err, "%s%s", dir, parts[i]) || dir_make(path, err))
+            return -1;
+    return 0;
+}
+
+/* Link or copy one original. It must still be what was hashed: looked at afterwards, so that a
+ * change while it was being copied is seen too. */
+static int take_original(const struct intake *in, const struct gather_image *image, const char *to,
+                         struct err *err)
+{
+    struct stat st;
+    int fd = tree_fd(&in->gather.tree, image->path), ret;
+
+    if (fd < 0)
+        return fail_errno(err, image->path, "open");
+    ret = file_link_or_copy_fd(fd, to, err);
+    if (!ret && (fstat(fd, &st) || !tree_is_same(image->file, &st)))
+        ret = err_set(err, ERR_AGAIN, "%s: changed while it was taken in", image->path);
+    close(fd);
+    return ret;
+}
+
+static int take_originals(const struct intake *in, int k, const char *dir, struct err *err)
+{
+    const struct upload_study *study = &in->upload.studies[k];
+    char to[SPOOL_PATH_SIZE];
+
+    for (int i = 0; i < study->n; i++) {
+        const struct gather_image *image = in->upload.images[study->first + i].from;
+        if (image->set_aside)
+            continue;
+        if (path_format(to, sizeof(to), err, "%s/originals/%d", dir, i) ||
+            take_original(in, image, to, err))
+            return -1;
+    }
+    return 0;
+}
+
+static int write_study(const struct intake *in, int k, struct err *err)
+{
+    char dir[SPOOL_PATH_SIZE], path[SPOOL_PATH_SIZE];
+    struct study study;
+
+    if (upload_study_record(&in->upload, k, in->accepted_at, &study, err) ||
+        path_format(dir, sizeof(dir), err, "%s/studies/%s", in->draft, study.key) ||
+        path_format(path, sizeof(path), err, "%s/study.json", dir) || make_parts(dir, err) ||
+        take_originals(in, k, dir, err))
+        return -1;
+    json_t *object = study_to_json(&study);
+    int ret = json_write(path, object, err);
+    json_decref(object);
+    return ret;
+}
+
+static json_t *others_to_json(const struct gather *g)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < g->n_others; i++) {
+        json_t *other = json_object();
+        json_object_set_new(other, "file", json_text(g->others[i].path));
+        json_object_set_new(other, "reason", json_string(reason_word(g->others[i].reason)));
+        json_object_set_new(other, "detail", json_text(g->others[i].detail));
+        json_array_append_new(list, other);
+    }
+    return list;
+}
+
+static int write_upload(const struct intake *in, struct err *err)
+{
+    char path[SPOOL_PATH_SIZE];
+    json_t *object = json_object();
+    int ret = -1;
+
+    json_object_set_new(object, "version", json_integer(VERSION));
+    json_object_set_new(object, "upload", json_string(in->upload.id));
+    json_object_set_new(object, "accepted_at", json_string(in->accepted_at));
+    json_object_set_new(object, "input", json_text(in->request->input));
+    json_object_set_new(object, "class",
+                        json_string(in->request->job_class ? in->request->job_class : "bulk"));
+    json_object_set_new(object, "images", json_integer(in->upload.n_images));
+    json_object_set_new(object, "studies", json_integer(in->upload.n_studies));
+    json_object_set_new(object, "others", others_to_json(&in->gather));
+    if (!path_format(path, sizeof(path), err, "%s/upload.json", in->draft))
+        ret = json_write(path, object, err);
+    json_decref(object);
+    return ret;
+}
+
+/* Do files of INPUT take a second name in the spool? Tried with the first one that has bytes. */
+static bool can_link(const struct intake *in)
+{
+    char probe[SPOOL_PATH_SIZE + 8], self[64];
+    const struct gather_image *image = in->gather.images;
+
+    for (int i = 1; image->set_aside && i < in->gather.n_images; i++)
+        image++;
+    int fd = image->set_aside ? -1 : tree_fd(&in->gather.tree, image->path);
+    if (fd < 0)
+        return true; /* nothing to copy */
+    snprintf(probe, sizeof(probe), "%s/probe", in->draft);
+    snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    bool can = !linkat(AT_FDCWD, self, AT_FDCWD, probe, AT_SYMLINK_FOLLOW);
+    if (can)
+        unlink(probe);
+    close(fd);
+    return can;
+}
+
+static int check_disk(const struct intake *in, struct err *err)
+{
+    struct statvfs disk;
+    int64_t need = 0, copies = 0;
+
+    for (int i = 0; i < in->gather.n_images; i++) {
+        const struct gather_image *image = &in->gather.images[i];
+        need += image->set_aside ? 0 : BYTES_PER_IMAGE;
+        copies += image->set_aside ? 0 : image->size;
+    }
+    if (!can_link(in))
+        need += copies;
+    if (statvfs(in->draft, &disk))
+        return fail_errno(err, in->draft, "statvfs");
+    int64_t have = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
+    if (have < need)
+        return err_set(err, ERR_AGAIN,
+                       "disk of %s: %" PRId64 " MB are needed for %d images, %" PRId64
+                       " MB are free",
+                       spool_root(in->spool), need / 1000000, in->gather.n_images, have / 1000000);
+    return 0;
+}
+
+static int sync_folder(const char *path, struct err *err)
+{
+    int fd = open_folder(path), ret = 0;
+
+    if (fd < 0 || fsync(fd))
+        ret = fail_errno(err, path, "fsync");
+    if (fd >= 0)
+        close(fd);
+    return ret;
+}
+
+/* The acceptance. Somebody else's rename of the same upload is as good as ours. */
+static int put_in_place(const struct intake *in, bool *was_there, struct err *err)
+{
+    char uploads[SPOOL_PATH_SIZE];
+
+    if (path_format(uploads, sizeof(uploads), err, "%s/uploads", spool_root(in->spool)) ||
+        file_sync_fs(in->draft, err))
+        return -1;
+    *was_there = false;
+    if (rename(in->draft, in->final)) {
+        if (errno != ENOTEMPTY && errno != EEXIST)
+            return fail_errno(err, in->final, "rename");
+        *was_there = true;
+        remove_tree(in->draft);
+    }
+    return sync_folder(uploads, err) || sync_folder(in->incoming, err) ? -1 : 0;
+}
+
+static int build(struct intake *in, bool *was_there, struct err *err)
+{
+    if (begin_draft(in, err) || check_disk(in, err))
+        return -1;
+    for (int k = 0; k < in->upload.n_studies; k++)
+        if (write_study(in, k, err))
+            return -1;
+    return write_upload(in, err) ? -1 : put_in_place(in, was_there, err);
+}
+
+/* Files that came or went beside the images since the upload was accepted are listed anew. */
+static int refresh_others(const struct intake *in, struct err *err)
+{
+    char path[SPOOL_PATH_SIZE];
+    json_t *record, *others;
+    int ret = 0;
+
+    if (path_format(path, sizeof(path), err, "%s/upload.json", in->final) ||
+        spool_upload_read(in->spool, in->upload.id, &record, err))
+        return -1;
+    others = others_to_json(&in->gather);
+    if (!json_equal(json_object_get(record, "others"), others)) {
+        json_object_set(record, "others", others);
+        ret = json_write(path, record, err);
+    }
+    json_decref(others);
+    json_decref(record);
+    return ret;
+}
+
+static int accept(struct intake *in, struct intake_result *out, struct err *err)
+{
+    clock_iso(in->accepted_at, in->request->accepted_ms);
+    if (gather_read(&in->gather, in->request, spool_root(in->spool), err) ||
+        upload_arrange(&in->upload, &in->gather, err) ||
+        path_format(in->incoming, sizeof(in->incoming), err, "%s/incoming",
+                    spool_root(in->spool)) ||
+        path_format(in->final, sizeof(in->final), err, "%s/uploads/%s", spool_root(in->spool),
+                    in->upload.id))
+        return -1;
+    *out = (struct intake_result){.images = in->upload.n_images,
+                                  .studies = in->upload.n_studies,
+                                  .others = in->gather.n_others,
+                                  .was_there = !access(in->final, F_OK)};
+    snprintf(out->upload, sizeof(out->upload), "%s", in->upload.id);
+    for (int i = 0; i < in->gather.n_images; i++)
+        out->set_aside += in->gather.images[i].set_aside != REASON_NONE;
+    return out->was_there ? refresh_others(in, err) : build(in, &out->was_there, err);
+}
+
+/* Nothing was taken, whatever the code of the step that failed: the caller asks again, or mends
+ * his input or configuration first. */
+static int fail_upload(struct err *err)
+{
+    if (err->code == ERR_INPUT || err->code == ERR_LIMIT)
+        err->code = ERR_CONFIG;
+    return -1;
+}
+
+int intake_accept(struct spool *s, const struct intake_request *request, struct intake_result *out,
+                  struct err *err)
+{
+    struct intake *in = calloc(1, sizeof(*in)); /* several paths of 4 kB */
+    struct intake_result made;
+
+    if (!in)
+        return err_set(err, ERR_NOMEM, "%s: out of memory", request->input);
+    *in = (struct intake){.spool = s, .request = request, .draft_fd = -1};
+    in->gather.tree.root_fd = -1;
+    int ret = accept(in, &made, err);
+    if (!ret)
+        *out = made;
+    else if (in->draft_fd >= 0)
+        remove_tree(in->draft);
+    if (in->draft_fd >= 0)
+        close(in->draft_fd);
+    upload_release(&in->upload);
+    gather_release(&in->gather);
+    free(in);
+    return ret ? fail_upload(err) : 0;
+}

@@ -1,0 +1,48 @@
+/* upload.h -- the images of an upload in order: patients, their studies, and every name that must
+ * differ from its neighbours'.
+ *
+ * The order is bytewise by patient, study and path, whatever the order in the manifest or on the
+ * disk was; so the same upload gives the same numbers, names and id. */
+#ifndef QUEUE_UPLOAD_H
+#define QUEUE_UPLOAD_H
+
+#include "queue/gather.h"
+#include "queue/study.h"
+
+struct upload_image {
+    const struct gather_image *from; /* borrowed */
+    int patient, study;              /* index of each */
+    char *stem;                      /* owned */
+    bool is_duplicate;
+};
+
+struct upload_patient {
+    int first, n; /* images */
+    int n_studies;
+    char *id, *folder; /* owned */
+};
+
+struct upload_study {
+    int first, n; /* images */
+    int patient;
+    char *folder; /* within the patient's; owned, NULL when it is the patient's only one */
+};
+
+struct upload {
+    char id[18]; /* "u" and 16 digits */
+    int n_images, n_patients, n_studies;
+    struct upload_image *images;
+    struct upload_patient *patients;
+    struct upload_study *studies;
+    struct study_image *scratch; /* room for the largest study */
+};
+
+/* `g` is borrowed for the life of `out`. ERR_CONFIG: a study is too large. */
+int upload_arrange(struct upload *out, const struct gather *g, struct err *err);
+void upload_release(struct upload *u); /* safe on a zeroed one */
+
+/* The record of study `k`; its images are borrowed until the next call: no study_release. */
+int upload_study_record(const struct upload *u, int k, const char *accepted_at, struct study *out,
+                        struct err *err);
+
+#endif

@@ -1,0 +1,370 @@
+/* Every set of kernels that this machine can run against plain loops in double, on odd sizes, with
+ * marked bytes behind each output. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "engine/onednn/kernels.h"
+#include "engine/ref/ops.h"
+#include "tests/engine/support.h"
+
+enum { MARK = 0x5a, MARK_BYTES = 64 };
+
+/* A map in the set's precision and in double; marked behind. */
+struct map {
+    struct shape shape;
+    size_t count;
+    char *elems;
+    double *exact;
+    float *wide;
+};
+
+static uint64_t seed = 11;
+
+static void put(char *to, size_t elem_size, float v)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &v, sizeof(bits));
+    if (elem_size == 2)
+        memcpy(to, (uint16_t[1]){(uint16_t)(bits >> 16)}, 2);
+    else
+        memcpy(to, &v, 4);
+}
+
+static struct map map_new(const struct kernels *k, int h, int w, int c)
+{
+    struct map m = {
+        .shape = {h, w, c},
+          .count = (size_t)h * (size_t)w * (size_t)c
+    };
+
+    m.elems = aligned_alloc(64, (m.count * k->elem_size + MARK_BYTES + 63) / 64 * 64);
+    m.exact = malloc(m.count * sizeof(double));
+    m.wide = malloc(m.count * sizeof(float));
+    memset(m.elems, MARK, (m.count * k->elem_size + MARK_BYTES + 63) / 64 * 64);
+    return m;
+}
+
+/* Random values that both precisions hold exactly. */
+static struct map map_random(const struct kernels *k, int h, int w, int c)
+{
+    struct map m = map_new(k, h, w, c);
+
+    for (size_t i = 0; i < m.count; i++) {
+        float v = (float)(int)(random_next(&seed) % 255) / 64 - 2;
+        put(m.elems + i * k->elem_size, k->elem_size, v);
+        m.exact[i] = v;
+    }
+    return m;
+}
+
+static void map_free(struct map *m)
+{
+    free(m->elems);
+    free(m->exact);
+    free(m->wide);
+}
+
+static struct ref_map ref_of(const struct map *m)
+{
+    return (struct ref_map){m->shape, m->exact};
+}
+
+/* The elements against the exact values; bf16 keeps 8 bits. */
+static void map_check(const struct kernels *k, struct map *m, const char *what)
+{
+    double limit = k->elem_size == 2 ? 1.0 / 200 : 2e-6;
+
+    k->widen(m->wide, m->elems, m->count);
+    for (size_t i = 0; i < m->count; i++)
+        if (!(fabs(m->wide[i] - m->exact[i]) <= limit * (1 + fabs(m->exact[i]))))
+            fail_msg("%s, %s: value %zu is %g, not %g", k->isa, what, i, m->wide[i], m->exact[i]);
+    for (size_t i = m->count * k->elem_size; i < m->count * k->elem_size + MARK_BYTES; i++)
+        if (m->elems[i] != MARK)
+            fail_msg("%s, %s: byte %zu behind the end was written", k->isa, what, i);
+}
+
+static void check_convert(const struct kernels *k)
+{
+    struct map m = map_new(k, 1, 1, 259); /* every byte, and no multiple of the lanes */
+    uint8_t rgb[259];
+
+    for (int i = 0; i < 259; i++) {
+        rgb[i] = (uint8_t)i;
+        m.exact[i] = rgb[i] - 127.5;
+    }
+    k->convert(m.elems, rgb, 259);
+    map_check(k, &m, "convert");
+    for (int i = 0; i < 259; i++)
+        assert_true(m.wide[i] == (float)m.exact[i]); /* exact in bf16 too */
+    map_free(&m);
+}
+
+static void check_halve(const struct kernels *k, int h, int w)
+{
+    enum { C = 128, STEP = 192 }; /* as L_F2D has it */
+    struct map in = map_random(k, h, w, C), conv = map_new(k, (h + 1) / 2, (w + 1) / 2, C);
+    struct map pool = map_new(k, (h + 1) / 2, (w + 1) / 2, STEP);
+    struct map mean = map_new(k, (h + 1) / 2, (w + 1) / 2, C);
+    float weight[9 * C], bias[C];
+    double exact_weight[9 * C], exact_bias[C];
+    char zeros[C * 4] = {0};
+
+    for (int i = 0; i < 9 * C; i++)
+        exact_weight[i] = weight[i] = random_normal(&seed) / 3;
+    for (int i = 0; i < C; i++)
+        exact_bias[i] = bias[i] = random_normal(&seed);
+    for (size_t i = 0; i < pool.count; i++) { /* what is between the pool's channels must stay */
+        pool.exact[i] = 1;
+        put(pool.elems + i * k->elem_size, k->elem_size, 1);
+    }
+    struct ref_conv rc = {exact_weight, exact_bias};
+    ref_conv(&network[L_F2D], &rc, ref_of(&in), ref_of(&conv));
+    ref_average(ref_of(&in), ref_of(&mean));
+    for (size_t i = 0; i < mean.count; i++)
+        pool.exact[i / C * STEP + i % C] = mean.exact[i];
+    struct halve_job job = {.in = in.elems,
+                            .h = h,
+                            .w = w,
+                            .c = C,
+                            .weight = weight,
+                            .bias = bias,
+                            .zeros = zeros,
+                            .conv = conv.elems,
+                            .pool = pool.elems,
+                            .pool_step = STEP};
+    k->halve(&job);
+    map_check(k, &conv, "depthwise");
+    map_check(k, &pool, "average");
+    map_free(&in);
+    map_free(&conv);
+    map_free(&pool);
+    map_free(&mean);
+}
+
+static void check_copy(const struct kernels *k)
+{
+    struct map a = map_random(k, 3, 5, 32), b = map_random(k, 3, 5, 64), out = map_new(k, 3, 5, 96);
+    struct ref_map in[2] = {ref_of(&a), ref_of(&b)};
+
+    ref_concat(in, 2, ref_of(&out));
+    k->copy(out.elems, 96, a.elems, 32, 15);
+    k->copy(out.elems + 32 * k->elem_size, 96, b.elems, 64, 15);
+    map_check(k, &out, "copy");
+    map_free(&a);
+    map_free(&b);
+    map_free(&out);
+}
+
+static void check_bins(const struct kernels *k, int h, int w)
+{
+    for (int bins = 1; bins <= 4; bins *= 2) {
+        struct map in = map_random(k, h, w, 48), out = map_new(k, bins, bins, 48);
+        float scratch[48];
+        ref_bins(ref_of(&in), ref_of(&out));
+        k->bins(in.elems, in.shape, bins, out.elems, scratch);
+        map_check(k, &out, "bins");
+        map_free(&in);
+        map_free(&out);
+    }
+}
+
+static void fill_taps(struct tap *taps, int from, int to)
+{
+    for (int i = 0; i < to; i++)
+        taps[i].f = (float)resize_tap(from, to, i, &taps[i].lo, &taps[i].hi);
+}
+
+static void check_sum(const struct kernels *k, int h, int w)
+{
+    enum { C = 32, SIDE = 64 };
+    struct map in[3], big[3], out = map_new(k, h, w, C);
+    struct ref_map parts[3];
+    struct tap taps[6][SIDE];
+    struct sum_job job = {.out = out.elems, .h = h, .w = w, .c = C};
+
+    for (int i = 0; i < 3; i++) {
+        int side = 1 << i;
+        in[i] = map_random(k, side, side, C);
+        big[i] = map_new(k, h, w, C);
+        ref_resize(ref_of(&in[i]), ref_of(&big[i]));
+        parts[i] = ref_of(&big[i]);
+        fill_taps(taps[2 * i], side, h);
+        fill_taps(taps[2 * i + 1], side, w);
+        job.in[i] = in[i].elems;
+        job.in_side[i] = side;
+        job.rows[i] = taps[2 * i];
+        job.columns[i] = taps[2 * i + 1];
+    }
+    ref_sum(parts, 3, ref_of(&out));
+    k->sum(&job);
+    map_check(k, &out, "sum");
+    for (int i = 0; i < 3; i++) {
+        map_free(&in[i]);
+        map_free(&big[i]);
+    }
+    map_free(&out);
+}
+
+static void fill_attend(struct attend_weights *to, double hidden[72], double hidden_bias[2],
+                        double out[18], double out_bias[1])
+{
+    for (int i = 0; i < 72; i++) { /* ours: out,in,tap; ref: tap,in,out */
+        float v = random_normal(&seed) / 4;
+        to->hidden[i / 36][i % 36] = v;
+        hidden[i % 9 * 8 + i % 36 / 9 * 2 + i / 36] = v;
+    }
+    for (int i = 0; i < 18; i++) {
+        float v = random_normal(&seed) / 4;
+        to->out[i] = v;
+        out[i % 9 * 2 + i / 9] = v;
+    }
+    for (int i = 0; i < 2; i++)
+        hidden_bias[i] = to->hidden_bias[i] = random_normal(&seed);
+    *out_bias = to->out_bias = random_normal(&seed);
+    to->scale = 1.25F;
+}
+
+static void check_attend(const struct kernels *k, int h, int w, int yh, int yw)
+{
+    enum { C = 64, SIDE = 80 };
+    struct map x = map_random(k, h, w, C), y = map_random(k, yh, yw, C);
+    struct map up = map_new(k, h, w, C), stats = map_new(k, h, w, 4), hidden = map_new(k, h, w, 2);
+    struct map attention = map_new(k, h, w, 1), out = map_new(k, h, w, C);
+    struct attend_weights weights;
+    double hw[72], hb[2], ow[18], ob[1];
+    struct tap rows[SIDE], columns[SIDE];
+    float *planes = malloc(7 * plane_size(h, w) * sizeof(float));
+
+    fill_attend(&weights, hw, hb, ow, ob);
+    ref_resize(ref_of(&y), ref_of(&up));
+    struct ref_map in[3] = {ref_of(&x), ref_of(&up), ref_of(&attention)};
+    ref_stats(in, ref_of(&stats));
+    ref_conv(&network[L_Q0], &(struct ref_conv){hw, hb}, ref_of(&stats), ref_of(&hidden));
+    ref_conv(&network[L_T0], &(struct ref_conv){ow, ob}, ref_of(&hidden), ref_of(&attention));
+    ref_blend(in, weights.scale, ref_of(&out));
+    fill_taps(rows, yh, h);
+    fill_taps(columns, yw, w);
+    memset(planes, 0xff, 7 * plane_size(h, w) * sizeof(float)); /* NaN wherever nobody wrote */
+    struct attend_job job = {.x = x.elems,
+                             .y = y.elems,
+                             .h = h,
+                             .w = w,
+                             .c = C,
+                             .y_w = yw,
+                             .rows = rows,
+                             .columns = columns,
+                             .weights = &weights,
+                             .stats = planes,
+                             .hidden = planes + 4 * plane_size(h, w),
+                             .attention = planes + 6 * plane_size(h, w),
+                             .out = out.elems};
+    k->attend(&job);
+    map_check(k, &out, "attend");
+    free(planes);
+    map_free(&x);
+    map_free(&y);
+    map_free(&up);
+    map_free(&stats);
+    map_free(&hidden);
+    map_free(&attention);
+    map_free(&out);
+}
+
+static void check_classes(const struct kernels *k, int h, int w)
+{
+    struct map logits = map_random(k, (h + 7) / 8, (w + 7) / 8, ENGINE_CLASSES);
+    size_t pixels = (size_t)h * (size_t)w, differ = 0;
+    struct engine_image a = {.content_w = (w * 2 + 2) / 3, .content_h = (h + 1) / 2}, b;
+    struct tap *rows = malloc((size_t)h * sizeof(*rows)),
+               *columns = malloc((size_t)w * sizeof(*columns));
+    float *scratch = malloc(classes_scratch(w) * sizeof(*scratch) + MARK_BYTES);
+
+    b = a;
+    a.class_map = calloc(1, pixels + 1);
+    b.class_map = calloc(1, pixels + 1);
+    b.class_map[pixels] = MARK;
+    fill_taps(rows, logits.shape.h, h);
+    fill_taps(columns, logits.shape.w, w);
+    memset(scratch, 0xff, classes_scratch(w) * sizeof(*scratch));
+    memset((char *)scratch + classes_scratch(w) * sizeof(*scratch), MARK, MARK_BYTES);
+    ref_classes(ref_of(&logits), h, w, &a);
+    struct classes_job job = {.logits = logits.elems,
+                              .in_w = logits.shape.w,
+                              .h = h,
+                              .w = w,
+                              .rows = rows,
+                              .columns = columns,
+                              .scratch = scratch,
+                              .image = &b};
+    k->classes(&job);
+    assert_int_equal(b.class_map[pixels], MARK);
+    for (int i = 0; i < MARK_BYTES; i++)
+        assert_int_equal(((char *)scratch)[classes_scratch(w) * sizeof(*scratch) + (size_t)i],
+                         MARK);
+    for (size_t i = 0; i < pixels; i++)
+        differ += a.class_map[i] != b.class_map[i];
+    if (differ > pixels / 1000 + 1) /* ties fall either way by rounding */
+        fail_msg("%s: %dx%d: %zu labels differ", k->isa, w, h, differ);
+    assert_int_equal(a.scores.content_px, b.scores.content_px);
+    for (int c = 0; c < ENGINE_CLASSES; c++)
+        assert_float_equal(a.scores.all_sum[c] / (double)pixels,
+                           b.scores.all_sum[c] / (double)pixels, 2e-6);
+    double slack = (1.0 + (double)differ) / (double)pixels + 2e-6;
+    for (int c = 0; c < ENGINE_CLASSES; c++)
+        assert_float_equal(a.scores.lesion_sum[c] / (double)pixels,
+                           b.scores.lesion_sum[c] / (double)pixels, slack);
+    assert_float_equal(a.scores.lesion_top_sum / (double)pixels,
+                       b.scores.lesion_top_sum / (double)pixels, slack);
+    assert_true(labs((long)a.scores.lesion_px - (long)b.scores.lesion_px) <= (long)differ);
+    free(a.class_map);
+    free(b.class_map);
+    free(rows);
+    free(columns);
+    free(scratch);
+    map_free(&logits);
+}
+
+static void every_set_agrees_with_plain_loops(void **state)
+{
+    static const int sizes[][2] = {
+        {1,  1 },
+        {2,  3 },
+        {5,  16},
+        {17, 33},
+        {16, 64}
+    };
+    int n = 0;
+
+    (void)state;
+    for (const struct kernels *k; (k = kernels_nth(n)); n++) {
+        print_message("kernels %s\n", k->isa);
+        check_convert(k);
+        check_copy(k);
+        for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+            int h = sizes[i][0], w = sizes[i][1];
+            check_halve(k, h, w);
+            check_bins(k, h, w);
+            check_sum(k, h, w);
+            check_attend(k, h, w, (h + 1) / 2, (w + 1) / 2);
+            check_attend(k, h, w, h, w);
+            check_classes(k, h, w);
+            check_classes(k, 3 * h + 8, 5 * w + 60);
+        }
+    }
+    assert_true(n > 0);
+    assert_null(kernels_choose("int8"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_set_agrees_with_plain_loops),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

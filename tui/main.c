@@ -1,0 +1,148 @@
+/* lentigo-top: the dashboard. */
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/version.h"
+#include "tui/frame.h"
+#include "tui/top.h"
+
+enum {
+    STATUS_OK = 0,
+    STATUS_FAILED = 1,
+    STATUS_USAGE = 64,
+    STATUS_AGAIN = 75,
+    STATUS_CONFIG = 78,
+    PLAIN_COLS = 80,
+    OUTPUT_MAX = 8 << 20
+};
+
+static int fail(const struct err *err)
+{
+    fprintf(stderr, "lentigo top: %s\n", err->msg);
+    switch (err->code) {
+    case ERR_INPUT: return STATUS_USAGE;
+    case ERR_CONFIG: return STATUS_CONFIG;
+    case ERR_AGAIN:
+    case ERR_NOMEM: return STATUS_AGAIN;
+    default: return STATUS_FAILED;
+    }
+}
+
+static int help(void)
+{
+    printf(
+        "  lentigo top /data/friday-out\n\nusage: lentigo top [OUT] [flags]\n"
+        "Dashboard of the run that writes OUT; without OUT of the installation configured here,\n"
+        "else of your newest run. Printed once where standard output is no terminal.\n\nflags\n");
+    settings_help(COMMAND_TOP, stdout);
+    return STATUS_OK;
+}
+
+static int write_all(const struct buf *text, struct err *err)
+{
+    size_t done = 0;
+
+    while (done < text->len) {
+        ssize_t n = write(STDOUT_FILENO, text->data + done, text->len - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return err_set(err, ERR_BUG, "standard output: %s",
+                           strerror(errno)); // NOLINT(concurrency-mt-unsafe)
+        done += (size_t)n;
+    }
+    return 0;
+}
+
+static int columns(void)
+{
+    const char *text = getenv("COLUMNS"); // NOLINT(concurrency-mt-unsafe): before any thread
+    long n = text ? strtol(text, NULL, 10) : 0;
+
+    return n > 0 && n <= FRAME_COLS_MAX ? (int)n : PLAIN_COLS;
+}
+
+static int print(struct source *source, bool is_snapshot, struct err *err)
+{
+    struct buf text;
+    int ret;
+
+    buf_init(&text, OUTPUT_MAX);
+    ret = is_snapshot ? top_snapshot(source, &text, err) : top_plain(source, columns(), &text, err);
+    if (!ret)
+        ret = write_all(&text, err);
+    buf_release(&text);
+    return ret;
+}
+
+static int dump(const struct settings *s, struct err *err)
+{
+    struct buf text;
+    int ret;
+
+    buf_init(&text, OUTPUT_MAX);
+    ret = settings_format(s, &text, err);
+    if (!ret)
+        ret = write_all(&text, err);
+    buf_release(&text);
+    return ret;
+}
+
+static int show(const struct settings *s, const char *out, struct err *err)
+{
+    struct source source;
+    bool is_live = !s->snapshot && !s->plain && isatty(STDOUT_FILENO);
+    enum log_level level = (enum log_level)log_level_of(s->log_level);
+    int ret;
+
+    /* A line of log would land in the middle of the picture. */
+    log_init("top", is_live && isatty(STDERR_FILENO) ? LOG_ERROR : level);
+    ret = source_find(&source, s, out, err);
+    if (!ret)
+        ret = is_live ? top_watch(&source, err) : print(&source, s->snapshot, err);
+    source_close(&source);
+    return ret;
+}
+
+/* With a standard descriptor closed, the next socket would take its place. What stands in for it
+ * cannot be written, so that output that goes nowhere is still an error. */
+static void hold_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+int main(int argc, char **argv)
+{
+    static struct settings settings; /* several paths of 4 kB; one a process */
+    struct err err = {0};
+    int first, ret;
+
+    hold_standard_descriptors();
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)setlocale(LC_ALL, ""); // NOLINT(concurrency-mt-unsafe): no thread yet
+    if (settings_load(&settings, COMMAND_TOP, argc, argv, &first, &err))
+        return fail(&err);
+    if (settings.help)
+        return help();
+    if (settings.version) {
+        printf("lentigo-top " LENTIGO_VERSION "\n");
+        return STATUS_OK;
+    }
+    if (argc - first > 1) {
+        err_set(&err, ERR_INPUT, "one folder at most (see --help)");
+        return fail(&err);
+    }
+    ret = settings.dump_config ? dump(&settings, &err)
+                               : show(&settings, argc > first ? argv[first] : NULL, &err);
+    return ret ? fail(&err) : STATUS_OK;
+}
