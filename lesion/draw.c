@@ -52,7 +52,7 @@ void lesion_draw_contour(const struct lesion_measures *m, int original_w, int or
     double sx = (double)w / original_w, sy = (double)h / original_h;
     double unit = fmax(1, (w > h ? w : h) / 640.0); /* the line keeps its weight at any size */
     const struct pen pens[] = {
-        {1.6 * unit, {20, 20, 20}   },
+        {2.0 * unit, {20, 20, 20}   },
         {0.7 * unit, {250, 240, 120}},
     };
 

@@ -282,7 +282,8 @@ static int take_outcome(struct image_entry *e, const json_t *object, struct err 
         return -1;
     if (!strcmp(status, "done"))
         e->reason = REASON_NONE;
-    else if (!strcmp(status, "set_aside") && strcmp(reason, reason_word(REASON_NONE)) != 0)
+    else if (!strcmp(status, "set_aside") && *reason &&
+             strcmp(reason, reason_word(REASON_NONE)) != 0)
         e->reason = reason_of(reason);
     else
         return err_set(err, ERR_INPUT, "key \"status\" is \"%s\" with reason \"%s\"", status,

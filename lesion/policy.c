@@ -207,11 +207,22 @@ static bool is_poor(const struct lesion_quality *q)
     return q->verdict == QUALITY_DEGRADED && strcmp(q->why, "cut_off") != 0;
 }
 
+static bool has_lesion(const struct lesion_measures *m)
+{
+    return m->is_found && m->area_fraction >= POLICY_LESION_MIN;
+}
+
+bool policy_is_doubtful(const struct lesion_measures *m)
+{
+    return !has_lesion(m) || m->border_share >= LESION_CUT_OFF || m->components > 1 ||
+           is_poor(&m->quality);
+}
+
 void policy_decide(const struct policy *p, const struct lesion_measures *m, bool is_duplicate,
                    struct risk_decision *out)
 {
     unsigned said = policy_score(&p->facts, m->classes);
-    bool is_found = m->is_found && m->area_fraction >= POLICY_LESION_MIN;
+    bool is_found = has_lesion(m);
 
     out->reason[0] = 0;
     if (m->quality.verdict == QUALITY_UNUSABLE) {

@@ -66,6 +66,9 @@ enum policy_score {
 unsigned policy_score(const struct policy_facts *facts, const double classes[LESION_CLASSES]);
 bool policy_is_flat(const struct policy_facts *facts, double confidence);
 
+/* A review whatever the scores say: no lesion, cut off, several, poor quality. */
+bool policy_is_doubtful(const struct lesion_measures *m);
+
 struct risk_decision {
     enum risk risk;
     char reason[96]; /* words joined by '+', worst first: "malignant_high", "melanoma_high",

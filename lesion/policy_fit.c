@@ -246,3 +246,19 @@ int policy_write(const struct policy_facts *f, const char *path, struct err *err
     json_decref(top);
     return ret;
 }
+
+struct policy_sample policy_sample_of(const struct lesion_measures *m, int truth)
+{
+    struct policy_sample sample = {
+        .confidence = m->is_found ? m->confidence : NAN,
+        .asymmetry = m->is_found ? m->asymmetry : NAN,
+        .border = m->is_found ? m->border : NAN,
+        .colour = m->is_found ? m->colour : NAN,
+        .truth = truth,
+        .is_unusable = m->quality.verdict == QUALITY_UNUSABLE,
+        .is_doubtful = policy_is_doubtful(m),
+    };
+
+    memcpy(sample.classes, m->classes, sizeof(sample.classes));
+    return sample;
+}

@@ -28,6 +28,9 @@ struct policy_sample {
     bool is_doubtful; /* a review whatever the scores: no lesion, cut off, several, degraded */
 };
 
+/* The sample of one measured picture whose diagnosis is `truth`. */
+struct policy_sample policy_sample_of(const struct lesion_measures *m, int truth);
+
 /* ERR_INPUT: a truth out of range, a score that is no number, or no usable malignant or benign
  * picture. `model` names the policy's model. */
 int policy_fit(struct policy_facts *out, const char *model, const struct policy_sample *samples,

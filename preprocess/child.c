@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "preprocess/encode.h"
-#include "preprocess/loader.h"
+#include "preprocess/jpeg.h"
 #include "preprocess/wire.h"
 
 enum { EXIT_SANDBOX = 3, EXIT_CONTROL = 4 };
@@ -64,8 +64,10 @@ static int decode(struct child *c, const uint8_t *bytes, size_t n, struct slot_h
     int ret = -1;
 
     head->kind = (int32_t)kind;
-    if (kind != KIND_NONE)
-        ret = loader_read(kind, bytes, n, &o, &c->verdict);
+    if (kind == KIND_JPEG)
+        ret = jpeg_read(bytes, n, config->vips, &o, &c->verdict);
+    else if (kind != KIND_NONE)
+        ret = config->vips ? config->vips->read(kind, bytes, n, &o, &c->verdict) : JPEG_NEEDS_VIPS;
     if (ret == 0)
         outputs_end(&o, head);
     outputs_release(&o);
@@ -113,13 +115,14 @@ static void run_job(struct child *c, const int fds[WIRE_FDS_MAX])
     c->slot = mmap(NULL, c->config->layout.size, PROT_READ | PROT_WRITE, MAP_SHARED, fds[1], 0);
     if (c->slot == MAP_FAILED)
         _exit(EXIT_CONTROL);
-    loader_watch(on_fatal, c);
+    if (c->config->vips)
+        c->config->vips->watch(on_fatal, c);
     if (c->config->hook)
         c->config->hook(c->job.tag);
 
     uint8_t *bytes = read_original(c, fds[0], &n);
-    if (bytes)
-        decode(c, bytes, n, &head);
+    if (bytes && decode(c, bytes, n, &head) == JPEG_NEEDS_VIPS)
+        _exit(CHILD_NEEDS_VIPS);
     free(bytes);
     fill_head(c, &head);
     publish(c, &head);
@@ -156,9 +159,7 @@ _Noreturn void child_main(int control, const struct child_config *config)
 
 static int warm_with(const struct child_config *config, uint8_t *slot, const struct buf *file)
 {
-    struct child c = {
-        .config = config, .slot = slot, .job = {.size = 32, .want_display = 1}
-    };
+    struct child c = {.config = config, .slot = slot, .job = {.size = 32}};
     struct slot_head head = {0};
 
     return decode(&c, (const uint8_t *)file->data, file->len, &head);
@@ -179,7 +180,8 @@ int child_warm_up(const struct child_config *config)
     buf_init(&jpeg, 1 << 16);
     buf_init(&png, 1 << 16);
     if (!encode_jpeg(rgb, SIDE, SIDE, 90, &jpeg, &err) && !encode_png(rgb, SIDE, SIDE, &png, &err))
-        ret = warm_with(config, slot, &jpeg) || warm_with(config, slot, &png) ? -1 : 0;
+        ret = warm_with(config, slot, &jpeg) || (config->vips && warm_with(config, slot, &png)) ? -1
+                                                                                                : 0;
     buf_release(&jpeg);
     buf_release(&png);
     munmap(slot, config->layout.size);

@@ -257,7 +257,7 @@ static void copy_text(char *to, const char *from, size_t size)
     size_t n = strnlen(from, size - 1);
 
     for (size_t i = 0; i < n; i++)
-        to[i] = from[i] >= ' ' && from[i] <= '~' ? from[i] : '?';
+        to[i] = (char)(from[i] >= ' ' && from[i] <= '~' ? from[i] : '?');
     to[n] = 0;
 }
 
@@ -353,7 +353,10 @@ static void take_outcome(const struct decoder *d, struct slot *s, const struct w
     case WIRE_MEMORY: set_aside(out, REASON_DECODE_MEMORY, "decoding took too much memory"); break;
     case WIRE_NOT_REGULAR: set_aside(out, REASON_SPECIAL_FILE, "not a regular file"); break;
     case WIRE_DIED:
-        snprintf(text, sizeof(text), "the decoding process died of signal %d", o->signal);
+        if (o->signal)
+            snprintf(text, sizeof(text), "the decoding process died of signal %d", o->signal);
+        else
+            snprintf(text, sizeof(text), "the decoding process ended without a result");
         set_aside(out, REASON_DECODE_CRASH, text);
         break;
     }

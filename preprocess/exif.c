@@ -27,7 +27,7 @@ int exif_orientation(const uint8_t *bytes, size_t n)
         bytes += 6;
         n -= 6;
     }
-    if (n < 8 || (memcmp(bytes, "II*\0", 4) && memcmp(bytes, "MM\0*", 4)))
+    if (n < 8 || (memcmp(bytes, "II*\0", 4) != 0 && memcmp(bytes, "MM\0*", 4) != 0))
         return 1;
 
     struct reader r = {bytes, n, bytes[0] == 'M'};

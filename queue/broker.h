@@ -108,6 +108,10 @@ void broker_seed(struct broker *b, const char *upload, const char *study, const 
                  int n);
 void broker_set_epoch(struct broker *b, int64_t epoch_ms);
 
+/* Give back all that an earlier process of this consumer had leased. Once, before the first lease:
+ * whoever holds the spool's lock knows that it is the only one. */
+void broker_recover(struct broker *b);
+
 /* At most `max` jobs, given back and expired ones first within each class. */
 void broker_lease(struct broker *b, int max);
 void broker_renew(struct broker *b, const struct broker_lease *leases, int n);

@@ -102,6 +102,19 @@ void broker_set_epoch(struct broker *b, int64_t epoch_ms)
     broker_send(b, &a, NULL, 0);
 }
 
+void broker_recover(struct broker *b)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b))
+        return;
+    broker_args_init(&a, 8);
+    broker_args_script(&a, b, SCRIPT_RECOVER, BROKER_CLASSES);
+    add_streams(&a);
+    add_owner(&a, b);
+    broker_send(b, &a, NULL, 0);
+}
+
 static int whole_number(const char *text)
 {
     char *end;

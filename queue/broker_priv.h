@@ -11,6 +11,7 @@
 
 enum broker_script {
     SCRIPT_OPEN,
+    SCRIPT_RECOVER,
     SCRIPT_PUT,
     SCRIPT_LEASE,
     SCRIPT_RENEW,

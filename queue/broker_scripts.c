@@ -21,6 +21,22 @@ const char *const broker_script_text[SCRIPT_COUNT] = {
                     "local last = redis.call('XREVRANGE', KEYS[5], '+', '-', 'COUNT', 1)\n"
                     "return {redis.call('EXISTS', KEYS[4]), last[1] and last[1][1] or '0-0'}\n",
 
+    /* KEYS: 3 streams; ARGV: group, consumer. Answers: how many were given back. */
+    [SCRIPT_RECOVER] =
+        "local n = 0\n"
+        "for i = 1, 3 do\n"
+        "  while true do\n"
+        "    local p = redis.call('XPENDING', KEYS[i], ARGV[1], '-', '+', 1000, ARGV[2])\n"
+        "    for _, entry in ipairs(p) do\n"
+        "      redis.call('XCLAIM', KEYS[i], ARGV[1], 'given-back', 0, entry[1],\n"
+        "                 'IDLE', 86400000, 'JUSTID')\n"
+        "      n = n + 1\n"
+        "    end\n"
+        "    if #p < 1000 then break end\n"
+        "  end\n"
+        "end\n"
+        "return n\n",
+
     /* KEYS: stream, queued; ARGV: upload, study, n ... Answers: how many were new. */
     [SCRIPT_PUT] = "local added = 0\n"
                    "for i = 1, #ARGV, 3 do\n"

@@ -23,7 +23,7 @@
     X(CHANGED_ORIGINAL, "changed_original", "the original has another size than at its intake", \
       "hand the changed file in again; do not edit files of an upload in place")                \
     X(DAMAGED_RESULT, "damaged_result", "the result does not parse",                            \
-      "nothing: the scheduler makes it again at its next start")                                \
+      "start the scheduler: it makes the result again")                                         \
     X(UNFINISHED, "unfinished", "no result yet",                                                \
       "start the scheduler, or run the same command again")                                     \
     X(NO_REPORT, "no_report", "all images are finished, but there is no report",                \

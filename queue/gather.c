@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -73,9 +74,8 @@ static int inspect(const struct gather *g, const struct intake_request *request,
                    struct gather_image *image, bool *looks_right, struct err *err)
 {
     uint8_t head[HEAD_SIZE];
-    struct stat st;
     size_t size;
-    int fd = tree_open(&g->tree, image->path), ret = 0;
+    int fd = tree_fd(&g->tree, image->path), ret = 0;
 
     *looks_right = false;
     if (fd < 0 && err_code_of_errno(errno) != ERR_INPUT)
@@ -86,10 +86,8 @@ static int inspect(const struct gather *g, const struct intake_request *request,
         return 0;
     }
     ssize_t n = pread(fd, head, sizeof(head), 0);
-    if (n < 0 || fstat(fd, &st))
+    if (n < 0)
         ret = err_set(err, ERR_AGAIN, "%s: %s", image->path, strerror(errno));
-    else if (!tree_is_same(image->file, &st))
-        ret = err_set(err, ERR_AGAIN, "%s: changed while it was taken in", image->path);
     else if (n == 0)
         image->set_aside = REASON_EMPTY;
     else if ((*looks_right = request->is_picture(head, (size_t)n)) || image->row ||

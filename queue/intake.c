@@ -122,23 +122,19 @@ static int make_parts(const char *dir, struct err *err)
     return 0;
 }
 
-/* Link or copy one original, and make sure that it is still what was hashed. */
+/* Link or copy one original. It must still be what was hashed: looked at afterwards, so that a
+ * change while it was being copied is seen too. */
 static int take_original(const struct intake *in, const struct gather_image *image, const char *to,
                          struct err *err)
 {
-    struct stat before, after;
-    int fd = tree_open(&in->gather.tree, image->path), ret = -1;
+    struct stat st;
+    int fd = tree_fd(&in->gather.tree, image->path), ret;
 
     if (fd < 0)
         return fail_errno(err, image->path, "open");
-    if (fstat(fd, &before))
-        fail_errno(err, image->path, "stat");
-    else if (tree_is_same(image->file, &before))
-        ret = file_link_or_copy_fd(fd, to, err);
-    if (!ret && (fstat(fd, &after) || !tree_is_same(image->file, &after)))
-        ret = -1;
-    if (ret)
-        err_set(err, ERR_AGAIN, "%s: changed while it was taken in", image->path);
+    ret = file_link_or_copy_fd(fd, to, err);
+    if (!ret && (fstat(fd, &st) || !tree_is_same(image->file, &st)))
+        ret = err_set(err, ERR_AGAIN, "%s: changed while it was taken in", image->path);
     close(fd);
     return ret;
 }
@@ -218,7 +214,7 @@ static bool can_link(const struct intake *in)
 
     for (int i = 1; image->set_aside && i < in->gather.n_images; i++)
         image++;
-    int fd = image->set_aside ? -1 : tree_open(&in->gather.tree, image->path);
+    int fd = image->set_aside ? -1 : tree_fd(&in->gather.tree, image->path);
     if (fd < 0)
         return true; /* nothing to copy */
     snprintf(probe, sizeof(probe), "%s/probe", in->draft);

@@ -58,7 +58,7 @@ static int64_t count_all(const struct stats *s, enum list list)
     int64_t rows = rows_total(s, list), counted = 0;
 
     if (list == LIST_FLAGGED)
-        counted = s->urgent + s->review;
+        counted = reading_add(s->urgent, s->review);
     else if (list == LIST_ASIDE)
         counted = s->set_aside;
     return counted > rows ? counted : rows;

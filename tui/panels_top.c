@@ -6,7 +6,7 @@
 #include "tui/panels.h"
 #include "tui/rows.h"
 
-enum { RULE = 0x2500, GAP = 2, SPACIOUS_COLS = 60, TOTAL_COLS_MAX = 24 };
+enum { RULE = 0x2500, GAP = 2, SPACIOUS_COLS = 72, TOTAL_COLS_MAX = 24 };
 
 void panel_title(struct pen *p, enum style style, const char *title)
 {
@@ -59,12 +59,15 @@ void panel_header(struct frame *f, struct area at, const struct scene *scene)
     int right = (scene->view->is_paused ? 8 + GAP : 0) + (is_spacious ? 13 : 0);
     enum style style = describe(text, sizeof(text), scene);
     int node = pen_width(s->node), node_max = is_spacious ? 24 : 12;
+    bool is_stale = style == STYLE_BAD;
 
     if (is_spacious)
         pen_text(&p, STYLE_TITLE, "lentigo  ");
-    pen_field(&p, STYLE_STRONG, node < node_max ? node : node_max, s->node);
-    pen_skip(&p, GAP);
-    if (scene->reading->n) {
+    if (is_spacious || !is_stale) { /* what is wrong comes first where room is short */
+        pen_field(&p, STYLE_STRONG, node < node_max ? node : node_max, s->node);
+        pen_skip(&p, GAP);
+    }
+    if (scene->reading->n && !is_stale) {
         pen_field(&p, state_style(s->state), 8, s->state);
         pen_skip(&p, GAP);
     }
@@ -97,9 +100,14 @@ void panel_nodes(struct frame *f, struct area at, const struct scene *scene)
     }
 }
 
+static int64_t ended_count(const struct stats *s)
+{
+    return reading_add(reading_add(s->done, s->set_aside), s->cancelled);
+}
+
 static void progress_line(struct pen *p, const struct stats *s)
 {
-    int64_t ended = s->done + s->set_aside + s->cancelled;
+    int64_t ended = ended_count(s);
     double share = s->received > 0 ? (double)ended / (double)s->received : NAN;
     bool is_spacious = p->at.cols >= SPACIOUS_COLS;
     char text[FORMAT_SIZE];
@@ -137,7 +145,7 @@ static void total_cells(struct pen *p, const struct total *cells, int n)
 
 static int64_t still_open(const struct stats *s)
 {
-    int64_t n = s->received - s->done - s->set_aside - s->cancelled;
+    int64_t n = reading_add(s->received, 0) - ended_count(s);
 
     return n < 0 ? 0 : n;
 }
@@ -146,8 +154,9 @@ void panel_totals(struct frame *f, struct area at, const struct stats *s)
 {
     struct pen p = pen_on(f, at);
     const struct total narrow[2][2] = {
-        {{"received", s->received, STYLE_TEXT},   {"done", s->done, STYLE_TEXT}                 },
-        {{"set aside", s->set_aside, STYLE_WARN}, {"flagged", s->urgent + s->review, STYLE_WARN}},
+        {{"received", s->received, STYLE_TEXT},   {"done", s->done, STYLE_TEXT}},
+        {{"set aside", s->set_aside, STYLE_WARN},
+         {"flagged", reading_add(s->urgent, s->review), STYLE_WARN}            },
     };
     const struct total wide[2][6] = {
         {{"received", s->received, STYLE_TEXT},
@@ -156,7 +165,7 @@ void panel_totals(struct frame *f, struct area at, const struct stats *s)
          {"open", still_open(s), STYLE_TEXT},
          {"cancelled", s->cancelled, STYLE_TEXT},
          {"studies", s->studies, STYLE_TEXT}},
-        {{"flagged", s->urgent + s->review, STYLE_STRONG},
+        {{"flagged", reading_add(s->urgent, s->review), STYLE_STRONG},
          {"urgent", s->urgent, STYLE_BAD},
          {"review", s->review, STYLE_WARN},
          {"retake", s->retake, STYLE_TEXT},

@@ -1,5 +1,6 @@
 #include "tui/reading.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,20 @@ static double mean_of(const struct mean *m)
     return m->weight > 0 ? m->sum / m->weight : NAN;
 }
 
+int64_t reading_add(int64_t a, int64_t b)
+{
+    a = a < 0 ? 0 : a;
+    b = b < 0 ? 0 : b;
+    return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
+static int add_small(int a, int b)
+{
+    int64_t sum = reading_add(a, b);
+
+    return sum > INT_MAX ? INT_MAX : (int)sum;
+}
+
 static int64_t larger(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -34,18 +49,18 @@ static void sum_counts(struct stats *out, const struct stats *s)
     out->at_ms = larger(out->at_ms, s->at_ms);
     out->started_ms =
         out->started_ms && out->started_ms < s->started_ms ? out->started_ms : s->started_ms;
-    out->received += s->received;
-    out->done += s->done;
-    out->set_aside += s->set_aside;
-    out->cancelled += s->cancelled;
-    out->studies += s->studies;
-    out->reports += s->reports;
-    out->urgent += s->urgent;
-    out->review += s->review;
-    out->routine += s->routine;
-    out->retake += s->retake;
-    out->cores += s->cores;
-    out->memory_kb += s->memory_kb > 0 ? s->memory_kb : 0;
+    out->received = reading_add(out->received, s->received);
+    out->done = reading_add(out->done, s->done);
+    out->set_aside = reading_add(out->set_aside, s->set_aside);
+    out->cancelled = reading_add(out->cancelled, s->cancelled);
+    out->studies = reading_add(out->studies, s->studies);
+    out->reports = reading_add(out->reports, s->reports);
+    out->urgent = reading_add(out->urgent, s->urgent);
+    out->review = reading_add(out->review, s->review);
+    out->routine = reading_add(out->routine, s->routine);
+    out->retake = reading_add(out->retake, s->retake);
+    out->cores = add_small(out->cores, s->cores);
+    out->memory_kb = reading_add(out->memory_kb, s->memory_kb);
     if (isfinite(s->images_per_s))
         out->images_per_s += s->images_per_s;
     if (isfinite(s->eta_s) && !(out->eta_s > s->eta_s))
@@ -74,8 +89,8 @@ static void sum_stages(struct stats *out, const struct reading *r)
             const struct stats_stage *stage = &r->nodes[i].stages[k];
             double work = stage->busy * stage->lanes;
             mean_add(&busy, stage->busy, stage->lanes);
-            out->stages[k].lanes += stage->lanes;
-            out->stages[k].waiting += stage->waiting;
+            out->stages[k].lanes = add_small(out->stages[k].lanes, stage->lanes);
+            out->stages[k].waiting = add_small(out->stages[k].waiting, stage->waiting);
             if (isfinite(work) && stage->ms_per_item > 0) {
                 spent += work;
                 made += work / stage->ms_per_item;

@@ -21,6 +21,10 @@ struct reading {
     struct stats nodes[READING_NODES_MAX];
 };
 
+/* The sum of two counts from outside: unknown ones (negative) are left out, and it stops at the
+ * largest number instead of running over. */
+int64_t reading_add(int64_t a, int64_t b);
+
 /* All machines as one: counts, rates and lists added up, shares weighted by cores or lanes. The
  * queue's classes are the same on every machine, so the fullest report of them stands. */
 void reading_sum(struct stats *out, const struct reading *r);

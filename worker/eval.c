@@ -68,7 +68,7 @@ static int count_image(struct evaluation *e, const struct label *label, struct e
         return -1;
     e->risks[decision.risk]++;
     if (e->samples)
-        policy_sample_of(&e->samples[e->metrics.n], &e->measures, label->class);
+        e->samples[e->metrics.n] = policy_sample_of(&e->measures, label->class);
     in.width = mask->w;
     in.height = mask->h;
     lesion_full_map(&in, e->predicted);

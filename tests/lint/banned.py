@@ -61,8 +61,11 @@ def check_source(src):
     found = []
     for n, (line, code) in enumerate(zip(src.lines, src.code_lines)):
         where = f"{src.path}:{n + 1}: "
-        if str(src.path) != "common/banned.h" and re.search(r"#\s*undef\s+(?!X\b)|GCC\s+poison", code):
-            found.append(where + "#undef or poison; only X-macros are undefined")
+        m = re.match(r"\s*#\s*undef\s+(\w+)", code)
+        if m and not re.search(rf"#\s*define\s+{m[1]}\b", src.code):
+            found.append(where + f"#undef {m[1]}, which this file does not define")
+        if str(src.path) != "common/banned.h" and re.search(r"GCC\s+poison", code):
+            found.append(where + "poison outside common/banned.h")
         if re.search(r"#\s*pragma\s+GCC\s+(diagnostic|system_header)|__STRICT_ANSI__", code):
             found.append(where + "switches a diagnostic off")
         if LEFTOVERS.search(line):

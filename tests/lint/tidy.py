@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """clang-tidy over every .c of ours that the build compiles: tidy.py ROOT BUILD
 
-Exit 77 without clang-tidy. Several minutes: ctest -C tidy -L tidy."""
+Exit 77 without clang-tidy. Several minutes: ctest -L tidy."""
 import concurrent.futures
 import json
 import os

@@ -11,7 +11,7 @@ struct decoder *support_open(void (*hook)(uint64_t tag), int seconds)
                                     .children = 2,
                                     .size_max = 512,
                                     .seconds = seconds,
-                                    .memory_mb = 512,
+                                    .memory_mb = 256,
                                     .megapixels_max = 60,
                                     .child_hook = hook};
     struct decoder *d = NULL;

@@ -19,7 +19,7 @@ struct file {
     size_t n;
 };
 
-/* Two children, four slots, size_max 512, 512 MiB, 60 megapixels. It forks, so it must come before
+/* Two children, four slots, size_max 512, 256 MiB, 60 megapixels. It forks, so it must come before
  * the test's own use of libvips, which starts threads. */
 struct decoder *support_open(void (*hook)(uint64_t tag), int seconds);
 

@@ -1,16 +1,19 @@
 /* Leases in a real Redis: renewed, finished, fenced, reclaimed, given back, lost with Redis. */
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/clock.h"
 #include "queue/broker.h"
-#include "redis.h"
+#include "queue/client.h"
+#include "tests/queue/redis.h"
 
 enum { JOBS = 64, LEASE_MS = 300 };
 
@@ -338,6 +341,28 @@ static void a_given_back_job_comes_next_with_a_higher_attempt(void **state)
     broker_free(b.b);
 }
 
+static void a_restarted_scheduler_gets_its_jobs_back_at_once(void **state)
+{
+    static struct peer a, b;
+
+    (void)state;
+    peer_open(&a, "a");
+    peer_open(&b, "b");
+    put(&a, 1, 4);
+    lease(&a, 2);
+    lease(&b, 1);
+    broker_free(a.b);
+    peer_open(&a, "a");
+    broker_recover(a.b);
+    lease(&a, 4);
+    assert_int_equal(a.n, 3);
+    assert_string_equal(a.id[0], "up/st/0");
+    assert_int_equal(a.lease[0].attempt, 2);
+    assert_string_equal(a.id[2], "up/st/3"); /* up/st/2 is b's */
+    broker_free(a.b);
+    broker_free(b.b);
+}
+
 /* More live leases in front than XAUTOCLAIM looks at in one step (ten times COUNT). */
 static void an_expired_lease_behind_many_live_ones_is_found(void **state)
 {
@@ -514,6 +539,7 @@ int main(void)
         CASE(an_old_attempt_of_the_same_owner_is_refused),
         CASE(a_renewed_lease_is_not_reclaimed),
         CASE(a_given_back_job_comes_next_with_a_higher_attempt),
+        CASE(a_restarted_scheduler_gets_its_jobs_back_at_once),
         CASE(an_expired_lease_behind_many_live_ones_is_found),
         CASE(a_redis_that_restarts_empty_is_noticed),
         CASE(a_flushed_redis_is_noticed),

@@ -4,10 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "redis.h"
+#include "queue/client.h"
+#include "tests/queue/redis.h"
 
 static struct stats figures[3];
 

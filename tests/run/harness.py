@@ -130,6 +130,19 @@ def children_of(pid):
     return {p: parents[p][1] for p in below - {pid} if p in parents}
 
 
+def processes_naming(path):
+    """Command lines of the processes that work on `path`: none may be left behind."""
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            line = pathlib.Path(f"/proc/{entry}/cmdline").read_bytes() if entry.isdigit() else b""
+        except OSError:
+            continue
+        if str(path).encode() in line:
+            found.append(line)
+    return found
+
+
 def wait_until(claim, seconds, what):
     end = time.time() + seconds
     while time.time() < end:

@@ -13,7 +13,7 @@ static void fill_classes(struct stats *s, enum fake_fill fill, int tick)
         c->oldest_ms = -1;
         if (fill == FAKE_WIDEST)
             *c = (struct stats_class){
-                .ready = 123456789012, .leased = 99999999, .oldest_ms = INT64_MAX / 2};
+                .ready = 123456789012, .leased = 99999999, .oldest_ms = INT64_MAX};
         else if (fill == FAKE_USUAL && i == 1)
             c->ready = 4221 - tick, c->leased = 16, c->oldest_ms = 192000 + 500 * tick;
         snprintf(c->name, sizeof(c->name), "%s", names[i]);
@@ -122,8 +122,8 @@ static void widen(struct stats *s)
              "a-model-name-of-sixty-three-letters-a-model-name-of-sixty-three");
     snprintf(s->node, sizeof(s->node), "%s",
              "a-node-name-of-sixty-three-letters-a-node-name-of-sixty-three-l");
-    s->received = s->done = s->set_aside = s->cancelled = INT64_MAX / 8;
-    s->studies = s->reports = s->urgent = s->review = s->routine = s->retake = INT64_MAX / 8;
+    s->received = s->done = s->set_aside = s->cancelled = INT64_MAX;
+    s->studies = s->reports = s->urgent = s->review = s->routine = s->retake = INT64_MAX;
     s->images_per_s = 1e12;
     s->eta_s = 1e18;
     s->started_ms = 1;

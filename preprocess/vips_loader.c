@@ -1,4 +1,5 @@
-#include "preprocess/loader.h"
+/* PNG, TIFF, WebP and HEIC through the one libvips loader each; the start of libvips. */
+#include "preprocess/vips_module.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -8,9 +9,8 @@
 
 #include <vips/vector.h>
 
-#include "preprocess/colour.h"
 #include "preprocess/exif.h"
-#include "preprocess/jpeg.h"
+#include "preprocess/vips_colour.h"
 
 /* One process decodes one image, and GLib keeps one log handler per process. */
 static struct {
@@ -29,7 +29,7 @@ static void on_log(const char *domain, GLogLevelFlags level, const char *text, v
         vips_error("log", "%s", text);
 }
 
-void loader_watch(void (*on_fatal)(void *ctx, const char *text), void *ctx)
+static void watch(void (*on_fatal)(void *ctx, const char *text), void *ctx)
 {
     watcher.on_fatal = on_fatal;
     watcher.ctx = ctx;
@@ -37,7 +37,7 @@ void loader_watch(void (*on_fatal)(void *ctx, const char *text), void *ctx)
 
 /* libvips would load every module it finds (PDF, SVG, ImageMagick, slides: 55 ms, and attack
  * surface) from VIPSHOME/lib; there is nothing there, and HEIF's is opened by its path. */
-int loader_init(void)
+static int start(void)
 {
     static const char *const kinds[] = {"pngload_source", "tiffload_source", "webpload_source",
                                         "heifload_source"};
@@ -122,7 +122,7 @@ static int refuse_open(enum image_kind kind, struct verdict *v)
     return verdict_refuse(v, REASON_DAMAGED, "%s: %s", kind_name(kind), first);
 }
 
-static int read_vips(enum image_kind kind, const uint8_t *bytes, size_t n, struct outputs *o,
+static int read_kind(enum image_kind kind, const uint8_t *bytes, size_t n, struct outputs *o,
                      struct verdict *v)
 {
     VipsSource *source = vips_source_new_from_memory(bytes, n);
@@ -141,8 +141,9 @@ static int read_vips(enum image_kind kind, const uint8_t *bytes, size_t n, struc
     return ret;
 }
 
-int loader_read(enum image_kind kind, const uint8_t *bytes, size_t n, struct outputs *o,
-                struct verdict *v)
-{
-    return kind == KIND_JPEG ? jpeg_read(bytes, n, o, v) : read_vips(kind, bytes, n, o, v);
-}
+__attribute__((visibility("default"))) const struct vips_module lentigo_vips_module = {
+    .start = start,
+    .watch = watch,
+    .read = read_kind,
+    .push = colour_push,
+};

@@ -1,4 +1,4 @@
-#include "preprocess/colour.h"
+#include "preprocess/vips_colour.h"
 
 #include <vips/vips.h>
 

@@ -1,0 +1,74 @@
+#include <unistd.h>
+
+#include "cli/commands.h"
+#include "cli/commands_queue.h"
+#include "common/clock.h"
+#include "preprocess/sniff.h"
+#include "queue/client.h"
+#include "queue/intake.h"
+
+enum { REDIS_MS = 5000 };
+
+static void show_files(void *ctx, int files)
+{
+    (void)ctx;
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r\033[Ktaking in: %d files", files);
+}
+
+static int take_in(const struct settings *s, const char *input, struct intake_result *out,
+                   struct err *err)
+{
+    struct intake_request request = {
+        .input = input,
+        .encoding = s->encoding,
+        .job_class = s->job_class,
+        .accepted_ms = clock_wall_ms(),
+        .is_picture = sniff_is_picture,
+        .progress = show_files,
+    };
+    struct spool *spool = NULL;
+
+    if (spool_open(&spool, s->spool, err))
+        return -1;
+    int ret = intake_accept(spool, &request, out, err);
+    if (isatty(STDERR_FILENO))
+        fprintf(stderr, "\r\033[K");
+    spool_close(spool);
+    return ret;
+}
+
+static void print_upload(const struct intake_result *r)
+{
+    printf("%s  images %d, studies %d, set aside already %d, other files %d%s\n", r->upload,
+           r->images, r->studies, r->set_aside, r->others,
+           r->was_there ? " (accepted before)" : "");
+}
+
+static int tell(const struct settings *s, struct err *err)
+{
+    struct queue_client *client = NULL;
+
+    if (queue_client_open(&client, s->redis, REDIS_MS, err))
+        return -1;
+    int ret = queue_client_tell(client, "rescan", err);
+    queue_client_close(client);
+    return ret;
+}
+
+int cmd_submit(const struct settings *s, int argc, char **argv)
+{
+    struct intake_result result;
+    struct err err = {0};
+
+    if (argc != 1)
+        err_set(&err, ERR_INPUT, "submit: lentigo submit INPUT (see lentigo submit --help)");
+    else if (!take_in(s, argv[0], &result, &err)) {
+        print_upload(&result);
+        if (!tell(s, &err))
+            return STATUS_OK;
+        fprintf(stderr, "lentigo: the upload is accepted, but no scheduler could be told; it is "
+                        "found at the scheduler's next start, or give the same command again\n");
+    }
+    return command_fail(&err);
+}

@@ -1,0 +1,117 @@
+/* What died, and what becomes of the images it held. The rule is verdict.c's; here it is acted on:
+ * the death is written down, the image waits, runs alone, or is set aside. */
+#include "common/file.h"
+#include "common/log.h"
+#include "scheduler/scheduler_priv.h"
+
+enum {
+    PAUSE_MIN_MS = 200,
+    PAUSE_MAX_MS = 10000,
+    DOUBLINGS_MAX = 6,
+    HOLD_AFTER = 8, /* images in a row that came back before all work is held up */
+    DISK_PAUSE_MS = 1000,
+    EXIT_CONFIG = 78
+};
+
+static int64_t pause_after(int tries)
+{
+    int64_t pause = (int64_t)PAUSE_MIN_MS << (tries < DOUBLINGS_MAX ? tries : DOUBLINGS_MAX);
+
+    return pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
+}
+
+/* The machine is short of something: this image later, and after several in a row all of them. */
+static void put_off(struct scheduler *s, struct flight *flight)
+{
+    dispatch_hold(s, flight, pause_after(flight->tries++));
+    if (++s->n_moved_back < HOLD_AFTER)
+        return;
+    int64_t pause = pause_after(s->n_moved_back / HOLD_AFTER);
+    s->hold_until_ms = scheduler_now_ms() + pause;
+    log_event(LOG_ERROR, "work.held_up", "for_ms=%lld returned=%d", (long long)pause,
+              s->n_moved_back);
+}
+
+static void count_death(struct scheduler *s, const struct flight *flight, enum verdict verdict,
+                        int signal, enum wire_stage stage)
+{
+    const struct suspect death = {.image = flight->image, .signal = signal, .stage = stage};
+    struct err err = {0};
+    char id[WIRE_ID_SIZE], quoted[512];
+
+    index_format_image(&s->index, flight->image, id);
+    if (suspects_count(&s->suspects, &s->index, s->spool, verdict, &death, &err))
+        log_event(LOG_ERROR, "spool.log", "image=%s why=%s", id,
+                  log_quote(quoted, sizeof(quoted), err.msg)); /* not counted; it runs again */
+    else
+        log_event(LOG_WARN, "image.death", "image=%s kind=%s signal=%d stage=%s", id,
+                  verdict == VERDICT_CRASH ? "crash" : "unexplained", signal,
+                  wire_stage_word(stage));
+}
+
+static void apply(struct scheduler *s, struct flight *flight, enum verdict verdict, int signal,
+                  enum wire_stage stage)
+{
+    switch (verdict) {
+    case VERDICT_STOP: /* the caller stops */
+    case VERDICT_GIVE_BACK: dispatch_give_back(s, flight); return;
+    case VERDICT_LATER: put_off(s, flight); return;
+    case VERDICT_CRASH:
+    case VERDICT_UNEXPLAINED: count_death(s, flight, verdict, signal, stage); break;
+    case VERDICT_SUSPECT: break;
+    }
+    s->index.images[flight->image].is_suspect = true;
+    dispatch_hold(s, flight, 0);
+}
+
+void casualty_failed(struct scheduler *s, struct flight *flight, const struct wire_message *m)
+{
+    enum verdict verdict = verdict_of_failure(m->code, m->signal, flight->is_alone);
+    char quoted[512];
+
+    log_event(verdict == VERDICT_GIVE_BACK ? LOG_INFO : LOG_WARN, "image.failed",
+              "image=%s code=%s signal=%d stage=%s alone=%d why=%s", m->id, err_name(m->code),
+              m->signal, wire_stage_word(m->stage), flight->is_alone,
+              log_quote(quoted, sizeof(quoted), m->text));
+    apply(s, flight, verdict, m->signal, m->stage);
+    if (verdict == VERDICT_STOP)
+        scheduler_stop(s, EXIT_CONFIG, "worker.config", m->text);
+}
+
+void casualty_worker_ended(struct scheduler *s, struct child *worker, int signal)
+{
+    enum verdict verdict = verdict_of_death(signal, worker->in_flight, worker->by_us);
+
+    if (s->state != SCHEDULER_RUNNING)
+        verdict = VERDICT_GIVE_BACK;       /* we are the ones who end it */
+    for (int i = s->flights.n; i-- > 0;) { /* from behind: removal moves the last one */
+        struct flight *flight = &s->flights.rows[i];
+        if (flight->worker == worker)
+            apply(s, flight, verdict, signal, STAGE_COUNT);
+    }
+}
+
+void casualty_set_aside(struct scheduler *s, struct flight *flight)
+{
+    const struct study_image *image;
+    const char *dir;
+    char detail[240], id[WIRE_ID_SIZE], quoted[512];
+    struct err err = {0};
+    enum reason reason = suspects_judge(&s->suspects, flight->image, detail);
+
+    if (reason == REASON_NONE)
+        return;
+    index_format_image(&s->index, flight->image, id);
+    if (studies_image(&s->studies, s->spool, &s->index, flight->image, &image, &dir, &err) ||
+        walk_write_aside(dir, image, reason, detail, &err) || file_sync_fs(dir, &err)) {
+        log_event(LOG_ERROR, "image.not_set_aside", "image=%s why=%s", id,
+                  log_quote(quoted, sizeof(quoted), err.msg));
+        flight->not_before_ms = scheduler_now_ms() + DISK_PAUSE_MS;
+        return;
+    }
+    log_event(LOG_WARN, "image.set_aside", "image=%s reason=%s", id, reason_word(reason));
+    figures_note(
+        &s->figures, &s->index, flight->image,
+        &(struct figures_image){.status = RESULT_SET_ASIDE, .reason = reason, .risk = "retake"});
+    dispatch_settled(s, flight, RESULT_SET_ASIDE);
+}

@@ -1,0 +1,315 @@
+#include "scheduler/child.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/place.h"
+
+enum {
+    HELLO_MS = 60000,
+    PAUSE_MIN_MS = 200,
+    PAUSE_MAX_MS = 10000,
+    GOOD_WORK_MS = 30000,
+    EXIT_CONFIG = 78,
+    CHUNK = 64 << 10
+};
+
+static const char *const programs[] = {"lentigo-worker", "lentigo-reports"};
+static const char *const roles[] = {"worker", "reporter"};
+
+const char *child_program(enum child_role role)
+{
+    return programs[role];
+}
+
+const char *child_state_word(const struct child *c, int64_t now_ms)
+{
+    switch (c->state) {
+    case CHILD_OFF:
+        if (!c->is_wanted)
+            return c->starts ? "ended" : "idle";
+        return now_ms < c->start_at_ms ? "backing off" : "starting";
+    case CHILD_STARTING: return "starting";
+    case CHILD_DRAINING: return "draining";
+    case CHILD_UP: break;
+    }
+    return c->in_flight ? "working" : "idle";
+}
+
+void child_init(struct child *c, enum child_role role, uv_loop_t *loop, const char *config,
+                const struct child_events *events)
+{
+    *c = (struct child){
+        .role = role, .loop = loop, .config = config, .on = events, .pause_ms = PAUSE_MIN_MS};
+}
+
+void child_kill(struct child *c, int signal)
+{
+    if (c->pid > 0)
+        kill(c->pid, signal);
+}
+
+/* What it says is not to be trusted any more. */
+static void break_off(struct child *c, const char *why)
+{
+    char quoted[512];
+
+    log_event(LOG_ERROR, "child.broken", "child=%s pid=%d why=%s", roles[c->role], c->pid,
+              log_quote(quoted, sizeof(quoted), why));
+    c->is_broken = true;
+    child_kill(c, SIGKILL);
+}
+
+static void note_facts(struct child_facts *out, const struct wire_message *m)
+{
+    memcpy(out->model, m->model, sizeof(out->model));
+    memcpy(out->model_sha256, m->model_sha256, sizeof(out->model_sha256));
+    memcpy(out->policy_sha256, m->policy_sha256, sizeof(out->policy_sha256));
+    memcpy(out->precision, m->precision, sizeof(out->precision));
+    memcpy(out->device, m->device, sizeof(out->device));
+    out->size = m->size;
+}
+
+static void greet(struct child *c, const struct wire_message *m)
+{
+    char why[128];
+
+    if (m->version != WIRE_VERSION) {
+        snprintf(why, sizeof(why), "%s speaks version %d of the wire, not %d", programs[c->role],
+                 m->version, WIRE_VERSION);
+        c->on->fatal(c->on->ctx, why);
+        return;
+    }
+    if (strcmp(m->role, roles[c->role]) != 0 || m->credit < 1) {
+        break_off(c, "HELLO of another role or without credit");
+        return;
+    }
+    note_facts(&c->facts, m);
+    c->credit = m->credit < WIRE_ALIVE_MAX ? m->credit : WIRE_ALIVE_MAX;
+    c->state = CHILD_UP;
+    c->up_ms = c->progress_ms = clock_mono_us() / 1000;
+    c->fails = 0;
+    log_event(LOG_INFO, "child.up", "child=%s pid=%d credit=%d", roles[c->role], c->pid, c->credit);
+    c->on->up(c->on->ctx, c);
+}
+
+static int on_line(void *ctx, const char *line, size_t n, struct err *err)
+{
+    static struct wire_message m; /* 75 kB; only the loop's thread comes here */
+    struct child *c = ctx;
+
+    if (wire_parse(&m, line, n, err))
+        return -1;
+    if (m.kind == WIRE_HELLO && c->state == CHILD_STARTING) {
+        greet(c, &m);
+        return 0;
+    }
+    if (c->state == CHILD_STARTING || m.kind == WIRE_HELLO)
+        return err_set(err, ERR_BUG, "HELLO must come first and once");
+    c->on->message(c->on->ctx, c, &m);
+    return 0;
+}
+
+static void feed(struct child *c, const char *bytes, size_t n)
+{
+    struct err err = {0};
+
+    if (!c->is_broken && wire_feed(&c->input, bytes, n, on_line, c, &err))
+        break_off(c, err.msg);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    static char chunk[CHUNK]; /* one read at a time, by the loop's thread */
+
+    (void)handle;
+    (void)suggested;
+    *out = uv_buf_init(chunk, sizeof(chunk));
+}
+
+/* The end of the stream is no news: the end of the process is, and comes by SIGCHLD. */
+static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *chunk)
+{
+    if (n > 0)
+        feed(stream->data, chunk->base, (size_t)n);
+    else if (n < 0)
+        uv_read_stop(stream);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    ((struct child *)handle->data)->open_handles--;
+}
+
+/* What a dead process wrote lies whole in the socket. Its own children may still hold the other
+ * end, so end of file is not waited for. */
+static void read_rest(struct child *c)
+{
+    char chunk[4096];
+    uv_os_fd_t fd;
+    ssize_t n;
+
+    if (uv_fileno((uv_handle_t *)&c->pipe, &fd))
+        return;
+    while ((n = recv(fd, chunk, sizeof(chunk), MSG_DONTWAIT)) > 0 || (n < 0 && errno == EINTR))
+        if (n > 0)
+            feed(c, chunk, (size_t)n);
+}
+
+static void schedule(struct child *c, int64_t now_ms)
+{
+    bool was_good = c->up_ms && now_ms - c->up_ms >= GOOD_WORK_MS;
+
+    if (was_good)
+        c->pause_ms = PAUSE_MIN_MS;
+    c->start_at_ms = now_ms + c->pause_ms;
+    c->pause_ms = c->pause_ms * 2 < PAUSE_MAX_MS ? c->pause_ms * 2 : PAUSE_MAX_MS;
+}
+
+static void on_exit_process(uv_process_t *process, int64_t status, int signal)
+{
+    struct child *c = process->data;
+
+    read_rest(c);
+    log_event(c->is_wanted ? LOG_WARN : LOG_INFO, "child.ended",
+              "child=%s pid=%d status=%d signal=%d in_flight=%d", roles[c->role], c->pid,
+              (int)status, signal, c->in_flight);
+    c->fails += c->state == CHILD_STARTING;
+    schedule(c, clock_mono_us() / 1000);
+    c->state = CHILD_OFF;
+    c->pid = 0;
+    buf_release(&c->input);
+    uv_close((uv_handle_t *)&c->process, on_closed);
+    uv_close((uv_handle_t *)&c->pipe, on_closed);
+    load_forget(&c->load);
+    c->on->ended(c->on->ctx, c, signal ? -1 : (int)status, signal);
+    c->by_us = c->is_broken = c->is_reserved = false;
+    c->in_flight = 0;
+    c->memory_kb = 0;
+    c->up_ms = 0;
+    if (!signal && status == EXIT_CONFIG)
+        c->on->fatal(c->on->ctx, programs[c->role]);
+}
+
+/* Descriptor 0 is /dev/null, 1 and 2 our stderr (1 is ours alone: progress), 3 the wire. */
+static int spawn(struct child *c, struct err *err)
+{
+    char path[SETTINGS_PATH_SIZE], name[32], flag[] = "--config";
+    char config[SETTINGS_PATH_SIZE];
+    char *argv[] = {name, flag, config, NULL};
+    uv_stdio_container_t stdio[] = {
+        {.flags = UV_IGNORE                    },
+        { .flags = UV_INHERIT_FD,              .data.fd = STDERR_FILENO},
+        { .flags = UV_INHERIT_FD,              .data.fd = STDERR_FILENO},
+        { .flags = UV_CREATE_PIPE | UV_READABLE_PIPE | UV_WRITABLE_PIPE,
+         .data.stream = (uv_stream_t *)&c->pipe},
+    };
+    uv_process_options_t options = {.exit_cb = on_exit_process,
+                                    .file = path,
+                                    .args = argv,
+                                    .stdio = stdio,
+                                    .stdio_count = WIRE_FD + 1};
+
+    if (place_program(path, programs[c->role], err))
+        return -1;
+    snprintf(name, sizeof(name), "%s", programs[c->role]);
+    snprintf(config, sizeof(config), "%s", c->config);
+    if (!config[0])
+        argv[1] = NULL;
+    uv_pipe_init(c->loop, &c->pipe, 0);
+    c->pipe.data = c->process.data = c;
+    c->open_handles = 2;
+    int ret = uv_spawn(c->loop, &c->process, &options);
+    if (!ret)
+        return 0;
+    uv_close((uv_handle_t *)&c->pipe, on_closed);
+    uv_close((uv_handle_t *)&c->process, on_closed);
+    return err_set(err, ret == UV_ENOENT || ret == UV_EACCES ? ERR_CONFIG : ERR_AGAIN, "%s: %s",
+                   path, uv_strerror(ret));
+}
+
+void child_start(struct child *c, int64_t now_ms)
+{
+    struct err err = {0};
+    char quoted[512];
+
+    c->is_wanted = true;
+    if (spawn(c, &err)) {
+        if (err.code == ERR_CONFIG) {
+            c->on->fatal(c->on->ctx, err.msg);
+            return;
+        }
+        log_event(LOG_ERROR, "child.start", "child=%s why=%s", roles[c->role],
+                  log_quote(quoted, sizeof(quoted), err.msg));
+        schedule(c, now_ms);
+        return;
+    }
+    c->pid = c->process.pid;
+    c->state = CHILD_STARTING;
+    c->started_ms = now_ms;
+    c->starts++;
+    uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
+}
+
+struct child_write {
+    uv_write_t request;
+    struct buf line;
+};
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct child_write *w = request->data;
+
+    (void)status; /* a child that reads no more is about to end; that is handled there */
+    buf_release(&w->line);
+    free(w);
+}
+
+bool child_send(struct child *c, const struct wire_message *m)
+{
+    struct child_write *w = calloc(1, sizeof(*w));
+    struct err err = {0};
+
+    if (!w)
+        return false;
+    buf_init(&w->line, WIRE_LINE_MAX);
+    w->request.data = w;
+    if (!wire_format(m, &w->line, &err) && c->pid > 0) {
+        uv_buf_t bytes = uv_buf_init(w->line.data, (unsigned)w->line.len);
+        if (!uv_write(&w->request, (uv_stream_t *)&c->pipe, &bytes, 1, on_written))
+            return true;
+    }
+    buf_release(&w->line);
+    free(w);
+    return false;
+}
+
+void child_drain(struct child *c)
+{
+    static const struct wire_message drain = {.kind = WIRE_DRAIN};
+
+    c->is_wanted = false;
+    if (c->state == CHILD_UP && child_send(c, &drain))
+        c->state = CHILD_DRAINING;
+    else if (c->state == CHILD_STARTING)
+        child_kill(c, SIGTERM);
+}
+
+void child_tick(struct child *c, int64_t now_ms)
+{
+    if (c->state == CHILD_STARTING && now_ms - c->started_ms > HELLO_MS) {
+        log_event(LOG_ERROR, "child.silent", "child=%s pid=%d", roles[c->role], c->pid);
+        child_kill(c, SIGKILL);
+    }
+    if (c->state == CHILD_OFF && c->is_wanted && !c->open_handles && now_ms >= c->start_at_ms)
+        child_start(c, now_ms);
+}
+
+bool child_is_gone(const struct child *c)
+{
+    return c->state == CHILD_OFF && !c->open_handles;
+}

@@ -1,0 +1,79 @@
+/* child.h -- one supervised child process: started, greeted, talked to, started again.
+ *
+ *   OFF -> STARTING -> (HELLO) UP -> DRAINING -> OFF ...
+ *
+ * It dies: `ended` is called once everything that it had written was delivered, then it is OFF and
+ * starts again after a pause that doubles from 0.2 s to 10 s and is forgotten after 30 s of good
+ * work. One that says no HELLO within 60 s is killed. All on the loop's thread. */
+#ifndef SCHEDULER_CHILD_H
+#define SCHEDULER_CHILD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "common/settings.h"
+#include "queue/wire.h"
+#include "scheduler/load.h"
+
+enum child_role { CHILD_WORKER, CHILD_REPORTER };
+enum child_state { CHILD_OFF, CHILD_STARTING, CHILD_UP, CHILD_DRAINING };
+
+struct child;
+
+struct child_facts { /* of its HELLO */
+    char model[64], model_sha256[65], policy_sha256[65];
+    char precision[16], device[32];
+    int size;
+};
+
+struct child_events {
+    void *ctx;
+    void (*up)(void *ctx, struct child *child); /* HELLO of our version was said */
+    void (*message)(void *ctx, struct child *child, const struct wire_message *m);
+    /* It is gone; status is -1 when a signal ended it. */
+    void (*ended)(void *ctx, struct child *child, int status, int signal);
+    void (*fatal)(void *ctx, const char *why); /* configuration: no child of its kind can work */
+};
+
+struct child {
+    enum child_role role;
+    enum child_state state;
+    const struct child_events *on;
+    const char *config; /* path for --config, "" = none; borrowed */
+    uv_loop_t *loop;
+    uv_process_t process;
+    uv_pipe_t pipe;
+    int open_handles; /* of the two above: it can start again when both are closed */
+    struct buf input;
+    bool is_broken; /* said something odd and was killed for it */
+    bool by_us;     /* killed because nothing moved */
+    bool is_wanted; /* start it again when it ends */
+    struct child_facts facts;
+    int pid, credit;
+    int in_flight;       /* kept by the owner */
+    bool is_reserved;    /* for an item that runs alone; kept by the owner */
+    int64_t progress_ms; /* last sign of progress; kept by the owner */
+    int64_t items, memory_kb;
+    int starts, fails;                                /* fails: in a row without HELLO */
+    int64_t started_ms, up_ms, start_at_ms, pause_ms; /* monotonic */
+    struct load load;
+};
+
+void child_init(struct child *c, enum child_role role, uv_loop_t *loop, const char *config,
+                const struct child_events *events);
+void child_start(struct child *c, int64_t now_ms);
+
+/* False when the message could not be queued: the child is on its way out. */
+bool child_send(struct child *c, const struct wire_message *m);
+void child_drain(struct child *c); /* DRAIN, or the end for one that is not up */
+void child_kill(struct child *c, int signal);
+
+/* Several times a second: starts again what is due, kills what said no HELLO. */
+void child_tick(struct child *c, int64_t now_ms);
+
+bool child_is_gone(const struct child *c); /* no process and no open handle */
+const char *child_program(enum child_role role);
+const char *child_state_word(const struct child *c, int64_t now_ms);
+
+#endif

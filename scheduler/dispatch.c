@@ -1,0 +1,366 @@
+/* Leases -> workers, and their answers -> index and Redis.
+ *
+ * What is leased is a flight: held here, or sent to one worker. Leases are asked for as far as the
+ * workers have credit; a suspect waits until a worker has nothing else in hand. */
+#include "common/log.h"
+#include "scheduler/scheduler_priv.h"
+
+enum {
+    LEASE_AGAIN_MS = 100,    /* after an empty answer */
+    BROKEN_STUDY_MS = 10000, /* before a study.json that cannot be read is tried again */
+    RENEWALS_PER_LEASE = 4,
+};
+
+void dispatch_hold(struct scheduler *s, struct flight *flight, int64_t pause_ms)
+{
+    flight->worker = NULL;
+    flight->not_before_ms = scheduler_now_ms() + pause_ms;
+    if (!flight->lease.entry[0] || !broker_is_ready(s->broker))
+        return;
+    broker_again(s->broker, &flight->lease, flight->image);
+    flight->lease.attempt++; /* as the answer will say; a finish may be asked for before it comes */
+}
+
+void dispatch_give_back(struct scheduler *s, struct flight *flight)
+{
+    if (!flight->lease.entry[0] || !broker_is_ready(s->broker)) {
+        dispatch_hold(s, flight, 0); /* Redis knows nothing of it: keep it in mind here */
+        return;
+    }
+    broker_release(s->broker, &flight->lease);
+    flights_remove(&s->flights, &s->index, flight);
+    s->lease_at_ms = 0;
+}
+
+void dispatch_give_back_all(struct scheduler *s)
+{
+    for (int i = s->flights.n; i-- > 0;) /* from behind: removal moves the last one */
+        if (!s->flights.rows[i].worker && s->flights.rows[i].lease.entry[0])
+            dispatch_give_back(s, &s->flights.rows[i]);
+}
+
+void dispatch_settled(struct scheduler *s, struct flight *flight, enum result_status status)
+{
+    uint32_t image = flight->image, study = index_study_of_image(&s->index, image);
+    const struct index_study *row = &s->index.studies[study];
+    struct broker_job job = {index_upload_of(&s->index, study), row->key, s->index.images[image].n};
+
+    if (flight->lease.entry[0])
+        broker_finish(s->broker, &flight->lease, &job, (int)row->n_images,
+                      result_status_word(status), image);
+    flights_remove(&s->flights, &s->index, flight);
+    if (index_settle(&s->index, image, status) && !row->remaining)
+        reporting_ready(s, study);
+}
+
+/* ---- from Redis ---- */
+
+static void take_lease(struct scheduler *s, const struct broker_leased *leased)
+{
+    const struct broker_job *job = &leased->job;
+    uint32_t image = index_find_image(&s->index, job->upload, job->study, job->n);
+
+    if (image == INDEX_NONE) {
+        log_event(LOG_WARN, "job.unknown", "entry=%s", leased->lease.entry);
+        broker_discard(s->broker, &leased->lease, job);
+        intake_start(s); /* should the spool have it after all, the walk puts it in */
+        return;
+    }
+    struct flight *flight = flights_of(&s->flights, &s->index, image);
+    if (flight) { /* Redis was empty meanwhile, or our lease ran out */
+        flight->lease = leased->lease;
+        return;
+    }
+    flight = flights_add(&s->flights, &s->index, image, &leased->lease, scheduler_now_ms());
+    if (!flight)
+        broker_release(s->broker, &leased->lease);
+    else if (s->index.images[image].status != RESULT_NONE)
+        dispatch_settled(s, flight, (enum result_status)s->index.images[image].status);
+}
+
+void dispatch_leased(void *ctx, const struct broker_leased *jobs, int n)
+{
+    struct scheduler *s = ctx;
+
+    s->is_leasing = false;
+    for (int i = 0; i < n; i++)
+        take_lease(s, &jobs[i]);
+    if (!n)
+        s->lease_at_ms = scheduler_now_ms() + LEASE_AGAIN_MS;
+    if (s->state == SCHEDULER_RUNNING)
+        dispatch_pump(s);
+    else
+        dispatch_give_back_all(s);
+}
+
+/* ---- to the workers ---- */
+
+static bool send_job(struct scheduler *s, struct flight *flight, struct child *worker)
+{
+    static struct wire_message m; /* 75 kB; only the loop's thread comes here */
+    const struct study_image *image;
+    const char *dir;
+    struct err err = {0};
+    char quoted[512];
+
+    if (studies_image(&s->studies, s->spool, &s->index, flight->image, &image, &dir, &err)) {
+        log_event(LOG_ERROR, "study.unreadable", "why=%s",
+                  log_quote(quoted, sizeof(quoted), err.msg));
+        flight->not_before_ms = scheduler_now_ms() + BROKEN_STUDY_MS;
+        return false;
+    }
+    m = (struct wire_message){.kind = WIRE_JOB,
+                              .attempt = flight->lease.attempt,
+                              .image = *image,
+                              .is_alone = s->index.images[flight->image].is_suspect,
+                              .want_display = s->want_display};
+    index_format_image(&s->index, flight->image, m.id);
+    snprintf(m.study_dir, sizeof(m.study_dir), "%s", dir);
+    if (!child_send(worker, &m))
+        return false;
+    int64_t now = scheduler_now_ms();
+    flight->worker = worker;
+    flight->attempt = m.attempt;
+    flight->is_alone = m.is_alone;
+    flight->has_moved = false;
+    flight->progress_ms = now;
+    if (!worker->in_flight++)
+        worker->progress_ms = now;
+    return true;
+}
+
+static bool can_take(const struct child *worker)
+{
+    return worker->state == CHILD_UP && !worker->is_reserved && worker->in_flight < worker->credit;
+}
+
+static struct child *freest_worker(struct scheduler *s)
+{
+    struct child *best = NULL;
+
+    for (int i = 0; i < s->n_workers; i++) {
+        struct child *w = &s->workers[i];
+        if (can_take(w) && (!best || w->credit - w->in_flight > best->credit - best->in_flight))
+            best = w;
+    }
+    return best;
+}
+
+/* The worker that is kept free for suspects: the reserved one, else the least busy one is reserved
+ * now. NULL while none is up, or while it still works on something. */
+static struct child *lone_worker(struct scheduler *s)
+{
+    struct child *best = NULL;
+
+    for (int i = 0; i < s->n_workers; i++) {
+        struct child *w = &s->workers[i];
+        if (w->state != CHILD_UP)
+            continue;
+        if (w->is_reserved)
+            return w->in_flight ? NULL : w;
+        if (!best || w->in_flight < best->in_flight)
+            best = w;
+    }
+    if (best)
+        best->is_reserved = true;
+    return best && !best->in_flight ? best : NULL;
+}
+
+static void release_reserved(struct scheduler *s)
+{
+    for (int i = 0; i < s->n_workers; i++)
+        s->workers[i].is_reserved = false;
+}
+
+static void set_aside_judged(struct scheduler *s, int64_t now)
+{
+    for (int i = s->flights.n; i-- > 0;) { /* from behind: removal moves the last one */
+        struct flight *flight = &s->flights.rows[i];
+        if (!flight->worker && now >= flight->not_before_ms &&
+            s->index.images[flight->image].is_suspect)
+            casualty_set_aside(s, flight);
+    }
+}
+
+/* Send what is held and due. Says whether a suspect waits or runs. */
+static bool send_held(struct scheduler *s, int64_t now)
+{
+    bool has_suspect = false;
+
+    for (int i = 0; i < s->flights.n; i++) {
+        struct flight *flight = &s->flights.rows[i];
+        bool is_suspect = s->index.images[flight->image].is_suspect;
+        if (flight->worker) {
+            has_suspect = has_suspect || flight->is_alone;
+            continue;
+        }
+        if (now < flight->not_before_ms)
+            continue;
+        struct child *worker = is_suspect ? lone_worker(s) : freest_worker(s);
+        has_suspect = has_suspect || is_suspect;
+        if (worker)
+            send_job(s, flight, worker);
+    }
+    return has_suspect;
+}
+
+static int count_held(const struct scheduler *s)
+{
+    int held = 0;
+
+    for (int i = 0; i < s->flights.n; i++)
+        held += !s->flights.rows[i].worker;
+    return held;
+}
+
+/* A round trip for many jobs rather than for each: ask when a quarter of the credit is free. */
+static void ask_for_leases(struct scheduler *s, int64_t now)
+{
+    int credit = 0, taken = 0;
+
+    for (int i = 0; i < s->n_workers; i++) {
+        const struct child *w = &s->workers[i];
+        if (w->state == CHILD_UP && !w->is_reserved) {
+            credit += w->credit;
+            taken += w->in_flight;
+        }
+    }
+    int free = credit - taken - count_held(s);
+    if (s->is_leasing || now < s->lease_at_ms || free <= 0 || free * 4 < credit ||
+        !broker_is_ready(s->broker))
+        return;
+    s->is_leasing = true;
+    broker_lease(s->broker, free);
+}
+
+void dispatch_pump(struct scheduler *s)
+{
+    int64_t now = scheduler_now_ms();
+
+    if (!scheduler_takes_work(s, now))
+        return;
+    set_aside_judged(s, now);
+    if (!send_held(s, now))
+        release_reserved(s);
+    ask_for_leases(s, now);
+}
+
+/* ---- from the workers ---- */
+
+/* The flight that the worker speaks of; NULL when it is no longer the worker's. */
+static struct flight *flight_of_message(struct scheduler *s, const struct child *worker,
+                                        const struct wire_message *m)
+{
+    uint32_t image = index_image_of_id(&s->index, m->id);
+    struct flight *flight = image == INDEX_NONE ? NULL : flights_of(&s->flights, &s->index, image);
+
+    if (flight && flight->worker == worker && flight->attempt == m->attempt)
+        return flight;
+    log_event(LOG_WARN, "answer.late", "pid=%d", worker->pid);
+    return NULL;
+}
+
+static void on_done(struct scheduler *s, struct child *worker, const struct wire_message *m)
+{
+    struct flight *flight = flight_of_message(s, worker, m);
+
+    if (!flight || m->status == RESULT_NONE)
+        return;
+    worker->in_flight--;
+    worker->items++;
+    s->n_moved_back = 0;
+    if (m->status == RESULT_SET_ASIDE)
+        log_event(LOG_WARN, "image.set_aside", "image=%s reason=%s attempt=%d", m->id,
+                  reason_word(m->reason), m->attempt);
+    figures_note(&s->figures, &s->index, flight->image,
+                 &(struct figures_image){.status = m->status,
+                                         .reason = m->reason,
+                                         .risk = m->risk,
+                                         .malignant_probability = m->malignant_probability});
+    dispatch_settled(s, flight, m->status);
+}
+
+static void on_failed(struct scheduler *s, struct child *worker, const struct wire_message *m)
+{
+    struct flight *flight = flight_of_message(s, worker, m);
+
+    if (!flight)
+        return;
+    worker->in_flight--;
+    casualty_failed(s, flight, m);
+}
+
+static void on_alive(struct scheduler *s, const struct child *worker, const struct wire_message *m)
+{
+    for (int i = 0; i < m->n_alive; i++) {
+        uint32_t image = index_image_of_id(&s->index, m->alive[i]);
+        struct flight *flight =
+            image == INDEX_NONE ? NULL : flights_of(&s->flights, &s->index, image);
+        if (flight && flight->worker == worker) {
+            flight->progress_ms = scheduler_now_ms();
+            flight->has_moved = true;
+        }
+    }
+}
+
+void dispatch_message(struct scheduler *s, struct child *worker, const struct wire_message *m)
+{
+    if (m->kind == WIRE_DONE || m->kind == WIRE_FAILED || m->kind == WIRE_ALIVE)
+        worker->progress_ms = scheduler_now_ms();
+    switch (m->kind) {
+    case WIRE_DONE: on_done(s, worker, m); break;
+    case WIRE_FAILED: on_failed(s, worker, m); break;
+    case WIRE_ALIVE: on_alive(s, worker, m); break;
+    default: log_event(LOG_WARN, "worker.odd_message", "kind=%d", (int)m->kind); return;
+    }
+    dispatch_pump(s);
+}
+
+/* ---- now and then ---- */
+
+/* An image that was in an ALIVE has its own clock; one that still waits in the worker shares the
+ * worker's. */
+static bool is_stuck(const struct scheduler *s, const struct flight *flight, int64_t now)
+{
+    int64_t since = flight->progress_ms;
+
+    if (!flight->has_moved && flight->worker->progress_ms > since)
+        since = flight->worker->progress_ms;
+    return now - since > s->settings->lease_ms;
+}
+
+/* Renew what is held here and what moved since the last renewal. */
+static void renew(struct scheduler *s, int64_t now)
+{
+    struct broker_lease leases[BROKER_LEASE_MAX];
+    int n = 0;
+
+    if (!broker_is_ready(s->broker))
+        return;
+    for (int i = 0; i < s->flights.n && n < BROKER_LEASE_MAX; i++) {
+        struct flight *flight = &s->flights.rows[i];
+        bool is_due = now - flight->renewed_ms >= s->settings->lease_ms / RENEWALS_PER_LEASE;
+        bool is_fit = !flight->worker || flight->progress_ms > flight->renewed_ms ||
+                      (!flight->has_moved && flight->worker->progress_ms > flight->renewed_ms);
+        if (!is_due || !is_fit || !flight->lease.entry[0])
+            continue;
+        flight->renewed_ms = now;
+        leases[n++] = flight->lease;
+    }
+    broker_renew(s->broker, leases, n);
+}
+
+void dispatch_tick(struct scheduler *s, int64_t now_ms)
+{
+    for (int i = 0; i < s->flights.n; i++) {
+        struct flight *flight = &s->flights.rows[i];
+        if (!flight->worker || flight->worker->by_us || !is_stuck(s, flight, now_ms))
+            continue;
+        log_event(LOG_ERROR, "worker.stuck", "pid=%d in_flight=%d", flight->worker->pid,
+                  flight->worker->in_flight);
+        flight->worker->by_us = true;
+        child_kill(flight->worker, SIGKILL);
+    }
+    renew(s, now_ms);
+    dispatch_pump(s);
+}

@@ -1,0 +1,245 @@
+#include "scheduler/figures.h"
+
+#include <errno.h>
+#include <math.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "lesion/policy.h"
+#include "scheduler/scheduler_priv.h"
+
+enum { RATE_SECONDS = 10, ETA_SECONDS = 30, MEMORY_EVERY_MS = 2000, PROGRESS_MAX = 1024 };
+
+void figures_open(struct figures *f, const char *node)
+{
+    struct stats *st = &f->stats;
+
+    *f = (struct figures){0};
+    snprintf(st->node, sizeof(st->node), "%s", node);
+    st->started_ms = clock_wall_ms();
+    st->cores = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    st->cpu = st->gpu = st->gpu_memory = st->eta_s = (double)NAN;
+    for (int i = 0; i < BROKER_CLASSES; i++) {
+        snprintf(st->classes[i].name, sizeof(st->classes[i].name), "%s", broker_class_word(i));
+        st->classes[i].oldest_ms = -1;
+    }
+    machine_open(&f->machine);
+}
+
+void figures_close(struct figures *f)
+{
+    machine_close(&f->machine);
+}
+
+/* ---- cases ---- */
+
+/* Our own short id: enough to find it, and nothing of the patient. */
+static void name_case(struct stats_case *out, const struct index *x, uint32_t image)
+{
+    uint32_t study = index_study_of_image(x, image);
+
+    snprintf(out->id, sizeof(out->id), "%.6s/%.31s/%d", index_upload_of(x, study),
+             x->studies[study].key, (int)x->images[image].n);
+    out->at_ms = clock_wall_ms();
+}
+
+static bool is_worse(const struct stats_case *a, const struct stats_case *b)
+{
+    enum risk ra = risk_of(a->risk), rb = risk_of(b->risk);
+
+    if (ra != rb)
+        return ra < rb;
+    return a->malignant_probability > b->malignant_probability;
+}
+
+/* Worst first; when the list is full the least bad one falls off its end. */
+static void add_flagged(struct stats *st, const struct stats_case *row)
+{
+    int at = st->n_flagged;
+
+    while (at > 0 && is_worse(row, &st->flagged[at - 1]))
+        at--;
+    if (at == STATS_CASES_MAX)
+        return;
+    int last = st->n_flagged < STATS_CASES_MAX ? st->n_flagged : STATS_CASES_MAX - 1;
+    memmove(&st->flagged[at + 1], &st->flagged[at], (size_t)(last - at) * sizeof(*row));
+    st->flagged[at] = *row;
+    st->n_flagged = last + 1;
+}
+
+/* Newest first. */
+static void add_aside(struct stats *st, const struct stats_case *row)
+{
+    int last = st->n_aside < STATS_CASES_MAX ? st->n_aside : STATS_CASES_MAX - 1;
+
+    memmove(&st->aside[1], &st->aside[0], (size_t)last * sizeof(*row));
+    st->aside[0] = *row;
+    st->n_aside = last + 1;
+}
+
+void figures_note(struct figures *f, const struct index *x, uint32_t image,
+                  const struct figures_image *what)
+{
+    struct stats *st = &f->stats;
+    struct stats_case row = {.malignant_probability = what->malignant_probability};
+
+    f->finished += !what->is_old;
+    name_case(&row, x, image);
+    if (what->status == RESULT_SET_ASIDE) {
+        row.malignant_probability = (double)NAN;
+        snprintf(row.reason, sizeof(row.reason), "%s", reason_word(what->reason));
+        add_aside(st, &row);
+    }
+    if (what->status != RESULT_DONE)
+        return;
+    snprintf(row.risk, sizeof(row.risk), "%s", what->risk);
+    switch (risk_of(what->risk)) {
+    case RISK_URGENT: st->urgent++; break;
+    case RISK_REVIEW: st->review++; break;
+    case RISK_ROUTINE: st->routine++; return;
+    case RISK_RETAKE: st->retake++; return;
+    }
+    add_flagged(st, &row);
+}
+
+void figures_note_queue(struct figures *f, const struct broker_look *look)
+{
+    int64_t now = clock_wall_ms();
+
+    for (int i = 0; i < BROKER_CLASSES; i++) {
+        struct stats_class *c = &f->stats.classes[i];
+        int64_t oldest = look->classes[i].oldest_ms;
+        c->ready = look->classes[i].ready;
+        c->leased = look->classes[i].leased;
+        c->oldest_ms = oldest < 0 ? -1 : now > oldest ? now - oldest : 0;
+    }
+}
+
+/* ---- throughput ---- */
+
+/* Images a second over the last `seconds` whole seconds, or as many as there were. */
+static double rate_over(const struct stats *st, int seconds)
+{
+    int n = st->n_history < seconds ? st->n_history : seconds;
+    double sum = 0;
+
+    for (int i = 0; i < n; i++)
+        sum += (double)st->history[st->n_history - 1 - i];
+    return n ? sum / n : 0;
+}
+
+static void end_seconds(struct figures *f, int64_t now_ms)
+{
+    struct stats *st = &f->stats;
+
+    if (!f->second_at_ms)
+        f->second_at_ms = now_ms + 1000;
+    for (; now_ms >= f->second_at_ms; f->second_at_ms += 1000) {
+        if (st->n_history == STATS_HISTORY)
+            memmove(st->history, st->history + 1, (size_t)(--st->n_history) * sizeof(*st->history));
+        st->history[st->n_history++] = (float)(f->finished - f->finished_told);
+        f->finished_told = f->finished;
+    }
+}
+
+/* ---- children ---- */
+
+static void gather_child(struct stats_worker *out, const struct child *c, int64_t now_ms)
+{
+    *out = (struct stats_worker){.pid = c->pid,
+                                 .in_flight = c->in_flight,
+                                 .restarts = c->starts ? c->starts - 1 : 0,
+                                 .items = c->items,
+                                 .memory_kb = c->memory_kb};
+    snprintf(out->role, sizeof(out->role), "%s", c->role == CHILD_WORKER ? "worker" : "reporter");
+    snprintf(out->state, sizeof(out->state), "%s", child_state_word(c, now_ms));
+    snprintf(out->device, sizeof(out->device), "%s", c->facts.device);
+}
+
+static void gather_children(struct scheduler *s, int64_t now_ms)
+{
+    struct stats *st = &s->figures.stats;
+    const struct load *loads[2 * CHILDREN_MAX];
+
+    st->n_workers = 0;
+    for (int i = 0; i < s->n_children; i++) {
+        loads[i] = &s->children[i].load;
+        if (st->n_workers < STATS_WORKERS_MAX)
+            gather_child(&st->workers[st->n_workers++], &s->children[i], now_ms);
+    }
+    load_sum(loads, s->n_children, st->stages);
+    st->stages[STAGE_REPORT].waiting =
+        (int)(s->reporting.n - s->reporting.head) + s->reporting.n_jobs;
+}
+
+void figures_gather(struct scheduler *s, int64_t now_ms, const char *state)
+{
+    struct figures *f = &s->figures;
+    struct stats *st = &f->stats;
+    const struct index *x = &s->index;
+
+    end_seconds(f, now_ms);
+    snprintf(st->state, sizeof(st->state), "%s", state);
+    st->at_ms = clock_wall_ms();
+    st->received = x->n_images;
+    st->done = x->by_status[RESULT_DONE];
+    st->set_aside = x->by_status[RESULT_SET_ASIDE];
+    st->cancelled = x->by_status[RESULT_CANCELLED];
+    st->studies = x->n_studies;
+    st->reports = s->want_reports ? x->finished : 0;
+    st->images_per_s = rate_over(st, RATE_SECONDS);
+    double pace = rate_over(st, ETA_SECONDS);
+    st->eta_s = !index_images_left(x) ? 0 : pace > 0 ? index_images_left(x) / pace : (double)NAN;
+    st->cpu = machine_cpu(&f->machine);
+    machine_gpu(&f->machine, &st->gpu, &st->gpu_memory);
+    if (now_ms >= f->memory_at_ms && s->state == SCHEDULER_RUNNING) { /* the last one stays */
+        f->memory_at_ms = now_ms + MEMORY_EVERY_MS;
+        st->memory_kb = memory_tree_kb((int)getpid());
+    }
+    gather_children(s, now_ms);
+    if (!index_images_left(x) && s->is_run) /* what Redis still holds is acknowledged already */
+        for (int i = 0; i < BROKER_CLASSES; i++)
+            st->classes[i].ready = st->classes[i].leased = 0;
+}
+
+/* ---- out ---- */
+
+static int print_progress(const struct stats *st)
+{
+    json_t *line = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:s}", "received",
+                             (json_int_t)st->received, "done", (json_int_t)st->done, "set_aside",
+                             (json_int_t)st->set_aside, "cancelled", (json_int_t)st->cancelled,
+                             "reports", (json_int_t)st->reports, "studies", (json_int_t)st->studies,
+                             "urgent", (json_int_t)st->urgent, "review", (json_int_t)st->review,
+                             "images_per_s", json_rounded(st->images_per_s, 1), "eta_s",
+                             json_rounded(st->eta_s, 0), "state", st->state);
+    char *text = line ? json_line(line) : NULL, with_end[PROGRESS_MAX];
+    int n = text ? snprintf(with_end, sizeof(with_end), "%s\n", text) : 0;
+    int ret = n > 0 && write(STDOUT_FILENO, with_end, (size_t)n) < 0 && errno == EPIPE ? -1 : 0;
+
+    free(text);
+    json_decref(line);
+    return ret;
+}
+
+int figures_publish(struct scheduler *s)
+{
+    json_t *object = stats_to_json(&s->figures.stats);
+    char *text = object ? json_line(object) : NULL;
+
+    if (text)
+        broker_publish(s->broker, text);
+    free(text);
+    json_decref(object);
+    return s->is_run && s->has_walked ? print_progress(&s->figures.stats) : 0;
+}
+
+int figures_write(struct scheduler *s, const char *path, struct err *err)
+{
+    json_t *object = stats_to_json(&s->figures.stats);
+    int ret = object ? json_write(path, object, err) : err_set(err, ERR_NOMEM, "%s", path);
+
+    json_decref(object);
+    return ret;
+}

@@ -1,0 +1,43 @@
+/* figures.h -- the node's struct stats kept up, and the parts of it that are counted here. */
+#ifndef SCHEDULER_FIGURES_H
+#define SCHEDULER_FIGURES_H
+
+#include "queue/broker.h"
+#include "queue/stats.h"
+#include "scheduler/index.h"
+#include "scheduler/machine.h"
+
+struct scheduler;
+
+struct figures {
+    struct stats stats;
+    struct machine machine;
+    int64_t finished;      /* images that ended since our start */
+    int64_t finished_told; /* of these, in the history */
+    int64_t second_at_ms;  /* end of the second that the history fills */
+    int64_t memory_at_ms;
+};
+
+/* What became of an image; `risk` is borrowed. `is_old`: before this start, so no throughput. */
+struct figures_image {
+    enum result_status status;
+    enum reason reason;
+    const char *risk;
+    double malignant_probability;
+    bool is_old;
+};
+
+void figures_open(struct figures *f, const char *node);
+void figures_close(struct figures *f);
+void figures_note(struct figures *f, const struct index *x, uint32_t image,
+                  const struct figures_image *what);
+void figures_note_queue(struct figures *f, const struct broker_look *look);
+
+/* Bring s->figures.stats up to now. */
+void figures_gather(struct scheduler *s, int64_t now_ms, const char *state);
+
+/* To Redis, and in a run one line of progress to standard output. -1: nobody reads that any more. */
+int figures_publish(struct scheduler *s);
+int figures_write(struct scheduler *s, const char *path, struct err *err);
+
+#endif

@@ -1,0 +1,54 @@
+#include "scheduler/flights.h"
+
+void flights_release(struct flights *f)
+{
+    free(f->rows);
+    *f = (struct flights){0};
+}
+
+struct flight *flights_of(const struct flights *f, const struct index *x, uint32_t image)
+{
+    uint16_t place = x->images[image].flight;
+
+    return place ? &f->rows[place - 1] : NULL;
+}
+
+struct flight *flights_of_entry(const struct flights *f, const struct broker_lease *lease)
+{
+    for (int i = 0; i < f->n; i++)
+        if (f->rows[i].lease.class == lease->class && !strcmp(f->rows[i].lease.entry, lease->entry))
+            return &f->rows[i];
+    return NULL;
+}
+
+struct flight *flights_add(struct flights *f, struct index *x, uint32_t image,
+                           const struct broker_lease *lease, int64_t now_ms)
+{
+    if (f->n == FLIGHTS_MAX)
+        return NULL;
+    if (f->n == f->cap) {
+        int cap = f->cap ? 2 * f->cap : 64;
+        struct flight *grown = realloc(f->rows, (size_t)cap * sizeof(*grown));
+        if (!grown)
+            return NULL;
+        f->rows = grown;
+        f->cap = cap;
+    }
+    struct flight *flight = &f->rows[f->n++];
+    *flight = (struct flight){
+        .image = image, .lease = *lease, .progress_ms = now_ms, .renewed_ms = now_ms};
+    x->images[image].flight = (uint16_t)f->n;
+    return flight;
+}
+
+void flights_remove(struct flights *f, struct index *x, struct flight *flight)
+{
+    struct flight *last = &f->rows[f->n - 1];
+
+    x->images[flight->image].flight = 0;
+    if (flight != last) {
+        *flight = *last;
+        x->images[flight->image].flight = (uint16_t)(flight - f->rows + 1);
+    }
+    f->n--;
+}

@@ -1,0 +1,134 @@
+/* Spool -> index: a walk in libuv's pool, then its finds are taken in on the loop's thread. */
+#include "common/log.h"
+#include "scheduler/scheduler_priv.h"
+
+enum { RETRY_MS = 1000, EXIT_UNFINISHED = 1, EXIT_CONFIG = 78 };
+
+static void on_walk(uv_work_t *work)
+{
+    walk_run(&((struct scheduler *)work->data)->walk);
+}
+
+static void take_images(struct scheduler *s, const struct walk_study *found, uint32_t study)
+{
+    const struct index_study *row = &s->index.studies[study];
+
+    for (uint32_t i = 0; i < row->n_images; i++) {
+        const struct walk_image *image = &s->walk.images[found->first + i];
+        if (image->status == RESULT_NONE)
+            continue;
+        index_settle(&s->index, row->first + i, image->status);
+        figures_note(&s->figures, &s->index, row->first + i,
+                     &(struct figures_image){.status = image->status,
+                                             .reason = image->reason,
+                                             .risk = image->risk,
+                                             .malignant_probability = image->malignant_probability,
+                                             .is_old = true});
+    }
+}
+
+static int take_study(struct scheduler *s, const struct walk_study *found, struct err *err)
+{
+    int *numbers = calloc((size_t)found->n_images + 1, sizeof(*numbers));
+    uint32_t study;
+
+    if (!numbers)
+        return err_set(err, ERR_NOMEM, "study of %d images", found->n_images);
+    for (int i = 0; i < found->n_images; i++)
+        numbers[i] = s->walk.images[found->first + (size_t)i].n;
+    int ret = index_add_study(&s->index, found->upload, found->key, numbers, found->n_images,
+                              &study, err);
+    free(numbers);
+    if (ret)
+        return -1;
+    s->index.studies[study].class = (uint8_t)found->class;
+    take_images(s, found, study);
+    if (s->index.studies[study].remaining)
+        return 0;
+    if (found->has_report && s->want_reports)
+        index_set_report(&s->index, study, REPORT_FINISHED);
+    else
+        reporting_ready(s, study);
+    return 0;
+}
+
+static int load_pause(void *ctx, const json_t *event, struct err *err)
+{
+    const char *word = json_text_or(event, "event", "");
+    struct scheduler *s = ctx;
+
+    (void)err;
+    if (!strcmp(word, "pause") || !strcmp(word, "resume"))
+        s->is_paused = word[0] == 'p';
+    return 0;
+}
+
+/* What the spool's log says: deaths, and whether an operator paused the installation. A run that is
+ * started again is meant to go on. */
+static int load_log(struct scheduler *s, struct err *err)
+{
+    if (suspects_load(&s->suspects, &s->index, s->spool, err))
+        return -1;
+    return s->is_run ? 0 : spool_log_each(s->spool, load_pause, s, err);
+}
+
+static int take_in(struct scheduler *s, struct err *err)
+{
+    for (size_t i = 0; i < s->walk.n_studies; i++)
+        if (take_study(s, &s->walk.studies[i], err))
+            return -1;
+    return s->has_walked ? 0 : load_log(s, err);
+}
+
+/* A disk or memory that is short passes; a spool that cannot be read needs a person. */
+static void settle_failure(struct scheduler *s, const struct err *err)
+{
+    char quoted[512];
+
+    log_quote(quoted, sizeof(quoted), err->msg);
+    if (err->code == ERR_AGAIN || err->code == ERR_NOMEM) {
+        log_event(LOG_ERROR, "spool.walk", "code=%s why=%s", err_name(err->code), quoted);
+        s->wants_walk = true;
+        s->walk_at_ms = scheduler_now_ms() + RETRY_MS;
+    } else if (err->code != ERR_CANCELLED) {
+        scheduler_stop(s, err->code == ERR_CONFIG ? EXIT_CONFIG : EXIT_UNFINISHED, "spool.walk",
+                       err->msg);
+    }
+}
+
+static void on_walked(uv_work_t *work, int status)
+{
+    struct scheduler *s = work->data;
+    struct err err = s->walk.err;
+
+    (void)status;
+    s->is_walking = false;
+    if (!err.code)
+        take_in(s, &err);
+    if (err.code) {
+        settle_failure(s, &err);
+    } else {
+        log_event(LOG_INFO, "spool.walked", "studies=%zu images=%zu left=%u", s->walk.n_studies,
+                  s->walk.n_images, index_images_left(&s->index));
+        s->has_walked = true;
+        link_put(s);
+    }
+    walk_release(&s->walk);
+}
+
+void intake_start(struct scheduler *s)
+{
+    s->wants_walk = true;
+    s->walk_at_ms = 0;
+}
+
+void intake_tick(struct scheduler *s, int64_t now_ms)
+{
+    if (!s->wants_walk || s->is_walking || now_ms < s->walk_at_ms || s->state != SCHEDULER_RUNNING)
+        return;
+    s->wants_walk = false;
+    s->walk.spool = s->spool;
+    s->walk.index = &s->index;
+    s->walk_work.data = s;
+    s->is_walking = !uv_queue_work(&s->loop, &s->walk_work, on_walk, on_walked);
+}

@@ -1,0 +1,278 @@
+/* The broker on libuv: its socket watched, its connection made again, the index put into it.
+ *
+ * A Redis without our epoch is empty: everything that is not terminal is put in (again). Putting
+ * goes in batches, the next one when the last was answered, so that leases come in between. */
+#include "common/clock.h"
+#include "common/log.h"
+#include "scheduler/scheduler_priv.h"
+
+enum { PAUSE_MIN_MS = 50, PAUSE_MAX_MS = 1000, SEEDS_MAX = 512 };
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+    struct scheduler *s = poll->data;
+
+    if (status < 0) {
+        broker_drop(s->broker, uv_strerror(status));
+        return;
+    }
+    if (events & UV_READABLE)
+        broker_on_readable(s->broker);
+    if ((events & UV_WRITABLE) && s->poll == poll)
+        broker_on_writable(s->broker);
+}
+
+static void on_watch(void *ctx, int fd, bool read, bool write)
+{
+    struct scheduler *s = ctx;
+
+    if (!s->poll) {
+        s->poll = calloc(1, sizeof(*s->poll));
+        if (!s->poll || uv_poll_init(&s->loop, s->poll, fd)) {
+            free(s->poll);
+            s->poll = NULL;
+            return; /* no event comes: broker_tick's time-out ends it */
+        }
+        s->poll->data = s;
+    }
+    if (read || write)
+        uv_poll_start(s->poll, (read ? UV_READABLE : 0) | (write ? UV_WRITABLE : 0), on_poll);
+    else
+        uv_poll_stop(s->poll);
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void on_unwatch(void *ctx, int fd)
+{
+    struct scheduler *s = ctx;
+
+    (void)fd;
+    if (s->poll)
+        uv_close((uv_handle_t *)s->poll, free_handle);
+    s->poll = NULL;
+}
+
+static void forget_redis(struct scheduler *s)
+{
+    s->put_study = s->put_image = 0;
+    s->is_epoch_set = false;
+    for (int i = 0; i < s->flights.n; i++)
+        s->flights.rows[i].lease.entry[0] = 0;
+}
+
+static void on_ready(void *ctx, bool has_epoch)
+{
+    struct scheduler *s = ctx;
+
+    s->connect_pause_ms = PAUSE_MIN_MS;
+    log_event(LOG_INFO, "redis.up", "empty=%d", !has_epoch);
+    if (!s->is_recovered)
+        broker_recover(s->broker);
+    s->is_recovered = true;
+    if (!has_epoch)
+        forget_redis(s);
+    link_put(s);
+}
+
+static void on_down(void *ctx, const char *why)
+{
+    struct scheduler *s = ctx;
+    char quoted[256];
+
+    /* Said once, not at each try of a long outage. */
+    log_event(s->connect_pause_ms == PAUSE_MIN_MS ? LOG_WARN : LOG_DEBUG, "redis.down", "why=%s",
+              log_quote(quoted, sizeof(quoted), why));
+    if (s->is_putting || !s->is_epoch_set) /* how far it came is unknown; a repeat does no harm */
+        s->put_study = s->put_image = 0;
+    s->is_putting = s->is_leasing = false;
+    s->connect_at_ms = scheduler_now_ms() + s->connect_pause_ms;
+    s->connect_pause_ms =
+        s->connect_pause_ms * 2 < PAUSE_MAX_MS ? s->connect_pause_ms * 2 : PAUSE_MAX_MS;
+}
+
+/* Tell Redis which images of the study had a result before, for its set. */
+static void seed_study(struct scheduler *s, const struct index_study *study)
+{
+    int numbers[SEEDS_MAX], n = 0;
+    const char *upload = s->index.uploads[study->upload];
+
+    if (!study->remaining || study->remaining == study->n_images)
+        return;
+    for (uint32_t i = 0; i < study->n_images; i++) {
+        const struct index_image *image = &s->index.images[study->first + i];
+        if (image->status != RESULT_NONE)
+            numbers[n++] = image->n;
+        if (n == SEEDS_MAX || i + 1 == study->n_images) {
+            broker_seed(s->broker, upload, study->key, numbers, n);
+            n = 0;
+        }
+    }
+}
+
+/* Fill `jobs` from where putting stands with images of one class. */
+static int next_batch(struct scheduler *s, struct broker_job jobs[BROKER_PUT_MAX], int *class)
+{
+    int n = 0;
+
+    for (; s->put_study < s->index.n_studies; s->put_study++, s->put_image = 0) {
+        const struct index_study *study = &s->index.studies[s->put_study];
+        if (n && study->class != *class)
+            return n;
+        *class = study->class;
+        if (!s->put_image)
+            seed_study(s, study);
+        for (; s->put_image < study->n_images; s->put_image++) {
+            const struct index_image *image = &s->index.images[study->first + s->put_image];
+            if (image->status != RESULT_NONE)
+                continue;
+            if (n == BROKER_PUT_MAX)
+                return n;
+            jobs[n++] = (struct broker_job){s->index.uploads[study->upload], study->key, image->n};
+        }
+    }
+    return n;
+}
+
+void link_put(struct scheduler *s)
+{
+    struct broker_job jobs[BROKER_PUT_MAX];
+    int class = 0;
+
+    if (s->is_putting || !s->has_walked || !broker_is_ready(s->broker))
+        return;
+    int n = next_batch(s, jobs, &class);
+    if (n) {
+        s->is_putting = true;
+        broker_put(s->broker, class, jobs, n);
+    } else if (!s->is_epoch_set) {
+        s->is_epoch_set = true;
+        broker_set_epoch(s->broker, clock_wall_ms());
+    }
+}
+
+static void on_put(void *ctx, int added)
+{
+    struct scheduler *s = ctx;
+
+    log_event(LOG_DEBUG, "redis.put", "added=%d studies=%u", added, s->put_study);
+    s->is_putting = false;
+    s->lease_at_ms = 0;
+    link_put(s);
+    dispatch_pump(s);
+}
+
+static void on_lost(void *ctx, const struct broker_lease *lease)
+{
+    struct scheduler *s = ctx;
+    struct flight *flight = flights_of_entry(&s->flights, lease);
+
+    /* The work goes on: its result is the same, whoever finishes first. */
+    if (flight)
+        flight->lease.entry[0] = 0;
+}
+
+static void on_finished(void *ctx, uint32_t tag, int remaining)
+{
+    struct scheduler *s = ctx;
+    char id[WIRE_ID_SIZE];
+
+    if (remaining >= 0)
+        return;
+    index_format_image(&s->index, tag, id);
+    log_event(LOG_DEBUG, "lease.lost", "image=%s", id);
+}
+
+static void on_again(void *ctx, uint32_t tag, int attempt)
+{
+    struct scheduler *s = ctx;
+    struct flight *flight = flights_of(&s->flights, &s->index, tag);
+
+    if (flight && attempt < 0)
+        flight->lease.entry[0] = 0;
+    else if (flight)
+        flight->lease.attempt = attempt;
+}
+
+/* A decision is a record in the spool's log first, so that it outlives us. */
+static void note_pause(struct scheduler *s, bool is_paused)
+{
+    struct err err = {0};
+    char iso[CLOCK_ISO_SIZE], quoted[512];
+    json_t *event = json_pack("{s:s,s:s}", "event", is_paused ? "pause" : "resume", "at",
+                              clock_iso(iso, clock_wall_ms()));
+
+    if (!event || spool_log_append(s->spool, event, &err))
+        log_event(LOG_ERROR, "spool.log", "why=%s", log_quote(quoted, sizeof(quoted), err.msg));
+    json_decref(event);
+    s->is_paused = is_paused;
+}
+
+static void obey(struct scheduler *s, const char *word)
+{
+    char quoted[80];
+
+    log_event(LOG_INFO, "control", "word=%s", log_quote(quoted, sizeof(quoted), word));
+    if (!strcmp(word, "rescan"))
+        intake_start(s);
+    else if (!strcmp(word, "pause") || !strcmp(word, "resume"))
+        note_pause(s, word[0] == 'p');
+}
+
+static void on_look(void *ctx, const struct broker_look *look)
+{
+    struct scheduler *s = ctx;
+
+    figures_note_queue(&s->figures, look);
+    scheduler_publish(s);
+    for (int i = 0; i < look->n_words; i++)
+        obey(s, look->words[i]);
+    if (!look->has_epoch && s->is_epoch_set && s->state == SCHEDULER_RUNNING)
+        broker_drop(s->broker, "the epoch is gone"); /* and come back to an empty Redis */
+}
+
+int link_open(struct scheduler *s, struct err *err)
+{
+    const struct broker_options options = {
+        .address = s->settings->redis,
+        .consumer = s->node,
+        .node = s->node,
+        .lease_ms = (int)s->settings->lease_ms,
+    };
+    const struct broker_events events = {
+        .ctx = s,
+        .watch = on_watch,
+        .unwatch = on_unwatch,
+        .ready = on_ready,
+        .down = on_down,
+        .put = on_put,
+        .leased = dispatch_leased,
+        .lost = on_lost,
+        .finished = on_finished,
+        .again = on_again,
+        .look = on_look,
+    };
+
+    s->connect_pause_ms = PAUSE_MIN_MS;
+    return broker_new(&s->broker, &options, &events, err);
+}
+
+void link_close(struct scheduler *s)
+{
+    broker_free(s->broker);
+    s->broker = NULL;
+}
+
+void link_tick(struct scheduler *s, int64_t now_ms)
+{
+    struct err err = {0};
+
+    broker_tick(s->broker, now_ms);
+    if (s->poll || now_ms < s->connect_at_ms)
+        return;
+    if (broker_connect(s->broker, &err))
+        on_down(s, err.msg);
+}

@@ -1,0 +1,53 @@
+/* lentigo-scheduler: leases images to workers and studies to reporters (scheduler.h). */
+#include <signal.h>
+
+#include "common/log.h"
+#include "scheduler/scheduler.h"
+
+enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
+
+static int fail(const struct err *err)
+{
+    fprintf(stderr, "lentigo-scheduler: %s\n", err->msg);
+    return err->code == ERR_INPUT ? EXIT_USAGE : EXIT_CONFIG;
+}
+
+static int dump(const struct settings *settings)
+{
+    struct err err = {0};
+    struct buf text;
+
+    buf_init(&text, 1 << 20);
+    int ret = settings_format(settings, &text, &err);
+    if (ret)
+        ret = fail(&err);
+    else
+        fputs(text.data ? text.data : "", stdout);
+    buf_release(&text);
+    return ret;
+}
+
+int main(int argc, char **argv)
+{
+    static struct settings settings; /* several paths of 4 kB; one a process */
+    struct err err = {0};
+    int first;
+
+    if (settings_load(&settings, COMMAND_SCHEDULER, argc, argv, &first, &err))
+        return fail(&err);
+    if (settings.help) {
+        printf("  lentigo-scheduler --config /etc/lentigo/lentigo.conf\n\n"
+               "usage: lentigo-scheduler [flags]\n\nflags\n");
+        settings_help(COMMAND_SCHEDULER, stdout);
+        return 0;
+    }
+    if (settings.dump_config)
+        return dump(&settings);
+    if (first < argc) {
+        err_set(&err, ERR_INPUT, "\"%.80s\": no operands are taken", argv[first]);
+        return fail(&err);
+    }
+    log_init("scheduler", (enum log_level)log_level_of(settings.log_level));
+    (void)signal(SIGPIPE, SIG_IGN); /* hiredis writes with write(2) */
+    return scheduler_run(&settings);
+}

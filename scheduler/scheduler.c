@@ -1,0 +1,397 @@
+/* The scheduler's life: open, tick, signals, drain, end. */
+#include "scheduler/scheduler.h"
+
+#include <signal.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "queue/client.h"
+#include "scheduler/scheduler_priv.h"
+
+enum {
+    TICK_MS = 50,
+    PUBLISH_EVERY_MS = 500,
+    DISK_EVERY_MS = 1000,
+    DISK_FREE_MIN = 4 << 20, /* bytes: a few images' results, and the log */
+    DRAIN_MS = 60000,        /* longer than a worker needs for what it holds */
+    FAILS_MAX = 10,          /* starts in a row without HELLO before a run gives up */
+    REDIS_WAIT_MS = 5000,
+    EXIT_UNFINISHED = 1,
+    EXIT_AGAIN = 75,
+    EXIT_CONFIG = 78
+};
+
+int64_t scheduler_now_ms(void)
+{
+    return clock_mono_us() / 1000;
+}
+
+bool scheduler_takes_work(const struct scheduler *s, int64_t now_ms)
+{
+    return s->state == SCHEDULER_RUNNING && !s->is_paused && !s->is_disk_full &&
+           now_ms >= s->hold_until_ms;
+}
+
+/* ---- ends ---- */
+
+static bool is_finished(const struct scheduler *s)
+{
+    return s->has_walked && !s->is_walking && !s->wants_walk && !index_studies_left(&s->index);
+}
+
+static void kill_children(struct scheduler *s)
+{
+    for (int i = 0; i < s->n_children; i++) {
+        s->children[i].is_wanted = false;
+        child_kill(&s->children[i], SIGKILL);
+    }
+}
+
+void scheduler_stop(struct scheduler *s, int status, const char *event, const char *why)
+{
+    char quoted[512];
+
+    if (s->state == SCHEDULER_STOPPED)
+        return;
+    log_event(LOG_ERROR, event, "exit=%d why=%s", status, log_quote(quoted, sizeof(quoted), why));
+    s->state = SCHEDULER_STOPPED;
+    s->exit_status = status;
+    atomic_store(&s->walk.is_cancelled, true);
+    dispatch_give_back_all(s);
+    kill_children(s);
+}
+
+static void drain(struct scheduler *s, int status)
+{
+    s->state = SCHEDULER_DRAINING;
+    s->exit_status = status;
+    s->drain_until_ms = scheduler_now_ms() + DRAIN_MS;
+    atomic_store(&s->walk.is_cancelled, true);
+    dispatch_give_back_all(s);
+    for (int i = 0; i < s->n_children; i++)
+        child_drain(&s->children[i]);
+}
+
+static void on_signal(uv_signal_t *handle, int number)
+{
+    struct scheduler *s = handle->data;
+
+    log_event(LOG_INFO, "signal", "signal=%d", number);
+    if (number == SIGHUP && !s->is_run)
+        return; /* a terminal that goes away is none of an installation's business */
+    if (s->state == SCHEDULER_RUNNING && number != SIGHUP)
+        drain(s, s->is_run ? EXIT_AGAIN : 0);
+    else
+        scheduler_stop(s, EXIT_AGAIN, "stopped", "asked to stop at once");
+}
+
+/* ---- children ---- */
+
+/* Never two models in one spool's results: all workers must say the same. */
+static void check_facts(struct scheduler *s, const struct child_facts *facts)
+{
+    struct stats *st = &s->figures.stats;
+
+    if (!s->facts.model_sha256[0]) {
+        s->facts = *facts;
+        snprintf(st->model, sizeof(st->model), "%s", facts->model);
+        snprintf(st->precision, sizeof(st->precision), "%s", facts->precision);
+        snprintf(st->device, sizeof(st->device), "%s", facts->device);
+        st->size = facts->size;
+    } else if (strcmp(s->facts.model_sha256, facts->model_sha256) != 0 ||
+               strcmp(s->facts.policy_sha256, facts->policy_sha256) != 0 ||
+               strcmp(s->facts.precision, facts->precision) != 0 || s->facts.size != facts->size) {
+        scheduler_stop(s, EXIT_CONFIG, "worker.differs",
+                       "two workers differ in model, policy, precision or size");
+    }
+}
+
+static void on_up(void *ctx, struct child *child)
+{
+    struct scheduler *s = ctx;
+
+    if (s->state != SCHEDULER_RUNNING) {
+        child_drain(child);
+    } else if (child->role == CHILD_REPORTER) {
+        reporting_pump(s);
+    } else {
+        check_facts(s, &child->facts);
+        s->lease_at_ms = 0;
+        dispatch_pump(s);
+    }
+}
+
+static void on_message(void *ctx, struct child *child, const struct wire_message *m)
+{
+    struct scheduler *s = ctx;
+
+    if (m->kind == WIRE_STATS) {
+        load_add(&child->load, clock_mono_us(), m->stages);
+        child->memory_kb = m->memory_kb;
+    } else if (child->role == CHILD_WORKER) {
+        dispatch_message(s, child, m);
+    } else {
+        reporting_message(s, child, m);
+    }
+}
+
+static void on_ended(void *ctx, struct child *child, int status, int signal)
+{
+    struct scheduler *s = ctx;
+
+    (void)status;
+    if (child->role == CHILD_WORKER)
+        casualty_worker_ended(s, child, signal);
+    else
+        reporting_ended(s, child, signal);
+    if (s->is_run && child->fails >= FAILS_MAX)
+        scheduler_stop(s, EXIT_UNFINISHED, "child.never_up", child_program(child->role));
+}
+
+static void on_fatal(void *ctx, const char *why)
+{
+    scheduler_stop(ctx, EXIT_CONFIG, "child.config", why);
+}
+
+/* A run starts what it has work for; an installation starts everything. */
+static void tick_children(struct scheduler *s, int64_t now)
+{
+    for (int i = 0; i < s->n_children; i++) {
+        struct child *c = &s->children[i];
+        uint32_t work =
+            c->role == CHILD_WORKER ? index_images_left(&s->index) : index_studies_left(&s->index);
+        if (!c->starts && !c->is_wanted && s->state == SCHEDULER_RUNNING && s->has_walked &&
+            (work || !s->is_run))
+            child_start(c, now);
+        child_tick(c, now);
+    }
+}
+
+/* ---- now and then ---- */
+
+static void look_at_disk(struct scheduler *s, int64_t now)
+{
+    struct statvfs fs;
+
+    if (now < s->disk_at_ms)
+        return;
+    s->disk_at_ms = now + DISK_EVERY_MS;
+    if (statvfs(spool_root(s->spool), &fs))
+        return;
+    bool is_full = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize < DISK_FREE_MIN;
+    if (is_full != s->is_disk_full)
+        log_event(is_full ? LOG_ERROR : LOG_INFO, is_full ? "disk.full" : "disk.free",
+                  "free_mb=%lld", (long long)fs.f_bavail * (long long)fs.f_frsize >> 20);
+    s->is_disk_full = is_full;
+}
+
+static const char *state_word(const struct scheduler *s, int64_t now)
+{
+    if (s->is_run && is_finished(s))
+        return "done";
+    if (s->state != SCHEDULER_RUNNING)
+        return "draining";
+    return scheduler_takes_work(s, now) ? "running" : "paused";
+}
+
+void scheduler_publish(struct scheduler *s)
+{
+    int64_t now = scheduler_now_ms();
+
+    figures_gather(s, now, state_word(s, now));
+    if (figures_publish(s))
+        scheduler_stop(s, EXIT_AGAIN, "parent.gone", "nobody reads our progress");
+}
+
+/* Redis is asked how long its queues are, and its answer publishes; without Redis at once. */
+static void tick_figures(struct scheduler *s, int64_t now)
+{
+    if (now < s->publish_at_ms)
+        return;
+    s->publish_at_ms = now + PUBLISH_EVERY_MS;
+    if (broker_is_ready(s->broker))
+        broker_look(s->broker);
+    else
+        scheduler_publish(s);
+}
+
+static bool are_children_gone(const struct scheduler *s)
+{
+    for (int i = 0; i < s->n_children; i++)
+        if (!child_is_gone(&s->children[i]))
+            return false;
+    return true;
+}
+
+static void on_tick(uv_timer_t *handle)
+{
+    struct scheduler *s = handle->data;
+    int64_t now = scheduler_now_ms();
+
+    intake_tick(s, now);
+    link_tick(s, now);
+    look_at_disk(s, now);
+    tick_children(s, now);
+    dispatch_tick(s, now);
+    reporting_tick(s, now);
+    tick_figures(s, now);
+    if (s->state == SCHEDULER_RUNNING && s->is_run && is_finished(s))
+        drain(s, s->index.failed ? EXIT_UNFINISHED : 0);
+    if (s->state == SCHEDULER_DRAINING && now > s->drain_until_ms)
+        kill_children(s);
+    if (s->state != SCHEDULER_RUNNING && are_children_gone(s) && !s->is_walking)
+        uv_stop(&s->loop);
+}
+
+/* ---- open and close ---- */
+
+static void name_node(struct scheduler *s)
+{
+    if (s->settings->node[0] || gethostname(s->node, sizeof(s->node) - 1))
+        snprintf(s->node, sizeof(s->node), "%s", s->settings->node[0] ? s->settings->node : "node");
+}
+
+/* A Redis that may forget is refused in an installation; a run has its own and rebuilds it. */
+static int check_redis(const struct scheduler *s, struct err *err)
+{
+    struct queue_client *client;
+    char quoted[512];
+
+    if (s->is_run)
+        return 0;
+    if (queue_client_open(&client, s->settings->redis, REDIS_WAIT_MS, err))
+        return -1;
+    int ret = queue_client_check(client, err);
+    queue_client_close(client);
+    if (!ret || err->code != ERR_CONFIG || !s->settings->allow_volatile)
+        return ret;
+    log_event(LOG_WARN, "redis.volatile", "why=%s", log_quote(quoted, sizeof(quoted), err->msg));
+    *err = (struct err){0};
+    return 0;
+}
+
+static int open_children(struct scheduler *s, struct err *err)
+{
+    s->n_workers = (int)s->settings->workers;
+    s->n_reporters = s->want_reports ? (int)s->settings->reporters : 0;
+    s->n_children = s->n_workers + s->n_reporters;
+    s->children = calloc((size_t)s->n_children, sizeof(*s->children));
+    if (!s->children)
+        return err_set(err, ERR_NOMEM, "children");
+    s->workers = s->children;
+    s->reporters = s->children + s->n_workers;
+    s->child_events = (struct child_events){s, on_up, on_message, on_ended, on_fatal};
+    for (int i = 0; i < s->n_children; i++)
+        child_init(&s->children[i], i < s->n_workers ? CHILD_WORKER : CHILD_REPORTER, &s->loop,
+                   s->settings->config, &s->child_events);
+    return 0;
+}
+
+static int open_parts(struct scheduler *s, struct err *err)
+{
+    if (spool_open(&s->spool, s->settings->spool, err) || spool_lock(s->spool, err))
+        return -1;
+    return check_redis(s, err) || open_children(s, err) || link_open(s, err) ? -1 : 0;
+}
+
+static void open_loop(struct scheduler *s)
+{
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+
+    uv_timer_init(&s->loop, &s->tick);
+    s->tick.data = s;
+    uv_timer_start(&s->tick, on_tick, 0, TICK_MS);
+    for (int i = 0; i < 3; i++) {
+        uv_signal_init(&s->loop, &s->signals[i]);
+        s->signals[i].data = s;
+        uv_signal_start(&s->signals[i], on_signal, numbers[i]);
+    }
+}
+
+static void close_handle(uv_handle_t *handle, void *unused)
+{
+    (void)unused;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+static void close_parts(struct scheduler *s)
+{
+    if (s->broker)
+        link_close(s);
+    uv_walk(&s->loop, close_handle, NULL);
+    uv_run(&s->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&s->loop);
+    free(s->children);
+    reporting_release(&s->reporting);
+    figures_close(&s->figures);
+    studies_release(&s->studies);
+    suspects_release(&s->suspects);
+    flights_release(&s->flights);
+    index_release(&s->index);
+    spool_close(s->spool);
+}
+
+/* The last figures, where `status` and the dashboard find them when the run is over. */
+static void write_figures(struct scheduler *s)
+{
+    char path[SPOOL_PATH_SIZE], quoted[512];
+    struct err err = {0};
+    int64_t now = scheduler_now_ms();
+
+    figures_gather(s, now, state_word(s, now));
+    figures_publish(s);
+    if (!s->is_run)
+        return;
+    if (path_format(path, sizeof(path), &err, "%s/.lentigo", s->settings->output) ||
+        dir_make(path, &err) ||
+        path_format(path, sizeof(path), &err, "%s/.lentigo/stats.json", s->settings->output) ||
+        figures_write(s, path, &err))
+        log_event(LOG_ERROR, "stats.write", "why=%s", log_quote(quoted, sizeof(quoted), err.msg));
+}
+
+static int status_of(const struct err *err)
+{
+    switch (err->code) {
+    case ERR_CONFIG: return EXIT_CONFIG;
+    case ERR_AGAIN:
+    case ERR_NOMEM: return EXIT_AGAIN;
+    default: return EXIT_UNFINISHED;
+    }
+}
+
+int scheduler_run(const struct settings *settings)
+{
+    static struct scheduler scheduler; /* too large for the stack; one a process */
+    struct scheduler *s = &scheduler;
+    struct err err = {0};
+    char quoted[512];
+
+    s->settings = settings;
+    s->is_run = settings->output[0] != 0;
+    s->want_reports = strcmp(settings->reports, "none") != 0;
+    s->want_display = strstr(settings->reports, "html") || strstr(settings->reports, "pdf");
+    name_node(s);
+    figures_open(&s->figures, s->node);
+    if (uv_loop_init(&s->loop))
+        return EXIT_AGAIN;
+    if (open_parts(s, &err)) {
+        log_event(LOG_ERROR, "scheduler.start", "code=%s why=%s", err_name(err.code),
+                  log_quote(quoted, sizeof(quoted), err.msg));
+        s->exit_status = status_of(&err);
+    } else {
+        log_event(LOG_INFO, "scheduler.start", "node=%s workers=%d reporters=%d run=%d", s->node,
+                  s->n_workers, s->n_reporters, s->is_run);
+        intake_start(s);
+        open_loop(s);
+        uv_run(&s->loop, UV_RUN_DEFAULT);
+        write_figures(s);
+        log_event(LOG_INFO, "scheduler.end", "exit=%d left=%u", s->exit_status,
+                  index_images_left(&s->index));
+    }
+    close_parts(s);
+    return s->exit_status;
+}

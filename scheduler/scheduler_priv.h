@@ -1,0 +1,110 @@
+/* scheduler_priv.h -- the scheduler's state and its parts among themselves.
+ *
+ *   scheduler.c   life: open, signals, ticks, drain, end
+ *   intake.c      spool -> index (walk.c in libuv's pool, taken in here)
+ *   link.c        broker on libuv; index -> Redis
+ *   dispatch.c    leases -> workers; their answers -> index and Redis
+ *   casualty.c    what died, and what becomes of what it held (verdict.c, suspects.c)
+ *   reporting.c   studies -> reporters
+ *   figures.c     struct stats, published; progress lines
+ * Everything on the loop's thread but walk_run. */
+#ifndef SCHEDULER_SCHEDULER_PRIV_H
+#define SCHEDULER_SCHEDULER_PRIV_H
+
+#include "queue/broker.h"
+#include "queue/stats.h"
+#include "scheduler/child.h"
+#include "scheduler/figures.h"
+#include "scheduler/flights.h"
+#include "scheduler/index.h"
+#include "scheduler/reporting.h"
+#include "scheduler/scheduler.h"
+#include "scheduler/studies.h"
+#include "scheduler/suspects.h"
+#include "scheduler/walk.h"
+
+enum { CHILDREN_MAX = 64 };
+
+enum scheduler_state { SCHEDULER_RUNNING, SCHEDULER_DRAINING, SCHEDULER_STOPPED };
+
+struct scheduler {
+    const struct settings *settings;
+    char node[SETTINGS_WORD_SIZE];
+    bool is_run; /* `output` is set: end when everything is finished */
+    bool want_reports, want_display;
+    enum scheduler_state state;
+    int exit_status;
+    int64_t drain_until_ms;
+
+    uv_loop_t loop;
+    uv_timer_t tick;
+    uv_signal_t signals[3]; /* TERM, INT, HUP */
+
+    struct spool *spool;
+    struct index index;
+    struct flights flights;
+    struct suspects suspects;
+    struct studies studies; /* study.json of those at work */
+
+    struct walk walk;
+    uv_work_t walk_work;
+    bool is_walking, has_walked, wants_walk;
+    int64_t walk_at_ms;
+
+    struct broker *broker;
+    uv_poll_t *poll; /* NULL while there is no socket; freed when closed */
+    int64_t connect_at_ms, connect_pause_ms;
+    bool is_recovered;             /* an earlier process's leases were given back */
+    bool is_putting, is_epoch_set; /* a put is unanswered; all was put since the epoch was gone */
+    uint32_t put_study, put_image; /* next to put: a study, and an image within it */
+
+    bool is_leasing; /* broker_lease is unanswered */
+    int64_t lease_at_ms;
+    int n_moved_back; /* images in a row that came back for want of something */
+    int64_t hold_until_ms;
+    bool is_disk_full, is_paused;
+    int64_t disk_at_ms, publish_at_ms;
+
+    struct child_events child_events;
+    struct child *children;            /* workers first */
+    struct child *workers, *reporters; /* within children */
+    int n_children, n_workers, n_reporters;
+    struct child_facts facts; /* of the first worker: the others must agree */
+    struct reporting reporting;
+    struct figures figures;
+};
+
+int64_t scheduler_now_ms(void);
+
+/* Stop before the end with `status`; the reason is logged. Children are killed. */
+void scheduler_stop(struct scheduler *s, int status, const char *event, const char *why);
+void scheduler_publish(struct scheduler *s); /* figures and progress, now */
+bool scheduler_takes_work(const struct scheduler *s, int64_t now_ms); /* running and not held up */
+
+/* intake.c */
+void intake_start(struct scheduler *s); /* walk now, or once more after the walk under way */
+void intake_tick(struct scheduler *s, int64_t now_ms);
+
+/* link.c */
+int link_open(struct scheduler *s, struct err *err);
+void link_close(struct scheduler *s);
+void link_tick(struct scheduler *s, int64_t now_ms);
+void link_put(struct scheduler *s); /* put what is in the index and was not put yet */
+
+/* dispatch.c */
+void dispatch_leased(void *ctx, const struct broker_leased *jobs, int n);
+void dispatch_pump(struct scheduler *s);
+void dispatch_message(struct scheduler *s, struct child *worker, const struct wire_message *m);
+void dispatch_tick(struct scheduler *s, int64_t now_ms);
+void dispatch_settled(struct scheduler *s, struct flight *flight, enum result_status status);
+void dispatch_hold(struct scheduler *s, struct flight *flight, int64_t pause_ms);
+void dispatch_give_back(struct scheduler *s, struct flight *flight);
+void dispatch_give_back_all(struct scheduler *s); /* what is held here */
+
+/* casualty.c */
+void casualty_failed(struct scheduler *s, struct flight *flight, const struct wire_message *m);
+void casualty_worker_ended(struct scheduler *s, struct child *worker, int signal);
+/* Set the held image aside when enough died on it. A full disk: it waits and is asked again. */
+void casualty_set_aside(struct scheduler *s, struct flight *flight);
+
+#endif

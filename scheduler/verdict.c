@@ -1,0 +1,40 @@
+#include "scheduler/verdict.h"
+
+#include <signal.h>
+
+/* The out-of-memory killer, an operator or a shutdown send these to anyone. */
+static bool is_unexplained(int signal)
+{
+    return signal == SIGKILL || signal == SIGTERM;
+}
+
+enum verdict verdict_of_failure(enum err_code code, int signal, bool is_alone)
+{
+    if (signal) {
+        if (!is_alone)
+            return VERDICT_SUSPECT;
+        return is_unexplained(signal) ? VERDICT_UNEXPLAINED : VERDICT_CRASH;
+    }
+    switch (code) {
+    case ERR_CANCELLED: return VERDICT_GIVE_BACK;
+    case ERR_AGAIN:
+    case ERR_NOMEM:
+    case ERR_DEVICE: return VERDICT_LATER;
+    case ERR_CONFIG: return VERDICT_STOP;
+    /* INPUT and LIMIT come as DONE set_aside; as FAILED they are a bug like any other. */
+    case ERR_OK:
+    case ERR_INPUT:
+    case ERR_LIMIT:
+    case ERR_BUG: break;
+    }
+    return is_alone ? VERDICT_CRASH : VERDICT_SUSPECT; /* a batch fails as one */
+}
+
+enum verdict verdict_of_death(int signal, int n_held, bool by_us)
+{
+    if (n_held != 1)
+        return VERDICT_SUSPECT;
+    if (signal && (by_us || !is_unexplained(signal)))
+        return VERDICT_CRASH;
+    return VERDICT_UNEXPLAINED;
+}

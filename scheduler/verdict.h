@@ -1,0 +1,32 @@
+/* verdict.h -- what becomes of an item whose process failed: the poison rule, and nothing else.
+ *
+ * A crash counts against an item only when it was witnessed while the item was alone: then nothing
+ * else can have caused it. Any other death makes every item in flight a suspect; each runs alone
+ * next and either ends well or is witnessed (design section 5). */
+#ifndef SCHEDULER_VERDICT_H
+#define SCHEDULER_VERDICT_H
+
+#include <stdbool.h>
+
+#include "common/err.h"
+
+enum { VERDICT_CRASHES_MAX = 3, VERDICT_DEATHS_MAX = 10 };
+
+enum verdict {
+    VERDICT_GIVE_BACK,   /* to the queue, as if it had never been leased */
+    VERDICT_LATER,       /* once more after a pause; the machine is to blame, not the item */
+    VERDICT_SUSPECT,     /* once more, alone; nothing counted */
+    VERDICT_CRASH,       /* counted as a crash; once more, alone */
+    VERDICT_UNEXPLAINED, /* counted as an unexplained death; once more, alone */
+    VERDICT_STOP         /* configuration: stop the whole program */
+};
+
+/* The process answered FAILED for one item. `signal`: its own child died of it while it held only
+ * this item, else 0. `is_alone`: the item was sent to run alone. */
+enum verdict verdict_of_failure(enum err_code code, int signal, bool is_alone);
+
+/* The process ended with `signal` (0 = it exited) while it held `n_held` items. `by_us`: we killed
+ * it because nothing moved for the time of a lease, so the signal is explained. */
+enum verdict verdict_of_death(int signal, int n_held, bool by_us);
+
+#endif

@@ -1,0 +1,151 @@
+#include "scheduler/walk.h"
+
+#include <math.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "lesion/entry.h"
+#include "queue/broker.h"
+
+int walk_write_aside(const char *study_dir, const struct study_image *image, enum reason reason,
+                     const char *detail, struct err *err)
+{
+    struct image_entry *entry = calloc(1, sizeof(*entry));
+    json_t *object = NULL;
+    char dir[SPOOL_PATH_SIZE];
+    int ret = -1;
+
+    if (!entry)
+        return err_set(err, ERR_NOMEM, "image entry");
+    entry->reason = reason;
+    entry->decision.risk = RISK_RETAKE;
+    snprintf(entry->decision.reason, sizeof(entry->decision.reason), "unusable");
+    snprintf(entry->file, sizeof(entry->file), "%s", image->file);
+    snprintf(entry->stem, sizeof(entry->stem), "%s", image->stem);
+    snprintf(entry->sha256, sizeof(entry->sha256), "%s", image->sha256);
+    snprintf(entry->detail, sizeof(entry->detail), "%s", detail);
+    object = entry_to_json(entry);
+    if (!object)
+        err_set(err, ERR_NOMEM, "image entry");
+    else if (!path_format(dir, sizeof(dir), err, "%s/results", study_dir) && !dir_make(dir, err))
+        ret = result_write(study_dir, image->n, RESULT_SET_ASIDE, object, NULL, err);
+    json_decref(object);
+    free(entry);
+    return ret;
+}
+
+static void *grown(void *rows, size_t *cap, size_t n, size_t size, struct err *err)
+{
+    if (n < *cap)
+        return rows;
+    size_t want = *cap ? 2 * *cap : 256;
+    void *more = realloc(rows, want * size);
+    if (more)
+        *cap = want;
+    else
+        err_set(err, ERR_NOMEM, "walk");
+    return more;
+}
+
+static int read_image(struct walk *w, const char *study_dir, const struct study_image *image,
+                      struct walk_image *out, struct err *err)
+{
+    json_t *result = NULL;
+
+    *out = (struct walk_image){.n = image->n, .malignant_probability = (double)NAN};
+    if (result_read(study_dir, image->n, &out->status, &result, err))
+        return -1;
+    const json_t *entry = json_object_get(result, "entry");
+    snprintf(out->risk, sizeof(out->risk), "%s", json_text_or(entry, "risk", ""));
+    out->reason = reason_of(json_text_or(entry, "reason", reason_word(REASON_NONE)));
+    out->malignant_probability = json_number_or(entry, "malignant_probability", (double)NAN);
+    json_decref(result);
+    if (out->status != RESULT_NONE || image->set_aside == REASON_NONE)
+        return 0;
+    if (walk_write_aside(study_dir, image, image->set_aside, image->detail, err))
+        return -1;
+    w->has_written = true;
+    out->status = RESULT_SET_ASIDE;
+    out->reason = image->set_aside;
+    snprintf(out->risk, sizeof(out->risk), "%s", risk_word(RISK_RETAKE));
+    return 0;
+}
+
+static int add_image(struct walk *w, const char *study_dir, const struct study_image *image,
+                     struct err *err)
+{
+    void *rows = grown(w->images, &w->cap_images, w->n_images, sizeof(*w->images), err);
+
+    if (!rows)
+        return -1;
+    w->images = rows;
+    if (read_image(w, study_dir, image, &w->images[w->n_images], err))
+        return -1;
+    w->n_images++;
+    return 0;
+}
+
+/* The class stands in upload.json; an upload without one is bulk. */
+static int read_class(struct walk *w, const char *upload, struct err *err)
+{
+    json_t *object;
+
+    if (!strcmp(w->upload, upload))
+        return 0;
+    if (spool_upload_read(w->spool, upload, &object, err))
+        return -1;
+    w->class = broker_class_of(json_text_or(object, "class", "bulk"));
+    json_decref(object);
+    if (w->class < 0)
+        return err_set(err, ERR_CONFIG, "upload %s: unknown class", upload);
+    snprintf(w->upload, sizeof(w->upload), "%s", upload);
+    return 0;
+}
+
+static int add_study(void *ctx, const char *study_dir, const struct study *study, struct err *err)
+{
+    struct walk *w = ctx;
+    char report[SPOOL_PATH_SIZE];
+
+    if (atomic_load(&w->is_cancelled))
+        return err_set(err, ERR_CANCELLED, "walk");
+    if (index_has_upload(w->index, study->upload))
+        return 0;
+    void *rows = grown(w->studies, &w->cap_studies, w->n_studies, sizeof(*w->studies), err);
+    if (!rows)
+        return -1;
+    w->studies = rows;
+    if (read_class(w, study->upload, err) ||
+        path_format(report, sizeof(report), err, "%s/report.json", study_dir))
+        return -1;
+    struct walk_study *out = &w->studies[w->n_studies];
+    *out = (struct walk_study){.class = w->class,
+                               .n_images = study->n_images,
+                               .first = w->n_images,
+                               .has_report = !access(report, F_OK)};
+    snprintf(out->upload, sizeof(out->upload), "%s", study->upload);
+    snprintf(out->key, sizeof(out->key), "%s", study->key);
+    for (int i = 0; i < study->n_images; i++)
+        if (add_image(w, study_dir, &study->images[i], err))
+            return -1;
+    w->n_studies++;
+    return 0;
+}
+
+void walk_run(struct walk *w)
+{
+    if (!spool_each_study(w->spool, add_study, w, &w->err) && w->has_written)
+        file_sync_fs(spool_root(w->spool), &w->err);
+}
+
+void walk_release(struct walk *w)
+{
+    free(w->studies);
+    free(w->images);
+    w->studies = NULL;
+    w->images = NULL;
+    w->n_studies = w->n_images = w->cap_studies = w->cap_images = 0;
+    w->upload[0] = 0;
+    w->has_written = false;
+    w->err = (struct err){0};
+}
