@@ -8,6 +8,7 @@
 #include "cli/commands_demo.h"
 #include "cli/commands_engine.h"
 #include "cli/commands_queue.h"
+#include "cli/commands_status.h"
 #include "common/log.h"
 #include "common/place.h"
 #include "common/version.h"
@@ -24,6 +25,7 @@ struct command {
 static const struct command commands[] = {
     {"run",       COMMAND_RUN,     cmd_run,       NULL, NULL, "INPUT -o OUT", "screen a folder of images on this machine", "lentigo run /data/friday -o /data/friday-out"},
     {"submit",    COMMAND_SUBMIT,  cmd_submit,    NULL, NULL, "INPUT",        "hand an upload to a running installation", "lentigo submit /data/friday --class bulk"},
+    {"status",    COMMAND_STATUS,  cmd_status,    NULL, NULL, "[OUT]",        "queue, throughput and flagged cases in one page", "lentigo status /data/friday-out --json"},
     {"top",       COMMAND_TOP,     NULL, "lentigo-top", NULL, "[OUT]",        "dashboard", "lentigo top /data/friday-out"},
     {"predict",   COMMAND_PREDICT, NULL, "lentigo-worker", "predict", "IMAGE...", "one JSON line per image, no queue", "lentigo predict lesion.jpg --mask masks/"},
     {"eval",      COMMAND_EVAL,    NULL, "lentigo-worker", "eval", "--data DIR", "figures of a model on a labelled set", "lentigo eval --data lesions --split test"},

@@ -12,13 +12,14 @@ enum {
     BINS = 256, /* of gradients, BIN_WIDTH each; the last takes all that is beyond */
 };
 
-#define BIN_WIDTH 0.25f
+#define BIN_WIDTH  0.25f
+#define SLOPE2_MIN 0.1f /* below it a block shows nothing but noise to judge sharpness by */
 
 struct block {
     float l, a, b;          /* means */
     float lit;              /* share of pixels */
     float texture;          /* mean |Laplacian| */
-    float laplace2, slope2; /* sums of squares, of the smoothed lightness */
+    float laplace2, slope2; /* mean squares, of the smoothed lightness */
     bool is_used;
 };
 
@@ -84,6 +85,8 @@ static void block_fill_texture(struct blocks *all, const struct field *f, int bx
         for (int x = x0; x < x1; x++)
             add_texture(block, all, f, y * f->w + x);
     block->texture /= SIDE * SIDE;
+    block->laplace2 /= SIDE * SIDE;
+    block->slope2 /= SIDE * SIDE;
 }
 
 static void blocks_fill(struct blocks *all, const struct field *f)
@@ -128,12 +131,13 @@ static int by_size(const void *p, const void *q)
     return (*a > *b) - (*a < *b);
 }
 
-static double median(float *values, int n)
+/* The value that `share` of the others are below; sorts them. 0 of none. */
+static double percentile(float *values, int n, double share)
 {
     if (!n)
         return 0;
     qsort(values, (size_t)n, sizeof(*values), by_size);
-    return values[n / 2];
+    return values[(int)(share * n)];
 }
 
 static void count_pixels(double value[VIEW_COUNT], const struct field *f)
@@ -183,9 +187,8 @@ static void measure_hues(double value[VIEW_COUNT], const struct blocks *all)
 
 static void measure_blocks(double value[VIEW_COUNT], const struct blocks *all)
 {
-    float chroma[BLOCKS], texture[BLOCKS], step[2 * BLOCKS];
-    double laplace2 = 0, slope2 = 0;
-    int n = 0, n_steps = 0;
+    float chroma[BLOCKS], texture[BLOCKS], sharpness[BLOCKS], step[2 * BLOCKS];
+    int n = 0, n_sharp = 0, n_steps = 0;
 
     for (int i = 0; i < all->w * all->h; i++) {
         const struct block *p = all->at + i, *right = p + 1, *below = p + all->w;
@@ -193,17 +196,17 @@ static void measure_blocks(double value[VIEW_COUNT], const struct blocks *all)
             continue;
         chroma[n] = hypotf(p->a, p->b);
         texture[n++] = p->texture;
-        laplace2 += p->laplace2;
-        slope2 += p->slope2;
+        if (p->slope2 >= SLOPE2_MIN)
+            sharpness[n_sharp++] = sqrtf(p->laplace2 / p->slope2);
         if (i % all->w + 1 < all->w && right->is_used)
             step[n_steps++] = hypotf(right->a - p->a, right->b - p->b);
         if (i / all->w + 1 < all->h && below->is_used)
             step[n_steps++] = hypotf(below->a - p->a, below->b - p->b);
     }
-    value[VIEW_CHROMA] = median(chroma, n);
-    value[VIEW_TEXTURE] = median(texture, n);
-    value[VIEW_STEP] = median(step, n_steps);
-    value[VIEW_SHARPNESS] = sqrt(laplace2 / (slope2 + 1e-3));
+    value[VIEW_CHROMA] = percentile(chroma, n, 0.5);
+    value[VIEW_TEXTURE] = percentile(texture, n, 0.5);
+    value[VIEW_STEP] = percentile(step, n_steps, 0.5);
+    value[VIEW_SHARPNESS] = percentile(sharpness, n_sharp, 0.9);
     value[VIEW_EDGE] = percentile_of_bins(all->edges, 0.99);
     value[VIEW_COLOUR_EDGE] = percentile_of_bins(all->colour_edges, 0.99);
 }
@@ -251,19 +254,19 @@ static const struct {
     const char *word;
     double low_limit, low_usual, high_usual, high_limit;
 } ranges[VIEW_COUNT] = {
-    [VIEW_LIT] = {"lit",         0.619, 0.847, OPEN,   OPEN },
-    [VIEW_GREEN] = {"green",       -OPEN, -OPEN, 0.011,  0.183},
-    [VIEW_VIVID] = {"vivid",       -OPEN, -OPEN, 0.0183, 0.179},
-    [VIEW_CHROMA] = {"chroma",      1.67,  4.55,  OPEN,   OPEN },
-    [VIEW_HUES] = {"hues",        0.484, 0.736, 4.8,    7.88 },
-    [VIEW_PAINT] = {"paint",       1.08,  1.4,   9.85,   17.5 },
-    [VIEW_STEP] = {"step",        0.555, 0.814, 4.75,   7.04 },
-    [VIEW_TEXTURE] = {"texture",     0.48,  0.643, 5.24,   14.7 },
-    [VIEW_SHARPNESS] = {"sharpness",   0.506, 0.608, 1.29,   1.4  },
-    [VIEW_EDGE] = {"edge",        -OPEN, -OPEN, 17.4,   27.6 },
-    [VIEW_COLOUR_EDGE] = {"colour_edge", -OPEN, -OPEN, 5.38,   8.63 },
-    [VIEW_RIM_LIGHT] = {"rim_light",   -OPEN, -OPEN, 22.1,   31.4 },
-    [VIEW_RIM_COLOUR] = {"rim_colour",  -OPEN, -OPEN, 13.6,   23.2 },
+    [VIEW_LIT] = {"lit", 0.619, 0.847, OPEN, OPEN},
+    [VIEW_GREEN] = {"green", -OPEN, -OPEN, 0.011, 0.183},
+    [VIEW_VIVID] = {"vivid", -OPEN, -OPEN, 0.0183, 0.179},
+    [VIEW_CHROMA] = {"chroma", 1.67, 4.55, OPEN, OPEN},
+    [VIEW_HUES] = {"hues", 0.484, 0.736, 4.8, 7.88},
+    [VIEW_PAINT] = {"paint", 1.08, 1.4, 9.85, 17.5},
+    [VIEW_STEP] = {"step", 0.555, 0.814, 4.75, 7.04},
+    [VIEW_TEXTURE] = {"texture", 0.48, 0.643, 5.24, 14.7},
+    [VIEW_SHARPNESS] = {"sharpness", 0.45, 0.85, 1.49, 1.78},
+    [VIEW_EDGE] = {"edge", -OPEN, -OPEN, 17.4, 27.6},
+    [VIEW_COLOUR_EDGE] = {"colour_edge", -OPEN, -OPEN, 5.38, 8.63},
+    [VIEW_RIM_LIGHT] = {"rim_light", -OPEN, -OPEN, 22.1, 31.4},
+    [VIEW_RIM_COLOUR] = {"rim_colour", -OPEN, -OPEN, 13.6, 23.2},
 };
 
 static double beyond(double value, double usual, double limit)

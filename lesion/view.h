@@ -39,12 +39,15 @@ struct view {
 };
 
 enum { VIEW_BLOCKS_MIN = 12 };
-#define VIEW_STRANGE 2.5
+#define VIEW_STRANGE 2.0
 
-/* Sharpness is the square root of sum(Laplacian^2) / sum(gradient^2) of the smoothed L*: the root
- * mean square spatial frequency of the lightness, in radians per field pixel. It does not depend on
- * contrast, and as the field has one size for all pictures, not on the original's resolution. The
- * smoothing keeps the noise that blurred pictures are left with from counting as detail. */
+/* Sharpness of a block is the square root of mean Laplacian^2 over mean gradient^2 of the smoothed
+ * L*: the root mean square spatial frequency of the lightness, in radians per field pixel. That of a
+ * picture is the 90th percentile over its blocks that have any gradient: if a tenth of a picture is
+ * sharp it was in focus, and what is soft elsewhere is the skin's own. It does not depend on
+ * contrast, and as the field has one size for all pictures, not on the original's resolution; the
+ * smoothing keeps the noise that blurred pictures are left with from counting as detail. (Pooled
+ * over the whole picture it called every high-contrast lesion on smooth skin blurred.) */
 void view_measure(struct view *out, const struct field *f);
 
 const char *view_word(enum view_property p); /* for tools that print them */

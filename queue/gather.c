@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <strings.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -74,7 +75,7 @@ static int inspect(const struct gather *g, const struct intake_request *request,
 {
     uint8_t head[HEAD_SIZE];
     size_t size;
-    int fd = tree_open(&g->tree, image->path), ret = 0;
+    int fd = tree_fd(&g->tree, image->path), ret = 0;
 
     *looks_right = false;
     if (fd < 0 && err_code_of_errno(errno) != ERR_INPUT)

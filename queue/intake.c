@@ -128,7 +128,7 @@ static int take_original(const struct intake *in, const struct gather_image *ima
                          struct err *err)
 {
     struct stat st;
-    int fd = tree_open(&in->gather.tree, image->path), ret;
+    int fd = tree_fd(&in->gather.tree, image->path), ret;
 
     if (fd < 0)
         return fail_errno(err, image->path, "open");
@@ -214,7 +214,7 @@ static bool can_link(const struct intake *in)
 
     for (int i = 1; image->set_aside && i < in->gather.n_images; i++)
         image++;
-    int fd = image->set_aside ? -1 : tree_open(&in->gather.tree, image->path);
+    int fd = image->set_aside ? -1 : tree_fd(&in->gather.tree, image->path);
     if (fd < 0)
         return true; /* nothing to copy */
     snprintf(probe, sizeof(probe), "%s/probe", in->draft);

@@ -4,15 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdbool.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
 #include "queue/names.h"
 
 struct place {
-    dev_t dev;
-    ino_t ino;
+    uint64_t dev, ino;
 };
 
 struct walk {
@@ -50,7 +49,7 @@ static int open_beneath(int root_fd, const char *path, int flags)
     }
 }
 
-int tree_open(const struct tree *t, const char *path)
+int tree_fd(const struct tree *t, const char *path)
 {
     return open_beneath(t->root_fd, path, O_RDONLY | O_NONBLOCK);
 }
@@ -60,7 +59,7 @@ static int64_t mtime_of(const struct stat *st)
     return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
 }
 
-int tree_is_same(const struct tree_item *item, const struct stat *st)
+bool tree_is_same(const struct tree_item *item, const struct stat *st)
 {
     return S_ISREG(st->st_mode) && item->dev == st->st_dev && item->ino == st->st_ino &&
            item->size == st->st_size && item->mtime_ns == mtime_of(st);

@@ -5,10 +5,12 @@
 #ifndef QUEUE_TREE_H
 #define QUEUE_TREE_H
 
+#include <stdbool.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 #include "common/err.h"
+
+struct stat;
 
 enum { TREE_ITEMS_MAX = 1000000, TREE_PATH_SIZE = 4096 };
 
@@ -23,8 +25,7 @@ struct tree_item {
     char *path; /* from the root, without a leading '/'; owned */
     enum tree_kind kind;
     const char *detail; /* SPECIAL, CLOSED: what it is; static storage */
-    dev_t dev;
-    ino_t ino;
+    uint64_t dev, ino;
     int64_t size, mtime_ns;
 };
 
@@ -46,9 +47,9 @@ void tree_release(struct tree *t); /* only after tree_read */
 const struct tree_item *tree_find(const struct tree *t, const char *path);
 
 /* Open a path of the tree for reading; -1 with errno. Nothing of it may be a link. */
-int tree_open(const struct tree *t, const char *path);
+int tree_fd(const struct tree *t, const char *path);
 
 /* Is `st` still the file that the walk saw? */
-int tree_is_same(const struct tree_item *item, const struct stat *st);
+bool tree_is_same(const struct tree_item *item, const struct stat *st);
 
 #endif

@@ -64,7 +64,7 @@ static int make_one(struct bench *b, const char *dir, struct err *err)
         buf_release(&page);
         report_release(&report);
     }
-    dossier_release(&d);
+    dossier_close(&d);
     return ret ? -1 : 0;
 }
 

@@ -36,7 +36,7 @@ struct dossier {
 /* `entries` (may be NULL) receives one line of JSON for each image in the order of the study, the
  * lines parted by ",\n": the images of report.json. ERR_AGAIN: an image is not terminal yet. */
 int dossier_open(struct dossier *out, const char *study_dir, struct buf *entries, struct err *err);
-void dossier_release(struct dossier *d); /* safe on a zeroed one */
+void dossier_close(struct dossier *d); /* safe on a zeroed one */
 
 /* The image's whole entry. What a result does not hold is taken from the study. */
 int dossier_entry(const struct dossier *d, const struct finding *f, struct image_entry *out,

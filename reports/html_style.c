@@ -5,7 +5,7 @@
 const char html_style[] =
     "*{box-sizing:border-box}"
     "body{margin:0 auto;max-width:1120px;padding:16px 24px 40px;color:#1a1a1a;background:#fff;"
-    "font:15px/1.45 \"DejaVu Sans\",\"Noto Sans\",system-ui,-apple-system,\"Segoe UI\",\"PingFang SC\","
+    "font:.94rem/1.45 \"DejaVu Sans\",\"Noto Sans\",system-ui,-apple-system,\"Segoe UI\",\"PingFang SC\","
     "\"Microsoft YaHei\",\"Droid Sans Fallback\",sans-serif;overflow-wrap:anywhere}\n"
     "h1,h2,h3,p,dl,dd,figure,ul{margin:0}\n"
     "h1{font-size:1.1rem}h2{font-size:1.15rem;flex:1}h3{font-size:1rem;margin:0 0 6px}\n"
@@ -28,7 +28,7 @@ const char html_style[] =
     "table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:3px 8px 3px 0;"
     "vertical-align:top}thead th{border-bottom:1px solid #1a1a1a;font-size:.86rem}\n"
     ".rows td,.rows th{border-bottom:1px solid #d4d8dd}.num{text-align:right;white-space:nowrap}\n"
-    ".lesion{border-top:2px solid #b8bdc4;padding-top:14px;margin-top:22px;break-inside:avoid-page}\n"
+    ".lesion{border-top:2px solid #b8bdc4;padding-top:14px;margin-top:22px}\n"
     ".lesion>header{display:flex;flex-wrap:wrap;gap:8px 16px;align-items:baseline;margin-bottom:8px}\n"
     ".pair{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:16px 32px;margin:12px 0}\n"
     "svg{display:block;width:100%;height:auto;background:#eee}\n"
@@ -59,8 +59,11 @@ const char html_style[] =
     "@media(max-width:720px){.pair{grid-template-columns:minmax(0,1fr)}}\n"
     "@media(max-width:560px){body{padding:12px 14px 32px}.result strong{font-size:1.5rem}"
     ".wide{display:none}.thumb{width:72px;height:54px}.c-thumb{width:82px}.c-patient{width:28%}"
-    ".c-share{width:76px}.work td,.work th{padding-right:8px;hyphens:auto}}\n"
+    ".c-share{width:80px}.work td,.work th{padding-right:8px}.work thead th{font-size:.72rem}}\n"
     "@page{size:A4;margin:14mm 14mm 18mm}\n"
-    "@media print{body{max-width:none;padding:0;font-size:9.5pt}.who,.pair{break-inside:avoid}"
+    "@media print{:root{font-size:8.4pt}body{max-width:none;padding:0;line-height:1.3}.who,.pair{break-inside:avoid}"
+    "svg{width:auto;max-width:100%;max-height:62mm}.lesion{border-top:1px solid #b8bdc4;margin-top:10px;padding-top:8px}"
+    ".pair{margin:6px 0;gap:8px 24px}.result{padding:6px 12px;margin-bottom:10px}.result strong{font-size:1.5rem}"
+    ".decide{margin:10px 0;padding:8px 12px}.sign{margin-top:24px}"
     "a{color:inherit;text-decoration:none}.pair{grid-template-columns:minmax(0,1fr) minmax(0,1fr)}}\n";
 /* clang-format on */

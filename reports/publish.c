@@ -177,7 +177,7 @@ int publish_make(struct publisher *p, const char *study_dir, struct publish_outc
         ret = write_all(p, &d, &json, err);
     out->risk = d.risk;
     out->malignant = d.study.n_images ? d.findings[0].malignant : NAN;
-    dossier_release(&d);
+    dossier_close(&d);
 done:
     buf_release(&json);
     buf_release(&entries);

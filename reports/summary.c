@@ -140,7 +140,7 @@ static int visit_study(void *ctx, const char *study_dir, const struct study *stu
         return 0;
     }
     int ret = add_row(g, &d, err);
-    dossier_release(&d);
+    dossier_close(&d);
     return ret;
 }
 
@@ -246,7 +246,8 @@ int summary_gather(struct summary *s, const char *out, struct err *err)
     if (spool_each_study(spool, visit_study, &g, err) ||
         spool_each_upload(spool, visit_upload, &uploads, err) || count_patients(s, err))
         goto done;
-    qsort(s->rows, (size_t)s->n_rows, sizeof(*s->rows), by_severity);
+    if (s->n_rows)
+        qsort(s->rows, (size_t)s->n_rows, sizeof(*s->rows), by_severity);
     read_figures(s, out, g.model);
     ret = 0;
 done:

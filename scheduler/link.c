@@ -83,7 +83,9 @@ static void on_down(void *ctx, const char *why)
     struct scheduler *s = ctx;
     char quoted[256];
 
-    log_event(LOG_WARN, "redis.down", "why=%s", log_quote(quoted, sizeof(quoted), why));
+    /* Said once, not at each try of a long outage. */
+    log_event(s->connect_pause_ms == PAUSE_MIN_MS ? LOG_WARN : LOG_DEBUG, "redis.down", "why=%s",
+              log_quote(quoted, sizeof(quoted), why));
     if (s->is_putting || !s->is_epoch_set) /* how far it came is unknown; a repeat does no harm */
         s->put_study = s->put_image = 0;
     s->is_putting = s->is_leasing = false;
@@ -225,6 +227,7 @@ static void on_look(void *ctx, const struct broker_look *look)
     struct scheduler *s = ctx;
 
     figures_note_queue(&s->figures, look);
+    scheduler_publish(s);
     for (int i = 0; i < look->n_words; i++)
         obey(s, look->words[i]);
     if (!look->has_epoch && s->is_epoch_set && s->state == SCHEDULER_RUNNING)

@@ -212,13 +212,15 @@ void reporting_message(struct scheduler *s, struct child *reporter, const struct
     struct report_job *job =
         m->kind == WIRE_REPORTED || m->kind == WIRE_FAILED ? job_of(s, reporter, m->id) : NULL;
 
+    reporter->progress_ms = scheduler_now_ms();
+    if (!job && m->kind == WIRE_ALIVE)
+        return;
     if (!job) {
         log_event(LOG_WARN, "reporter.odd_message", "pid=%d kind=%d", reporter->pid, (int)m->kind);
         return;
     }
     reporter->in_flight--;
     reporter->is_reserved = false;
-    reporter->progress_ms = scheduler_now_ms();
     if (m->kind == WIRE_REPORTED) {
         reporter->items++;
         s->reporting.made++;

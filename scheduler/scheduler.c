@@ -12,7 +12,7 @@
 #include "scheduler/scheduler_priv.h"
 
 enum {
-    TICK_MS = 100,
+    TICK_MS = 50,
     PUBLISH_EVERY_MS = 500,
     DISK_EVERY_MS = 1000,
     DISK_FREE_MIN = 4 << 20, /* bytes: a few images' results, and the log */
@@ -197,15 +197,25 @@ static const char *state_word(const struct scheduler *s, int64_t now)
     return scheduler_takes_work(s, now) ? "running" : "paused";
 }
 
-static void publish(struct scheduler *s, int64_t now)
+void scheduler_publish(struct scheduler *s)
+{
+    int64_t now = scheduler_now_ms();
+
+    figures_gather(s, now, state_word(s, now));
+    if (figures_publish(s))
+        scheduler_stop(s, EXIT_AGAIN, "parent.gone", "nobody reads our progress");
+}
+
+/* Redis is asked how long its queues are, and its answer publishes; without Redis at once. */
+static void tick_figures(struct scheduler *s, int64_t now)
 {
     if (now < s->publish_at_ms)
         return;
     s->publish_at_ms = now + PUBLISH_EVERY_MS;
-    broker_look(s->broker);
-    figures_gather(s, now, state_word(s, now));
-    if (figures_publish(s))
-        scheduler_stop(s, EXIT_AGAIN, "parent.gone", "nobody reads our progress");
+    if (broker_is_ready(s->broker))
+        broker_look(s->broker);
+    else
+        scheduler_publish(s);
 }
 
 static bool are_children_gone(const struct scheduler *s)
@@ -227,7 +237,7 @@ static void on_tick(uv_timer_t *handle)
     tick_children(s, now);
     dispatch_tick(s, now);
     reporting_tick(s, now);
-    publish(s, now);
+    tick_figures(s, now);
     if (s->state == SCHEDULER_RUNNING && s->is_run && is_finished(s))
         drain(s, s->index.failed ? EXIT_UNFINISHED : 0);
     if (s->state == SCHEDULER_DRAINING && now > s->drain_until_ms)

@@ -78,6 +78,7 @@ int64_t scheduler_now_ms(void);
 
 /* Stop before the end with `status`; the reason is logged. Children are killed. */
 void scheduler_stop(struct scheduler *s, int status, const char *event, const char *why);
+void scheduler_publish(struct scheduler *s); /* figures and progress, now */
 bool scheduler_takes_work(const struct scheduler *s, int64_t now_ms); /* running and not held up */
 
 /* intake.c */

@@ -60,11 +60,13 @@ static void *feed_main(void *ctx)
 {
     struct feed *f = ctx;
     bool is_first = true;
+    struct err err;
 
     pthread_mutex_lock(&f->lock);
     do {
         pthread_mutex_unlock(&f->lock);
-        source_read(f->source, &f->working, NULL);
+        err = (struct err){0};
+        (void)source_read(f->source, &f->working, &err); /* the reading says it too */
         pthread_mutex_lock(&f->lock);
         if (is_first || is_new(&f->working, &f->latest)) {
             copy_reading(&f->latest, &f->working);

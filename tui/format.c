@@ -115,7 +115,7 @@ char *format_age(char out[FORMAT_SIZE], int64_t ms)
         snprintf(out, FORMAT_SIZE, "%lldm%02llds", s / 60, s % 60);
     else if (s < 86400)
         snprintf(out, FORMAT_SIZE, "%lldh%02lldm", s / 3600, s / 60 % 60);
-    else if (s < 100 * 86400LL)
+    else if (s < 100LL * 86400)
         snprintf(out, FORMAT_SIZE, "%lldd%02lldh", s / 86400, s / 3600 % 24);
     else
         snprintf(out, FORMAT_SIZE, ">99d");
@@ -127,7 +127,7 @@ char *format_duration(char out[FORMAT_SIZE], double seconds)
     if (!isfinite(seconds) || seconds < 0)
         return unknown(out);
     long long s = (long long)fmin(seconds, 999 * 86400.0);
-    if (s < 100 * 3600)
+    if (s < 100LL * 3600)
         snprintf(out, FORMAT_SIZE, "%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
     else
         snprintf(out, FORMAT_SIZE, "%lldd %02lldh", s / 86400, s / 3600 % 24);

@@ -64,7 +64,7 @@ static struct cell *cell_at(struct frame *f, int row, int col)
 {
     if (row < 0 || row >= f->rows || col < 0 || col >= f->cols)
         return NULL;
-    return &f->cells[row * f->cols + col];
+    return &f->cells[(ptrdiff_t)row * f->cols + col];
 }
 
 void frame_clear(struct frame *f, struct area at)
@@ -91,12 +91,6 @@ void frame_fade(struct frame *f, struct area at)
         for (int c = at.col; c < at.col + at.cols; c++)
             if (cell_at(f, r, c))
                 cell_at(f, r, c)->style |= STYLE_FADED;
-}
-
-bool frame_equal(const struct frame *a, const struct frame *b)
-{
-    return a->rows == b->rows && a->cols == b->cols &&
-           !memcmp(a->cells, b->cells, (size_t)a->rows * (size_t)a->cols * sizeof(*a->cells));
 }
 
 /* One column in every terminal: Latin, Greek and Cyrillic without combining marks, and our own
@@ -155,7 +149,7 @@ void frame_encode(struct buf *out, uint32_t ch)
 void frame_add_text(const struct frame *f, struct buf *out)
 {
     for (int r = 0; r < f->rows; r++) {
-        const struct cell *row = &f->cells[r * f->cols];
+        const struct cell *row = &f->cells[(ptrdiff_t)r * f->cols];
         int used = f->cols;
         while (used && (row[used - 1].ch == 0 || row[used - 1].ch == ' '))
             used--;

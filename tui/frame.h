@@ -56,8 +56,6 @@ void frame_clear(struct frame *f, struct area at); /* to not written, for an ove
 void frame_put(struct frame *f, int row, int col, uint32_t ch, enum style style);
 void frame_fade(struct frame *f, struct area at);
 
-bool frame_equal(const struct frame *a, const struct frame *b);
-
 /* Next code point of `*text`, as it may be shown: control characters, broken UTF-8 and all that
  * may be wider or narrower than a column become '?'. 0 at the end. */
 uint32_t frame_decode(const char **text);

@@ -51,7 +51,8 @@ static int write_all(const struct buf *text, struct err *err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return err_set(err, ERR_BUG, "standard output: %s", strerror(errno));
+            return err_set(err, ERR_BUG, "standard output: %s",
+                           strerror(errno)); // NOLINT(concurrency-mt-unsafe)
         done += (size_t)n;
     }
     return 0;
@@ -128,7 +129,7 @@ int main(int argc, char **argv)
 
     hold_standard_descriptors();
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)setlocale(LC_ALL, "");
+    (void)setlocale(LC_ALL, ""); // NOLINT(concurrency-mt-unsafe): no thread yet
     if (settings_load(&settings, COMMAND_TOP, argc, argv, &first, &err))
         return fail(&err);
     if (settings.help)

@@ -142,15 +142,20 @@ void panel_stages(struct frame *f, struct area at, const struct stats *s)
 
 void panel_queue(struct frame *f, struct area at, const struct stats *s)
 {
-    enum { READY = 6, LEASED = 7, OLDEST = 7, NUMBERS = READY + LEASED + OLDEST };
-    struct pen p = pen_on(f, at);
+    enum { READY = 6, LEASED = 7, OLDEST = 7, NUMBERS = READY + LEASED + OLDEST, TABLE = 44 };
+    struct pen rest = pen_on(f, at);
     char text[FORMAT_SIZE];
 
+    /* The eye loses the line between a name and numbers far from it. */
+    at.cols = at.cols < TABLE ? at.cols : TABLE;
+    struct pen p = pen_on(f, at);
     panel_title(&p, STYLE_TITLE, "Queue");
     panel_rule(&p, NUMBERS - 1);
     pen_number(&p, STYLE_DIM, READY - 1, "ready");
     pen_number(&p, STYLE_DIM, LEASED, "leased");
     pen_number(&p, STYLE_DIM, OLDEST, "oldest");
+    pen_move(&rest, 0, at.cols + 1);
+    panel_rule(&rest, 0);
     for (int i = 0; i < STATS_CLASSES; i++) {
         const struct stats_class *c = &s->classes[i];
         enum style style = c->ready > 0 || c->leased > 0 ? STYLE_TEXT : STYLE_DIM;

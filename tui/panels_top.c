@@ -6,7 +6,7 @@
 #include "tui/panels.h"
 #include "tui/rows.h"
 
-enum { RULE = 0x2500, GAP = 2, SPACIOUS_COLS = 60, TOTAL_COLS_MAX = 24 };
+enum { RULE = 0x2500, GAP = 2, SPACIOUS_COLS = 72, TOTAL_COLS_MAX = 24 };
 
 void panel_title(struct pen *p, enum style style, const char *title)
 {
@@ -59,12 +59,15 @@ void panel_header(struct frame *f, struct area at, const struct scene *scene)
     int right = (scene->view->is_paused ? 8 + GAP : 0) + (is_spacious ? 13 : 0);
     enum style style = describe(text, sizeof(text), scene);
     int node = pen_width(s->node), node_max = is_spacious ? 24 : 12;
+    bool is_stale = style == STYLE_BAD;
 
     if (is_spacious)
         pen_text(&p, STYLE_TITLE, "lentigo  ");
-    pen_field(&p, STYLE_STRONG, node < node_max ? node : node_max, s->node);
-    pen_skip(&p, GAP);
-    if (scene->reading->n) {
+    if (is_spacious || !is_stale) { /* what is wrong comes first where room is short */
+        pen_field(&p, STYLE_STRONG, node < node_max ? node : node_max, s->node);
+        pen_skip(&p, GAP);
+    }
+    if (scene->reading->n && !is_stale) {
         pen_field(&p, state_style(s->state), 8, s->state);
         pen_skip(&p, GAP);
     }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <langinfo.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -28,20 +29,22 @@ static struct {
 } rescue;
 
 /* How a style looks with colours, and what marks it without. -1 is the terminal's own colour. */
+/* clang-format off */
 static const struct {
     short colour;
     attr_t coloured, plain;
 } looks[STYLE_COUNT] = {
-    [STYLE_TEXT] = {-1,           A_NORMAL,  A_NORMAL },
-    [STYLE_DIM] = {-1,           A_DIM,     A_DIM    },
-    [STYLE_STRONG] = {-1,           A_BOLD,    A_BOLD   },
-    [STYLE_TITLE] = {COLOR_CYAN,   A_BOLD,    A_BOLD   },
-    [STYLE_BAR] = {COLOR_CYAN,   A_NORMAL,  A_NORMAL },
-    [STYLE_GOOD] = {COLOR_GREEN,  A_NORMAL,  A_NORMAL },
-    [STYLE_WARN] = {COLOR_YELLOW, A_NORMAL,  A_NORMAL },
-    [STYLE_BAD] = {COLOR_RED,    A_BOLD,    A_BOLD   },
-    [STYLE_MARK] = {-1,           A_REVERSE, A_REVERSE},
+    [STYLE_TEXT]   = {-1,           A_NORMAL,  A_NORMAL},
+    [STYLE_DIM]    = {-1,           A_DIM,     A_DIM},
+    [STYLE_STRONG] = {-1,           A_BOLD,    A_BOLD},
+    [STYLE_TITLE]  = {COLOR_CYAN,   A_BOLD,    A_BOLD},
+    [STYLE_BAR]    = {COLOR_CYAN,   A_NORMAL,  A_NORMAL},
+    [STYLE_GOOD]   = {COLOR_GREEN,  A_NORMAL,  A_NORMAL},
+    [STYLE_WARN]   = {COLOR_YELLOW, A_NORMAL,  A_NORMAL},
+    [STYLE_BAD]    = {COLOR_RED,    A_BOLD,    A_BOLD},
+    [STYLE_MARK]   = {-1,           A_REVERSE, A_REVERSE},
 };
+/* clang-format on */
 
 bool screen_is_ascii(void)
 {
@@ -68,7 +71,8 @@ static void add_string(char *out, size_t size, const char *capability)
 
     snprintf(name, sizeof(name), "%s", capability);
     const char *text = tigetstr(name);
-    if (text && text != (const char *)-1 && n + strlen(text) < size)
+    /* (char *)-1 is terminfo's "no string" */
+    if (text && (intptr_t)text != -1 && n + strlen(text) < size)
         memcpy(out + n, text, strlen(text) + 1);
 }
 
@@ -200,7 +204,9 @@ static attr_t look_of(const struct screen *s, uint32_t style, short *pair)
     bool is_faded = style & STYLE_FADED;
     attr_t attributes = s->has_colours ? looks[plain].coloured : looks[plain].plain;
 
-    *pair = s->has_colours && !is_faded ? (short)(plain + 1) : 0;
+    *pair = 0;
+    if (s->has_colours && !is_faded)
+        *pair = (short)(plain + 1);
     return is_faded ? A_DIM | (attributes & A_REVERSE) : attributes;
 }
 

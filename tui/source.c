@@ -90,36 +90,41 @@ static bool is_of_now(const struct reading *r)
     return r->n > 0 && r->link != READING_OVER;
 }
 
-void source_read(struct source *source, struct reading *r, struct err *err)
+static void take_live(struct reading *r, const struct stats *nodes, int n)
 {
-    struct err live = {0}, last = {0};
+    if (n > 0) {
+        memcpy(r->nodes, nodes, (size_t)n * sizeof(*nodes));
+        r->n = n;
+        r->link = READING_LIVE;
+    } else if (r->n > 0) {
+        set_stale(r, READING_SILENT);
+    } else {
+        r->link = READING_WAITING;
+    }
+}
+
+int source_read(struct source *source, struct reading *r, struct err *err)
+{
+    struct err ignored = {0};
     struct stats *nodes = calloc(READING_NODES_MAX, sizeof(*nodes));
-    int n = 0;
+    int n = 0, ret = 0;
 
     if (!nodes)
-        abort(); /* 1 MB */
-    if (!connect_and_read(source, nodes, &n, &live)) {
-        n = n < READING_NODES_MAX ? n : READING_NODES_MAX;
-        if (n > 0) {
-            memcpy(r->nodes, nodes, (size_t)n * sizeof(*nodes));
-            r->n = n;
-            r->link = READING_LIVE;
-        } else if (r->n > 0) {
-            set_stale(r, READING_SILENT);
-        } else {
-            r->link = READING_WAITING;
-        }
-    } else if (source->out[0] && !read_last(source, nodes, &last) &&
+        return err_set(err, ERR_NOMEM, "no memory for the figures");
+    if (!connect_and_read(source, nodes, &n, err)) {
+        take_live(r, nodes, n < READING_NODES_MAX ? n : READING_NODES_MAX);
+    } else if (source->out[0] && !read_last(source, nodes, &ignored) &&
                (!is_of_now(r) || nodes->at_ms >= r->nodes->at_ms)) {
         r->nodes[0] = *nodes;
         r->n = 1;
         r->link = READING_OVER;
+        *err = ignored; /* that its Redis is gone is how a run ends */
     } else {
         set_stale(r, READING_LOST);
-        if (err && live.code)
-            *err = live;
+        ret = -1;
     }
     free(nodes);
+    return ret;
 }
 
 static int find_run(struct source *source, const char *out, struct err *err)
@@ -138,17 +143,17 @@ static int find_run(struct source *source, const char *out, struct err *err)
 /* `lentigo run` leaves a link to its folder, or a file that holds its path. */
 static int find_last_run(struct source *source, struct err *err)
 {
-    const char *state = getenv("XDG_STATE_HOME"),
-               *home = getenv("HOME"); // NOLINT(concurrency-mt-unsafe)
+    const char *state = getenv("XDG_STATE_HOME"); // NOLINT(concurrency-mt-unsafe): no thread yet
+    const char *home = getenv("HOME");            // NOLINT(concurrency-mt-unsafe)
     char path[PATH_MAX], target[PATH_MAX];
     struct buf text;
     int ret = -1;
 
-    if (path_format(path, sizeof(path), err, "%s%s/lentigo/last-run",
-                    state && state[0] ? state
-                    : home            ? home
-                                      : "",
-                    state && state[0] ? "" : "/.local/state"))
+    bool has_state = state && state[0];
+    if (!has_state && !home)
+        return err_set(err, ERR_CONFIG, "neither XDG_STATE_HOME nor HOME is set");
+    if (path_format(path, sizeof(path), err, "%s%s/lentigo/last-run", has_state ? state : home,
+                    has_state ? "" : "/.local/state"))
         return -1;
     ssize_t n = readlink(path, target, sizeof(target) - 1);
     if (n > 0) {
@@ -178,8 +183,9 @@ int source_find(struct source *source, const struct settings *s, const char *out
         return 0;
     r = calloc(1, sizeof(*r));
     if (!r)
-        abort(); /* 1 MB */
-    source_read(source, r, NULL);
+        return err_set(err, ERR_NOMEM, "no memory for the figures");
+    (void)source_read(source, r, &ignored);
+    ignored = (struct err){0};
     if (r->n == 0 && find_last_run(source, &ignored))
         source->out[0] = 0;
     if (source->out[0])

@@ -26,8 +26,8 @@ void source_close(struct source *source);
 /* The folder or the address, for people. */
 const char *source_name(const struct source *source);
 
-/* Bring `r` up to date. When nothing can be had it keeps its figures and its link says so; `err`
- * (may be NULL) then receives the reason. */
-void source_read(struct source *source, struct reading *r, struct err *err);
+/* Bring `r` up to date. When nothing can be had it keeps its figures, its link says so, and the
+ * answer is -1 with ERR_AGAIN. That no machine is at work is no error. */
+int source_read(struct source *source, struct reading *r, struct err *err);
 
 #endif

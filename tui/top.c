@@ -88,7 +88,7 @@ static bool wait_and_act(struct sitting *t)
         return false;
     if (!take_keys(t, &is_changed))
         return false;
-    if (fds[2].revents && !t->view.is_paused) {
+    if (fds[2].revents) {
         feed_take(t->feed, &t->reading);
         is_changed = true;
     }
@@ -145,13 +145,10 @@ done:
 
 static int read_once(struct source *source, struct reading *r, struct err *err)
 {
-    struct err why = {0};
-
-    source_read(source, r, &why);
+    if (source_read(source, r, err))
+        return source->out[0] ? err_wrap(err, "%s", source->out) : -1;
     if (r->n > 0)
         return 0;
-    if (why.code)
-        return err_set(err, ERR_AGAIN, "%s%s%s", source->out, source->out[0] ? ": " : "", why.msg);
     return err_set(err, ERR_AGAIN, "%s: no machine is at work", source_name(source));
 }
 

@@ -582,7 +582,7 @@ static void originals_are_linked_where_possible(void **state)
  * or all of it, and the next call finds its way. */
 static void kill_at_any_moment(void **state)
 {
-    enum { ROUNDS = 50, PATIENTS = 60, EACH = 3 };
+    enum { ROUNDS = 50, PATIENTS = 25, EACH = 2 };
     struct intake_request request = request_for(path_in(state, ""));
     struct intake_result result;
     struct err err = {0};

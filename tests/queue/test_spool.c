@@ -193,9 +193,10 @@ static int count_study(void *ctx, const char *study_dir, const struct study *stu
     return 0;
 }
 
-static void ten_thousand_studies_are_read_quickly(void **state)
+/* 10,000 studies took 0.13 s on two cores of 2026; five times fewer spare a busy disk. */
+static void two_thousand_studies_are_read_quickly(void **state)
 {
-    enum { STUDIES = 10000 };
+    enum { STUDIES = 2000 };
     struct spool *s = open_spool(*state);
     struct err err = {0};
     char key[32];
@@ -208,10 +209,10 @@ static void ten_thousand_studies_are_read_quickly(void **state)
     int64_t start = clock_cpu_us();
     assert_int_equal(spool_each_study(s, count_study, &n, &err), 0);
     int64_t took = clock_cpu_us() - start;
-    print_message("10,000 studies: %.2f s of CPU\n", (double)took / 1e6);
+    print_message("2,000 studies: %.3f s of CPU\n", (double)took / 1e6);
     assert_int_equal(n, STUDIES);
 #ifndef LENTIGO_SANITIZED
-    assert_true(took < 1500000);
+    assert_true(took < 300000);
 #endif
     spool_close(s);
 }
@@ -286,7 +287,7 @@ int main(void)
         TEST(is_made_and_opened_again), TEST(another_version_is_refused),
         TEST(has_one_holder),           TEST(a_killed_holder_holds_nothing),
         TEST(no_id_leads_out),          TEST(studies_are_visited_in_order),
-        TEST(a_damaged_study_is_named), TEST(ten_thousand_studies_are_read_quickly),
+        TEST(a_damaged_study_is_named), TEST(two_thousand_studies_are_read_quickly),
         TEST(log_survives_a_cut_line),  TEST(log_takes_lines_of_many_processes),
     };
 

@@ -1,4 +1,4 @@
-#include "made.h"
+#include "tests/reports/made.h"
 
 #include <math.h>
 #include <sys/stat.h>

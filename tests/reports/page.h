@@ -2,9 +2,9 @@
 #ifndef TESTS_REPORTS_PAGE_H
 #define TESTS_REPORTS_PAGE_H
 
-#include "made.h"
 #include "reports/fonts.h"
 #include "reports/report.h"
+#include "tests/reports/made.h"
 
 static inline int page_setup(void **state)
 {
@@ -40,7 +40,7 @@ static inline struct buf page_make(const struct made *m, const char *dir, enum l
         (fonts ? report_pdf(&r, fonts, &out, &err) : report_html(&r, &out, &err)))
         fail_msg("%s", err.msg);
     report_release(&r);
-    dossier_release(&d);
+    dossier_close(&d);
     policy_close(policy);
     return out;
 }

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <unistd.h>
 
-#include "made.h"
 #include "reports/dossier.h"
+#include "tests/reports/made.h"
 
 static int setup(void **state)
 {
@@ -66,7 +66,7 @@ static void worst_lesion_comes_first(void **state)
     assert_int_equal(d.findings[4].risk, RISK_RETAKE);
     assert_true(isnan(d.findings[4].malignant));
     assert_non_null(d.model);
-    dossier_release(&d);
+    dossier_close(&d);
 }
 
 static enum result_status routine(struct image_entry *e, int i)
@@ -88,7 +88,7 @@ static void cancelled_image_is_no_routine(void **state)
     assert_int_equal(dossier_open(&d, dir, NULL, &err), 0);
     assert_int_equal(d.risk, RISK_RETAKE);
     assert_int_equal(d.n_cancelled, 1);
-    dossier_release(&d);
+    dossier_close(&d);
 }
 
 static void image_without_original_needs_no_result(void **state)
@@ -109,7 +109,7 @@ static void image_without_original_needs_no_result(void **state)
     assert_null(d.model);
     assert_int_equal(dossier_entry(&d, &d.findings[0], e, &err), 0);
     assert_string_equal(e->file, "dir/IMG_0000.jpg");
-    dossier_release(&d);
+    dossier_close(&d);
     free(e);
 }
 
@@ -146,7 +146,7 @@ static void same_bytes_twice_are_marked(void **state)
     assert_int_equal(dossier_open(&d, dir, NULL, &err), 0);
     for (int i = 0; i < 3; i++)
         assert_int_equal(d.findings[i].is_twice, d.findings[i].index != 1);
-    dossier_release(&d);
+    dossier_close(&d);
 }
 
 static void no_spool_is_made_by_looking(void **state)

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "common/file.h"
-#include "page.h"
 #include "reports/html_part.h"
+#include "tests/reports/page.h"
 
 static const char attack[] = "x\"><script>alert(1)</script><img src=http://e.example/&'";
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
-#include "page.h"
+#include "tests/reports/page.h"
 
 /* Output of a command line on the written PDF; free() it. */
 static char *ask(const struct made *m, const struct buf *pdf, const char *command,

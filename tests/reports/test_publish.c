@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "common/file.h"
-#include "page.h"
 #include "reports/publish.h"
+#include "tests/reports/page.h"
 
 static bool is_there(const char *dir, const char *name)
 {

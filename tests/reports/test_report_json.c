@@ -5,8 +5,8 @@
 #include <cmocka.h>
 
 #include "common/json.h"
-#include "made.h"
 #include "reports/report.h"
+#include "tests/reports/made.h"
 
 static int setup(void **state)
 {
@@ -35,7 +35,7 @@ static char *make_json(const char *dir)
     buf_init(&out, 1 << 20);
     assert_int_equal(dossier_open(&d, dir, &entries, &err), 0);
     assert_int_equal(report_json(&d, &entries, &out, &err), 0);
-    dossier_release(&d);
+    dossier_close(&d);
     buf_release(&entries);
     return buf_take(&out);
 }

@@ -9,9 +9,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "made.h"
-#include "page.h"
 #include "queue/wire.h"
+#include "tests/reports/made.h"
+#include "tests/reports/page.h"
 
 struct child {
     pid_t pid;

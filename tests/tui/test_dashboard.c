@@ -98,6 +98,12 @@ static void areas_stay_inside_and_apart(int rows, int cols, int n_nodes)
 
     if (l.is_too_small)
         return;
+    /* a part is whole or not there */
+    assert_true(l.stages.rows == 0 || l.stages.rows == 1 + STAGE_COUNT);
+    assert_true(l.queue.rows == 0 || l.queue.rows >= 1 + STATS_CLASSES);
+    assert_true(l.chart.rows == 0 || l.chart.rows >= 4);
+    assert_true(l.machine.rows == 0 || l.machine.rows >= 4);
+    assert_true(l.totals.rows >= 2 && l.lists[0].rows >= 3);
     for (int i = 0; i < n; i++)
         for (int r = areas[i]->row; r < areas[i]->row + areas[i]->rows; r++)
             for (int c = areas[i]->col; c < areas[i]->col + areas[i]->cols; c++) {
@@ -156,8 +162,8 @@ static void what_80_by_24_shows(void **state)
         "busy ms/item waiting lanes",
         "decode ",
         "batch fill ",
-        "network   ▸",
-        "measure ",
+        "network   ▸ ━━━━━━━╸  99 %    17.3      36     3",
+        "measure     ━━──────  24 %    3.94       5     1",
         "report ",
         "ready leased oldest",
         "bulk        4,221     16  3m12s",
@@ -185,6 +191,7 @@ static void first_things_first_when_small(void **state)
     (void)state;
     expect(p, 10, 40, readable);
     expect(p, 10, 35, small);
+    expect(p, 34, 60, readable);
     free(p);
 }
 
@@ -219,8 +226,8 @@ static void what_is_unknown_is_never_zero(void **state)
 static void states_are_said_in_words(void **state)
 {
     static const char *const paused[] = {" PAUSED ", "p go on", NULL};
-    static const char *const lost[] = {"no connection since ", "received", NULL};
-    static const char *const silent[] = {"no figures since ", "received", NULL};
+    static const char *const lost[] = {"no connection since 0", " PAUSED", "received", NULL};
+    static const char *const silent[] = {"no figures since 0", "received", NULL};
     static const char *const waiting[] = {"No figures yet.", "Watching /data/friday-out", NULL};
     static const char *const filtered[] = {" filter: ", "p0_", "Esc clears", NULL};
     struct picture *p = picture_new(FAKE_USUAL, 1);
@@ -230,6 +237,7 @@ static void states_are_said_in_words(void **state)
     expect(p, 24, 80, paused);
     p->reading.link = READING_LOST;
     expect(p, 24, 80, lost);
+    expect(p, 8, 38, lost);
     p->reading.link = READING_SILENT;
     expect(p, 24, 80, silent);
     p->view.is_filtering = true;
@@ -305,6 +313,7 @@ static void one_frame_for_print_has_no_keys(void **state)
 
 int main(void)
 {
+    setenv("TZ", "UTC", 1);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_size),
         cmocka_unit_test(what_80_by_24_shows),

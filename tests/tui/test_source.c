@@ -89,7 +89,7 @@ static void a_finished_run_is_done(void **state)
     leave_figures(p, 0);
     assert_int_equal(source_find(&p->source, &p->settings, p->out, &err), 0);
     assert_string_equal(source_name(&p->source), p->out);
-    source_read(&p->source, &p->reading, &err);
+    assert_int_equal(source_read(&p->source, &p->reading, &err), 0);
     assert_int_equal(p->reading.link, READING_OVER);
     assert_int_equal(p->reading.n, 1);
     assert_string_equal(p->reading.nodes[0].state, "done");
@@ -118,13 +118,13 @@ static void older_figures_do_not_come_back(void **state)
     fake_stats(&p->reading.nodes[0], FAKE_USUAL, 100);
     p->reading.n = 1;
     p->reading.link = READING_LIVE;
-    source_read(&p->source, &p->reading, &err);
+    assert_int_equal(source_read(&p->source, &p->reading, &err), -1);
     assert_int_equal(p->reading.link, READING_LOST);
     assert_true(p->reading.since_ms > 0);
     assert_string_equal(p->reading.nodes[0].state, "running");
     assert_int_equal(err.code, ERR_AGAIN);
     int64_t since = p->reading.since_ms;
-    source_read(&p->source, &p->reading, NULL);
+    source_read(&p->source, &p->reading, &err);
     assert_int_equal(p->reading.since_ms, since);
 }
 
@@ -138,7 +138,7 @@ static void damaged_files_are_no_figures(void **state)
         assert_int_equal(file_write(p->last, texts[i], strlen(texts[i]), &err), 0);
         assert_int_equal(file_write(p->note, texts[i], strlen(texts[i]), &err), 0);
         assert_int_equal(source_find(&p->source, &p->settings, p->out, &err), 0);
-        source_read(&p->source, &p->reading, NULL);
+        source_read(&p->source, &p->reading, &err);
         assert_int_equal(p->reading.n, 0);
         assert_int_equal(p->reading.link, READING_LOST);
     }

@@ -1,0 +1,182 @@
+#include "cli/commands_status.h"
+
+#include <math.h>
+
+#include "cli/commands.h"
+#include "common/file.h"
+#include "queue/client.h"
+
+enum { NODES_MAX = 64, FILE_MAX = 4 << 20, TIMEOUT_MS = 2000, CASES_SHOWN = 10 };
+
+/* A number, or a dash where it is unknown. */
+static const char *number(char out[32], double value, const char *unit)
+{
+    if (isfinite(value))
+        snprintf(out, 32, "%.1f%s", value, unit);
+    else
+        snprintf(out, 32, "-");
+    return out;
+}
+
+static const char *duration(char out[32], double seconds)
+{
+    if (!isfinite(seconds))
+        snprintf(out, 32, "-");
+    else if (seconds < 3600)
+        snprintf(out, 32, "%d:%02d min", (int)seconds / 60, (int)seconds % 60);
+    else
+        snprintf(out, 32, "%d:%02d h", (int)(seconds / 3600), (int)(seconds / 60) % 60);
+    return out;
+}
+
+static void print_queue(const struct stats *st)
+{
+    char age[32];
+
+    printf("queue      %-12s %9s %9s  %s\n", "class", "ready", "leased", "oldest");
+    for (int i = 0; i < STATS_CLASSES; i++) {
+        const struct stats_class *c = &st->classes[i];
+        if (c->ready || c->leased)
+            printf("           %-12s %9lld %9lld  %s\n", c->name, (long long)c->ready,
+                   (long long)c->leased,
+                   duration(age, c->oldest_ms < 0 ? (double)NAN : (double)c->oldest_ms / 1000));
+    }
+}
+
+static void print_stages(const struct stats *st)
+{
+    char busy[32], ms[32];
+
+    printf("stages     %-12s %9s %9s %9s\n", "", "busy", "ms/item", "waiting");
+    for (int i = 0; i < STAGE_COUNT; i++)
+        printf("           %-12s %9s %9s %9d\n", wire_stage_word((enum wire_stage)i),
+               number(busy, 100 * st->stages[i].busy, " %"),
+               number(ms, st->stages[i].ms_per_item, ""), st->stages[i].waiting);
+}
+
+static void print_workers(const struct stats *st)
+{
+    for (int i = 0; i < st->n_workers; i++) {
+        const struct stats_worker *w = &st->workers[i];
+        printf("%-10s %-12s pid %-8d %lld items, %d in hand, %d restarts, %lld MB\n", w->role,
+               w->state, w->pid, (long long)w->items, w->in_flight, w->restarts,
+               (long long)(w->memory_kb / 1024));
+    }
+}
+
+static void print_cases(const struct stats *st)
+{
+    char p[32];
+
+    for (int i = 0; i < st->n_flagged && i < CASES_SHOWN; i++)
+        printf("flagged    %-8s %s  malignant %s\n", st->flagged[i].risk, st->flagged[i].id,
+               number(p, 100 * st->flagged[i].malignant_probability, " %"));
+    if (st->n_flagged > CASES_SHOWN)
+        printf("           and %lld more\n", (long long)(st->urgent + st->review) - CASES_SHOWN);
+    for (int i = 0; i < st->n_aside && i < CASES_SHOWN; i++)
+        printf("set aside  %s  %s\n", st->aside[i].id, st->aside[i].reason);
+}
+
+static void print_node(const struct stats *st)
+{
+    char eta[32], cpu[32], gpu[32], sentence[160];
+
+    printf("%s: %s\n", st->node, st->state);
+    printf("images     %lld received = %lld done + %lld set aside + %lld cancelled + %lld left\n",
+           (long long)st->received, (long long)st->done, (long long)st->set_aside,
+           (long long)st->cancelled,
+           (long long)(st->received - st->done - st->set_aside - st->cancelled));
+    printf("results    %lld urgent, %lld review, %lld routine, %lld retake\n",
+           (long long)st->urgent, (long long)st->review, (long long)st->routine,
+           (long long)st->retake);
+    printf("reports    %lld of %lld studies\n", (long long)st->reports, (long long)st->studies);
+    printf("speed      %.1f images/s, time left %s\n", st->images_per_s, duration(eta, st->eta_s));
+    printf("machine    %s of %d cores, GPU %s, %lld MB\n", number(cpu, 100 * st->cpu, " %"),
+           st->cores, number(gpu, 100 * st->gpu, " %"), (long long)(st->memory_kb / 1024));
+    if (st->model[0])
+        printf("model      %s, %s, %d px, %s\n", st->model, st->precision, st->size, st->device);
+    print_queue(st);
+    print_stages(st);
+    stats_bottleneck(st, sentence);
+    printf("           %s\n", sentence);
+    print_workers(st);
+    print_cases(st);
+}
+
+static int read_nodes(const char *address, struct stats *nodes, int *n, struct err *err)
+{
+    struct queue_client *client;
+
+    if (queue_client_open(&client, address, TIMEOUT_MS, err))
+        return -1;
+    int ret = queue_client_stats(client, nodes, NODES_MAX, n, err);
+    queue_client_close(client);
+    return ret;
+}
+
+static int read_file(const char *path, struct stats *node, struct err *err)
+{
+    json_t *object = json_read(path, FILE_MAX, err);
+    int ret = object ? stats_from_json(node, object, err) : -1;
+
+    json_decref(object);
+    return ret;
+}
+
+/* Of the run that writes `out`: the Redis named in its run.json, else what it left at its end. */
+static int read_run(const char *out, struct stats *nodes, int *n, struct err *err)
+{
+    char path[SETTINGS_PATH_SIZE];
+    struct err ignored = {0};
+
+    if (path_format(path, sizeof(path), err, "%s/.lentigo/run.json", out))
+        return -1;
+    json_t *run = json_read(path, FILE_MAX, err);
+    if (!run)
+        return err_wrap(err, "%s is no folder of a run", out);
+    int ret = read_nodes(json_text_or(run, "redis", ""), nodes, n, &ignored);
+    json_decref(run);
+    if (!ret && *n)
+        return 0;
+    *n = 1;
+    if (path_format(path, sizeof(path), err, "%s/.lentigo/stats.json", out))
+        return -1;
+    return read_file(path, &nodes[0], err)
+               ? err_wrap(err, "no run is writing %s now, and none has ended there", out)
+               : 0;
+}
+
+static void print_json(const struct stats *nodes, int n)
+{
+    for (int i = 0; i < n; i++) {
+        json_t *object = stats_to_json(&nodes[i]);
+        char *line = object ? json_line(object) : NULL;
+        if (line)
+            printf("%s\n", line);
+        free(line);
+        json_decref(object);
+    }
+}
+
+int cmd_status(const struct settings *s, int argc, char **argv)
+{
+    struct stats *nodes = calloc(NODES_MAX, sizeof(*nodes));
+    struct err err = {0};
+    int n = 0, ret = -1;
+
+    if (!nodes)
+        err_set(&err, ERR_NOMEM, "status: out of memory");
+    else if (argc > 1)
+        err_set(&err, ERR_INPUT, "status: lentigo status [OUT] (see lentigo status --help)");
+    else
+        ret =
+            argc == 1 ? read_run(argv[0], nodes, &n, &err) : read_nodes(s->redis, nodes, &n, &err);
+    if (!ret && !n)
+        ret = err_set(&err, ERR_AGAIN, "no scheduler is running at %s", s->redis);
+    if (!ret && s->json)
+        print_json(nodes, n);
+    for (int i = 0; !ret && !s->json && i < n; i++)
+        print_node(&nodes[i]);
+    free(nodes);
+    return ret ? command_fail(&err) : STATUS_OK;
+}

@@ -1,0 +1,222 @@
+/* A worker or reporter that does nothing but speak the wire, and misbehaves as its environment
+ * tells; its role is its own name.
+ *
+ *   FAKE_LOG=FILE      a line for each item taken: "<pid> <id> <attempt> <alone>"
+ *   FAKE_MS=N          milliseconds of work an item (1)
+ *   FAKE_CREDIT=N      (4)
+ *   FAKE_VERSION=N     of the wire
+ *   FAKE_EXIT=N        end with this status instead of saying HELLO
+ *   FAKE_SEGV=S        die of SIGSEGV at work on an id that ends in S
+ *   FAKE_SIGNAL=S      answer FAILED with signal 11 in stage decode for such an id
+ *   FAKE_HANG=S        stand still at such an id
+ *   FAKE_KILL=N        kill -9 itself at every N-th item
+ *   FAKE_FIRST=CODE    answer FAILED with this code the first time an id comes: AGAIN, CANCELLED */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "queue/spool.h"
+#include "queue/wire.h"
+
+enum { HELD_MAX = 512 };
+
+static struct wire_message held[HELD_MAX], in, out; /* too large for the stack */
+static int n_held, n_worked;
+static bool is_draining;
+
+static const char *setting(const char *name)
+{
+    const char *value = getenv(name); // NOLINT(concurrency-mt-unsafe): one thread
+    return value ? value : "";
+}
+
+static int number(const char *name, int otherwise)
+{
+    return setting(name)[0] ? (int)strtol(setting(name), NULL, 10) : otherwise;
+}
+
+static bool ends_in(const char *id, const char *tail)
+{
+    size_t n = strlen(id), m = strlen(tail);
+
+    return m && n >= m && !strcmp(id + n - m, tail);
+}
+
+static void tell(void)
+{
+    struct err err = {0};
+
+    if (wire_write(WIRE_FD, &out, &err))
+        exit(9); // NOLINT(concurrency-mt-unsafe)
+}
+
+static void note(const struct wire_message *m)
+{
+    char line[256];
+    int fd = open(setting("FAKE_LOG"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    int n = snprintf(line, sizeof(line), "%d %s %d %d\n", (int)getpid(), m->id, m->attempt,
+                     m->is_alone);
+
+    if (fd >= 0 && write(fd, line, (size_t)n) != n)
+        exit(9); // NOLINT(concurrency-mt-unsafe)
+    if (fd >= 0)
+        close(fd);
+}
+
+/* Is this the first time that the id comes, also over several lives of this process? */
+static bool is_first(const struct wire_message *m)
+{
+    char path[SPOOL_PATH_SIZE + 32];
+
+    snprintf(path, sizeof(path), "%s/first.%d", m->study_dir, m->image.n);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+    return fd >= 0;
+}
+
+static void say_alive(void)
+{
+    static int64_t last_us;
+
+    if (!n_held || clock_mono_us() - last_us < 100000)
+        return;
+    last_us = clock_mono_us();
+    out = (struct wire_message){.kind = WIRE_ALIVE, .n_alive = n_held};
+    for (int i = 0; i < n_held; i++)
+        memcpy(out.alive[i], held[i].id, WIRE_ID_SIZE);
+    tell();
+}
+
+static void misbehave(const struct wire_message *m)
+{
+    int every = number("FAKE_KILL", 0);
+
+    if (ends_in(m->id, setting("FAKE_SEGV"))) {
+        signal(SIGSEGV, SIG_DFL); /* also under a sanitizer */
+        raise(SIGSEGV);
+    }
+    while (ends_in(m->id, setting("FAKE_HANG"))) {
+        struct pollfd fd = {WIRE_FD, 0, 0};
+        if (poll(&fd, 1, -1) > 0 && (fd.revents & POLLHUP))
+            exit(0); // NOLINT(concurrency-mt-unsafe)
+    }
+    if (every && ++n_worked % every == 0)
+        raise(SIGKILL);
+}
+
+static bool fails(const struct wire_message *m)
+{
+    const char *first = setting("FAKE_FIRST");
+    bool by_signal = ends_in(m->id, setting("FAKE_SIGNAL"));
+
+    if (!by_signal && !(first[0] && is_first(m)))
+        return false;
+    out = (struct wire_message){.kind = WIRE_FAILED,
+                                .attempt = m->attempt,
+                                .signal = by_signal ? SIGSEGV : 0,
+                                .stage = STAGE_DECODE,
+                                .code = by_signal                 ? ERR_INPUT
+                                        : !strcmp(first, "AGAIN") ? ERR_AGAIN
+                                                                  : ERR_CANCELLED};
+    memcpy(out.id, m->id, sizeof(out.id));
+    tell();
+    return true;
+}
+
+static void make_result(const struct wire_message *m)
+{
+    struct err err = {0};
+    char path[SPOOL_PATH_SIZE + 32];
+    json_t *entry = json_pack("{s:s,s:n,s:s,s:f}", "file", m->image.file, "reason", "risk",
+                              m->image.n ? "routine" : "urgent", "malignant_probability", 0.5);
+
+    snprintf(path, sizeof(path), "%s/results", m->study_dir);
+    if (dir_make(path, &err) ||
+        result_write(m->study_dir, m->image.n, RESULT_DONE, entry, NULL, &err))
+        exit(9); // NOLINT(concurrency-mt-unsafe)
+    json_decref(entry);
+    out = (struct wire_message){.kind = WIRE_DONE,
+                                .attempt = m->attempt,
+                                .status = RESULT_DONE,
+                                .malignant_probability = 0.5};
+    snprintf(out.risk, sizeof(out.risk), "%s", m->image.n ? "routine" : "urgent");
+}
+
+static void make_report(const struct wire_message *m)
+{
+    struct err err = {0};
+    char path[SPOOL_PATH_SIZE + 32];
+
+    snprintf(path, sizeof(path), "%s/report.json", m->study_dir);
+    if (file_write(path, "{}\n", 3, &err))
+        exit(9); // NOLINT(concurrency-mt-unsafe)
+    out = (struct wire_message){.kind = WIRE_REPORTED, .attempt = m->attempt};
+}
+
+static void work(void)
+{
+    const struct wire_message *m = &held[0];
+
+    note(m);
+    misbehave(m);
+    usleep((useconds_t)number("FAKE_MS", 1) * 1000);
+    if (m->kind == WIRE_JOB ? !fails(m) : true) {
+        if (m->kind == WIRE_JOB)
+            make_result(m);
+        else
+            make_report(m);
+        memcpy(out.id, m->id, sizeof(out.id));
+        tell();
+    }
+    n_held--;
+    memmove(&held[0], &held[1], (size_t)n_held * sizeof(held[0]));
+}
+
+static void take(void)
+{
+    static struct buf pending;
+    struct err err = {0};
+    struct pollfd fd = {WIRE_FD, POLLIN, 0};
+
+    /* wire_read may hold whole lines already: ask it without waiting only when it does. */
+    bool has_line = pending.len && memchr(pending.data, '\n', pending.len);
+    if (!has_line && poll(&fd, 1, n_held ? 0 : -1) <= 0)
+        return;
+    int got = wire_read(WIRE_FD, &pending, &in, &err);
+    if (got < 0)
+        exit(9); // NOLINT(concurrency-mt-unsafe)
+    if (got == 0)
+        exit(0); // NOLINT(concurrency-mt-unsafe)
+    if (in.kind == WIRE_DRAIN)
+        is_draining = true;
+    else
+        held[n_held++] = in;
+}
+
+int main(int argc, char **argv)
+{
+    bool is_worker = argc > 0 && ends_in(argv[0], "lentigo-worker");
+
+    if (setting("FAKE_EXIT")[0])
+        return number("FAKE_EXIT", 0);
+    out = (struct wire_message){.kind = WIRE_HELLO,
+                                .version = number("FAKE_VERSION", WIRE_VERSION),
+                                .pid = (int)getpid(),
+                                .credit = number("FAKE_CREDIT", 4)};
+    snprintf(out.role, sizeof(out.role), "%s", is_worker ? "worker" : "reporter");
+    snprintf(out.model_sha256, sizeof(out.model_sha256), "%s", is_worker ? "00ff" : "");
+    tell();
+    while (!is_draining || n_held) {
+        take();
+        say_alive();
+        if (n_held)
+            work();
+    }
+    return 0;
+}
