@@ -10,12 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/commands.h"
 #include "cli/commands_engine.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/place.h"
 #include "engine/engine_debug.h"
 
-enum { EXIT_FINISHED = 0, EXIT_UNFINISHED = 1, EXIT_USAGE = 64, EXIT_CONFIG = 78 };
 enum { ROUND_MS = 1000, WARM_RUNS = 2, LAYER_RUNS = 20 };
 
 struct bench {
@@ -24,6 +25,8 @@ struct bench {
     struct engine *engine;
     int size, threads;
     uint8_t *rgb;
+    pthread_mutex_t gate;      /* held until all threads are there, or one could not be made */
+    bool cancelled;            /* the latter; written behind the gate */
     pthread_barrier_t barrier; /* before and after each round */
     double *round_ms;          /* ms per image of all streams together; by thread 0 */
 };
@@ -100,7 +103,7 @@ static void run_round(struct lane *l)
         if (l->err.code || run_once(l))
             return;
         l->done += l->bench->settings->batch;
-    } while (clock_mono_us() - start < ROUND_MS * 1000);
+    } while (clock_mono_us() - start < INT64_C(1000) * ROUND_MS);
 }
 
 /* The fastest of several runs for each layer. */
@@ -119,6 +122,11 @@ static void *lane_main(void *argument)
     struct lane *l = argument;
     struct bench *b = l->bench;
 
+    pthread_mutex_lock(&b->gate);
+    bool cancelled = b->cancelled;
+    pthread_mutex_unlock(&b->gate);
+    if (cancelled)
+        return NULL;
     lane_open(l); /* a failure is in l->err; the barriers are kept all the same */
     for (long round = 0; round < b->settings->rounds; round++) {
         pthread_barrier_wait(&b->barrier);
@@ -192,7 +200,7 @@ static double layer_gflop(int layer, int size)
         return 0;
     network_shapes(shapes, size, size);
     return 2e-9 * shapes[layer].h * shapes[layer].w * l->channels * l->kernel * l->kernel *
-           (network[l->in[0]].channels / l->groups);
+           network[l->in[0]].channels / l->groups;
 }
 
 static void print_layers(const struct bench *b, const struct lane *l)
@@ -209,22 +217,31 @@ static void print_layers(const struct bench *b, const struct lane *l)
     }
 }
 
+static int start_lanes(struct bench *b, struct lane *lanes, struct err *err)
+{
+    int started = 0;
+
+    pthread_mutex_lock(&b->gate);
+    for (; started < b->threads && !b->cancelled; started++) {
+        lanes[started] = (struct lane){.bench = b, .index = started, .all = lanes};
+        b->cancelled =
+            pthread_create(&lanes[started].thread, NULL, lane_main, &lanes[started]) != 0;
+    }
+    if (b->cancelled)
+        err_set(err, ERR_AGAIN, "thread %d of %d cannot be started", started--, b->threads);
+    pthread_mutex_unlock(&b->gate);
+    return started;
+}
+
 static int run_lanes(struct bench *b, struct err *err)
 {
     struct lane *lanes = calloc((size_t)b->threads, sizeof(*lanes));
-    int started = 0;
 
     if (!lanes)
         return err_set(err, ERR_NOMEM, "out of memory for %d threads", b->threads);
+    pthread_mutex_init(&b->gate, NULL);
     pthread_barrier_init(&b->barrier, NULL, (unsigned)b->threads);
-    for (; started < b->threads; started++) {
-        lanes[started] = (struct lane){.bench = b, .index = started, .all = lanes};
-        if (pthread_create(&lanes[started].thread, NULL, lane_main, &lanes[started])) {
-            /* the others wait at the barrier for this one: nothing can be saved */
-            fprintf(stderr, "lentigo: thread %d of %d cannot be started\n", started, b->threads);
-            exit(EXIT_UNFINISHED);
-        }
-    }
+    int started = start_lanes(b, lanes, err);
     for (int i = 0; i < started; i++) {
         pthread_join(lanes[i].thread, NULL);
         if (lanes[i].err.code && !err->code)
@@ -236,6 +253,7 @@ static int run_lanes(struct bench *b, struct err *err)
             print_layers(b, &lanes[0]);
     }
     pthread_barrier_destroy(&b->barrier);
+    pthread_mutex_destroy(&b->gate);
     free(lanes);
     return err->code ? -1 : 0;
 }
@@ -243,10 +261,12 @@ static int run_lanes(struct bench *b, struct err *err)
 static int run_bench(struct bench *b, struct err *err)
 {
     const struct settings *s = b->settings;
+    char folder[SETTINGS_PATH_SIZE];
     struct engine_config config = {
         .backend = s->backend, .precision = s->precision, .device = s->device};
 
-    if (model_open(&b->model, s->model, err) || engine_open(&b->engine, b->model, &config, err))
+    if (place_model(folder, s->model, err) || model_open(&b->model, folder, err) ||
+        engine_open(&b->engine, b->model, &config, err))
         return -1;
     b->size = s->size ? (int)s->size : model_card(b->model)->size;
     b->threads = (int)(s->jobs ? s->jobs : sysconf(_SC_NPROCESSORS_ONLN));
@@ -265,7 +285,7 @@ int cmd_bench_engine(const struct settings *s, int argc, char **argv)
     (void)argv;
     if (argc > 0) {
         fprintf(stderr, "lentigo: usage: lentigo bench engine [--size N] [--batch N] [--jobs N]\n");
-        return EXIT_USAGE;
+        return STATUS_USAGE;
     }
     int ret = run_bench(&b, &err);
     free(b.round_ms);
@@ -273,7 +293,7 @@ int cmd_bench_engine(const struct settings *s, int argc, char **argv)
     engine_close(b.engine);
     model_close(b.model);
     if (!ret)
-        return EXIT_FINISHED;
+        return STATUS_OK;
     fprintf(stderr, "lentigo: %s\n", err.msg);
-    return err.code == ERR_CONFIG ? EXIT_CONFIG : EXIT_UNFINISHED;
+    return err.code == ERR_CONFIG ? STATUS_CONFIG : STATUS_UNFINISHED;
 }

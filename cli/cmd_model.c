@@ -2,27 +2,28 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/commands.h"
 #include "cli/commands_engine.h"
 #include "common/file.h"
 #include "common/json.h"
+#include "common/place.h"
 #include "engine/import.h"
 #include "engine/model.h"
 #include "engine/network.h"
 #include "engine/safetensors.h"
 
-enum { EXIT_FINISHED = 0, EXIT_UNFINISHED = 1, EXIT_USAGE = 64, EXIT_CONFIG = 78 };
-enum { PATH_SIZE = 4096, CARD_MAX = 1 << 20 };
+enum { PATH_SIZE = SETTINGS_PATH_SIZE + 32, CARD_MAX = 1 << 20 };
 
 static int usage(const char *text)
 {
     fprintf(stderr, "lentigo: usage: %s\n", text);
-    return EXIT_USAGE;
+    return STATUS_USAGE;
 }
 
 static int fail(const struct err *err)
 {
     fprintf(stderr, "lentigo: %s\n", err->msg);
-    return err->code == ERR_CONFIG ? EXIT_CONFIG : EXIT_UNFINISHED;
+    return err->code == ERR_CONFIG ? STATUS_CONFIG : STATUS_UNFINISHED;
 }
 
 static int import_model(const struct settings *s, int argc, char **argv)
@@ -31,7 +32,7 @@ static int import_model(const struct settings *s, int argc, char **argv)
     struct import_facts facts;
 
     if (argc < 2 || argc > 3 || !*s->output)
-        return usage("lentigo model import SRC [GRAPH.json] -o DIR");
+        return usage("lentigo model import SRC [GRAPH.json] -o DIR [--size N]");
     struct import in = {.source = argv[1],
                         .graph = argc > 2 ? argv[2] : NULL,
                         .folder = s->output,
@@ -45,7 +46,7 @@ static int import_model(const struct settings *s, int argc, char **argv)
                argv[1]);
     if (facts.ignored)
         printf("%d tensors of the training heads were left out\n", facts.ignored);
-    return EXIT_FINISHED;
+    return STATUS_OK;
 }
 
 /* What the file holds, beside the card. */
@@ -67,12 +68,12 @@ static json_t *describe_weights(const char *dir, struct err *err)
     return out ? out : (err_set(err, ERR_NOMEM, "%s: out of memory", path), NULL);
 }
 
-static void print_plain(const json_t *card)
+static void print_plain(json_t *card)
 {
     const char *key;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)card, key, value)
+    json_object_foreach(card, key, value)
     {
         char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
         printf("%-12s %s\n", key, text ? text : json_string_value(value));
@@ -84,14 +85,14 @@ static int show_model(const struct settings *s, int argc, char **argv)
 {
     struct err err = {0};
     struct model *model;
-    char path[PATH_SIZE];
+    char folder[SETTINGS_PATH_SIZE], path[PATH_SIZE];
 
     if (argc != 2)
         return usage("lentigo model show DIR [--json]");
-    if (model_open(&model, argv[1], &err)) /* checks every tensor */
+    if (place_model(folder, argv[1], &err) || model_open(&model, folder, &err))
         return fail(&err);
-    json_t *card = NULL, *weights = describe_weights(argv[1], &err);
-    if (weights && !path_format(path, sizeof(path), &err, "%s/card.json", argv[1]))
+    json_t *card = NULL, *weights = describe_weights(folder, &err);
+    if (weights && !path_format(path, sizeof(path), &err, "%s/card.json", folder))
         card = json_read(path, CARD_MAX, &err);
     if (card) {
         json_object_set_new(card, "sha256", json_string(model_card(model)->sha256));
@@ -106,7 +107,7 @@ static int show_model(const struct settings *s, int argc, char **argv)
     json_decref(weights);
     json_decref(card);
     model_close(model);
-    return err.code ? fail(&err) : EXIT_FINISHED;
+    return err.code ? fail(&err) : STATUS_OK;
 }
 
 int cmd_model(const struct settings *s, int argc, char **argv)

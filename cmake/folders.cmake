@@ -13,8 +13,9 @@ function(add_folder name)
   cmake_parse_arguments(A "" "" "SOURCES;HEADERS;SEES;LINKS" ${ARGN})
   add_library(${name} STATIC ${A_SOURCES})
   target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${A_HEADERS})
-  target_compile_definitions(${name} PRIVATE _GNU_SOURCE
-    $<$<BOOL:${LENTIGO_SANITIZED}>:LENTIGO_SANITIZED>)
+  # Public, so that CMake's check of the headers compiles them as everybody does (uv.h needs it).
+  target_compile_definitions(${name} PUBLIC _GNU_SOURCE
+    PRIVATE $<$<BOOL:${LENTIGO_SANITIZED}>:LENTIGO_SANITIZED>)
   target_link_libraries(${name} PUBLIC ${A_SEES} PRIVATE warnings ${A_LINKS})
 endfunction()
 

@@ -9,7 +9,7 @@
 /* clang-format off */
 const struct setting settings_table[] = {
     {"output",         'o', SETTING_PATH,   AT(output),         0, 0,          "",     NULL, COMMAND_RUN | COMMAND_MODEL | COMMAND_SCHEDULER | COMMAND_REPORTS, "OUT", "folder (or file) to write"},
-    {"size",           0,   SETTING_NUMBER, AT(size),           0, 4096,       "0",    NULL, NETWORK, "N", "longest side of the network input, px (0: the size the model was trained for)"},
+    {"size",           0,   SETTING_NUMBER, AT(size),           0, 4096,       "0",    NULL, NETWORK | COMMAND_MODEL, "N", "longest side of the network input, px (0: the size the model was trained for)"},
     {"precision",      0,   SETTING_CHOICE, AT(precision),      0, 0,          "auto", "auto|f32|bf16|fp16|int8", NETWORK, "P", "auto, f32, bf16, fp16 or int8"},
     {"device",         0,   SETTING_WORD,   AT(device),         0, 0,          "auto", NULL, NETWORK, "D", "auto, cpu or cuda:N"},
     {"backend",        0,   SETTING_CHOICE, AT(backend),        0, 0,          "auto", "auto|ref|onednn|cudnn", NETWORK, "B", "auto, ref, onednn or cudnn"},

@@ -29,8 +29,8 @@ static const struct backend *const backends[] = {
     &backend_onednn,
 #endif
     &backend_ref,
+    NULL,
 };
-enum { BACKENDS = sizeof(backends) / sizeof(*backends) };
 
 static int is_auto(const char *word)
 {
@@ -39,14 +39,14 @@ static int is_auto(const char *word)
 
 static const struct backend *choose(const struct engine_config *c, const char **precision)
 {
-    for (int i = 0; i < BACKENDS; i++) {
-        if (!is_auto(c->backend) && strcmp(c->backend, backends[i]->name))
+    for (const struct backend *const *b = backends; *b; b++) {
+        if (!is_auto(c->backend) && strcmp(c->backend, (*b)->name) != 0)
             continue;
-        if (!is_auto(c->device) && strcmp(c->device, backends[i]->device))
+        if (!is_auto(c->device) && strcmp(c->device, (*b)->device) != 0)
             continue;
-        *precision = backends[i]->choose_precision(is_auto(c->precision) ? "auto" : c->precision);
+        *precision = (*b)->choose_precision(is_auto(c->precision) ? "auto" : c->precision);
         if (*precision)
-            return backends[i];
+            return *b;
     }
     return NULL;
 }

@@ -146,7 +146,7 @@ int import_run(const struct import *in, struct import_facts *facts, struct err *
 {
     struct param params[PARAM_COUNT];
     struct tensor items[PARAM_COUNT_INFERENCE];
-    struct tensor_set set;
+    struct tensor_set set = {0};
     int ret = 0;
 
     *facts = (struct import_facts){.tensors = PARAM_COUNT_INFERENCE};

@@ -147,8 +147,8 @@ enum { CHANNELS_MAX = 1024 };
 static int fold_norm(const struct model *m, int layer, double *scale, double *shift,
                      struct err *err)
 {
-    float gamma[CHANNELS_MAX], beta[CHANNELS_MAX], mean[CHANNELS_MAX], variance[CHANNELS_MAX];
-    float bias[CHANNELS_MAX] = {0};
+    float gamma[CHANNELS_MAX] = {0}, beta[CHANNELS_MAX] = {0}, bias[CHANNELS_MAX] = {0};
+    float mean[CHANNELS_MAX] = {0}, variance[CHANNELS_MAX] = {0};
     bool norm = network[layer].norm;
 
     if (read_role(m, layer, ROLE_BIAS, bias, err))
@@ -168,7 +168,7 @@ static int fold_norm(const struct model *m, int layer, double *scale, double *sh
 int weights_fold(const struct model *m, int layer, double *weight, double *bias, struct err *err)
 {
     const struct tensor *t = m->of[layer][ROLE_WEIGHT];
-    double scale[CHANNELS_MAX];
+    double scale[CHANNELS_MAX] = {0};
     float *raw = malloc(t->count * sizeof(*raw));
     size_t per_channel = t->count / (size_t)network[layer].channels;
 

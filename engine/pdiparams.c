@@ -189,7 +189,7 @@ static int rank_of(const struct variable *v, const struct variable *all, int cou
     for (int i = 0; i < count; i++) {
         bool first = !strcmp(all[i].kind, v->kind) && all[i].number < v->number;
         for (int j = 0; j < i && first; j++)
-            first = strcmp(all[j].kind, v->kind) || all[j].number != all[i].number;
+            first = strcmp(all[j].kind, v->kind) != 0 || all[j].number != all[i].number;
         rank += first;
     }
     return rank;
@@ -255,7 +255,7 @@ static int names_from_graph(struct names *names, const json_t *graph, struct err
     const json_t *block = json_array_get(json_object_get(region, "blocks"), 0);
     size_t i;
 
-    if (strcmp(json_text_or(json_object_get(graph, "base_code"), "magic", ""), "pir"))
+    if (strcmp(json_text_or(json_object_get(graph, "base_code"), "magic", ""), "pir") != 0)
         return err_set(err, ERR_INPUT, "no PIR program (base_code.magic is not \"pir\")");
     json_array_foreach(json_object_get(block, "ops"), i, op)
     {

@@ -110,20 +110,24 @@ static bool is_type(const struct pickle_value *v, enum pickle_type type)
     return v && v->type == type;
 }
 
-static int take(struct machine *m, size_t n, const unsigned char **out)
+/* The next `n` bytes, or NULL when there are fewer. */
+static const unsigned char *take(struct machine *m, size_t n)
 {
-    if (n > m->n - m->at)
-        return fail(m, "the file is cut");
-    *out = m->bytes + m->at;
+    const unsigned char *at = m->bytes + m->at;
+
+    if (n > m->n - m->at) {
+        fail(m, "the file is cut");
+        return NULL;
+    }
     m->at += n;
-    return 0;
+    return at;
 }
 
 static int take_number(struct machine *m, int bytes, uint64_t *out)
 {
-    const unsigned char *at = NULL;
+    const unsigned char *at = take(m, (size_t)bytes);
 
-    if (take(m, (size_t)bytes, &at))
+    if (!at)
         return -1;
     *out = 0;
     for (int i = bytes - 1; i >= 0; i--)
@@ -163,11 +167,11 @@ static int read_long(struct machine *m)
 
 static int read_real(struct machine *m)
 {
-    const unsigned char *at = NULL;
+    const unsigned char *at = take(m, 8);
     uint64_t bits = 0;
     struct pickle_value v = {.type = PICKLE_FLOAT};
 
-    if (take(m, 8, &at))
+    if (!at)
         return -1;
     for (int i = 0; i < 8; i++) /* big-endian */
         bits = bits << 8 | at[i];
@@ -178,9 +182,12 @@ static int read_real(struct machine *m)
 static int read_bytes(struct machine *m, int length_bytes, enum pickle_type type)
 {
     uint64_t length = 0;
-    const unsigned char *at = NULL;
+    const unsigned char *at;
 
-    if (take_number(m, length_bytes, &length) || take(m, length, &at))
+    if (take_number(m, length_bytes, &length))
+        return -1;
+    at = take(m, length);
+    if (!at)
         return -1;
     return push(m, (struct pickle_value){.type = type, .bytes = (const char *)at, .size = length});
 }

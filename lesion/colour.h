@@ -9,9 +9,10 @@
  *    reference skin by von Kries adaptation, which in CIELAB is one factor on each cube root, held
  *    within 10 % of 1: instruments differ in white balance far more than lesions in hue (Barata et
  *    al., IEEE JBHI 2015;19:1146-52). Without 2 % of skin in view nothing is adapted.
- * 2. Each lesion pixel belongs to the nearest prototype in CIELAB (1976): the six colours and skin.
- * 3. A colour is present when at least COLOUR_SHARE of the lesion's pixels belong to it; when none
- *    reaches that, the most frequent one is. White needs a lightness 3 above the skin's.
+ * 2. Each lesion pixel that is not within two pixels of the margin (all of them, when that leaves
+ *    less than a quarter) belongs to the nearest prototype in CIELAB (1976): the six colours and skin.
+ * 3. A colour is present when at least 2 % of these pixels belong to it; when none reaches
+ *    that, the most frequent one is. White needs a lightness 3 above the skin's.
  *
  * The prototypes are ours (colour.c): published ones (Kasmi and Mokrani, IET Image Processing
  * 2016;10:448-55) are of one instrument and without adaptation. */

@@ -44,27 +44,36 @@ static void smooth_lightness(struct field *f)
     }
 }
 
+/* The means of one row's pixels: sums over `rows` rows, `w` columns, into `to` pixels. */
+static void mean_pixels(uint8_t *out, const uint32_t *sums, int w, int rows, int to)
+{
+    for (int x = 0, x0 = 0; x < to; x++) {
+        int x1 = edge_of(x + 1, w, to);
+        float share = 1.0f / (float)((x1 - x0) * rows);
+        uint32_t r = 0, g = 0, b = 0;
+        for (; x0 < x1; x0++) {
+            r += sums[3 * x0];
+            g += sums[3 * x0 + 1];
+            b += sums[3 * x0 + 2];
+        }
+        out[3 * x] = (uint8_t)((float)r * share + 0.5f);
+        out[3 * x + 1] = (uint8_t)((float)g * share + 0.5f);
+        out[3 * x + 2] = (uint8_t)((float)b * share + 0.5f);
+    }
+}
+
 void field_make(struct field *f, const struct lab_table *t, const uint8_t *rgb, int w, int h,
                 uint32_t *sums)
 {
+    uint8_t row[3 * FIELD_SIDE];
+
     f->w = side(w, w > h ? w : h);
     f->h = side(h, w > h ? w : h);
     for (int y = 0; y < f->h; y++) {
-        int y0 = edge_of(y, h, f->h), y1 = edge_of(y + 1, h, f->h);
+        int y0 = edge_of(y, h, f->h), y1 = edge_of(y + 1, h, f->h), at = y * f->w;
         sum_rows(sums, rgb, 3 * w, y0, y1);
-        for (int x = 0, x0 = 0; x < f->w; x++) {
-            int x1 = edge_of(x + 1, w, f->w), i = y * f->w + x;
-            uint32_t n = (uint32_t)(x1 - x0) * (uint32_t)(y1 - y0), r = n / 2, g = r, b = r;
-            for (; x0 < x1; x0++) {
-                r += sums[3 * x0];
-                g += sums[3 * x0 + 1];
-                b += sums[3 * x0 + 2];
-            }
-            struct lab lab = lab_of_rgb(t, (uint8_t)(r / n), (uint8_t)(g / n), (uint8_t)(b / n));
-            f->l[i] = lab.l;
-            f->a[i] = lab.a;
-            f->b[i] = lab.b;
-        }
+        mean_pixels(row, sums, w, y1 - y0, f->w);
+        lab_of_row(t, row, f->w, f->l + at, f->a + at, f->b + at);
     }
     smooth_lightness(f);
 }

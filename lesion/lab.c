@@ -24,7 +24,7 @@ static inline float root(const struct lab_table *t, float x)
     return t->root[i] + (at - (float)i) * (t->root[i + 1] - t->root[i]);
 }
 
-struct lab lab_of_rgb(const struct lab_table *t, uint8_t r, uint8_t g, uint8_t b)
+static inline struct lab convert(const struct lab_table *t, uint8_t r, uint8_t g, uint8_t b)
 {
     float lr = t->linear[r], lg = t->linear[g], lb = t->linear[b];
     /* rows of the sRGB matrix over the D65 white point 0.95047, 1, 1.08883 */
@@ -33,4 +33,19 @@ struct lab lab_of_rgb(const struct lab_table *t, uint8_t r, uint8_t g, uint8_t b
     float z = root(t, 0.0177567f * lr + 0.1094680f * lg + 0.8727754f * lb);
 
     return (struct lab){116 * y - 16, 500 * (x - y), 200 * (y - z)};
+}
+
+struct lab lab_of_rgb(const struct lab_table *t, uint8_t r, uint8_t g, uint8_t b)
+{
+    return convert(t, r, g, b);
+}
+
+void lab_of_row(const struct lab_table *t, const uint8_t *rgb, int n, float *l, float *a, float *b)
+{
+    for (int i = 0; i < n; i++) {
+        struct lab c = convert(t, rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]);
+        l[i] = c.l;
+        a[i] = c.a;
+        b[i] = c.b;
+    }
 }

@@ -22,4 +22,7 @@ struct lab_table {
 void lab_table_init(struct lab_table *t);
 struct lab lab_of_rgb(const struct lab_table *t, uint8_t r, uint8_t g, uint8_t b);
 
+/* The same for `n` pixels at `rgb`, into three planes. */
+void lab_of_row(const struct lab_table *t, const uint8_t *rgb, int n, float *l, float *a, float *b);
+
 #endif

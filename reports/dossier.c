@@ -56,7 +56,8 @@ static void fill_finding(struct finding *f, const struct study_image *image, con
     f->risk = RISK_RETAKE;
     if (f->status == RESULT_DONE) {
         f->risk = risk_of(json_text_or(entry, "risk", ""));
-        f->malignant = json_number_or(entry, "malignant_probability", NAN);
+        if (f->risk != RISK_RETAKE) /* what an unusable picture scored is shown to nobody */
+            f->malignant = json_number_or(entry, "malignant_probability", NAN);
         copy_text(f->why, sizeof(f->why), json_text_or(entry, "risk_reason", ""));
     } else if (f->status == RESULT_SET_ASIDE) {
         const char *word = json_text_or(entry, "reason", NULL);

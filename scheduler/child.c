@@ -29,7 +29,10 @@ const char *child_program(enum child_role role)
 const char *child_state_word(const struct child *c, int64_t now_ms)
 {
     switch (c->state) {
-    case CHILD_OFF: return now_ms < c->start_at_ms ? "backing off" : "starting";
+    case CHILD_OFF:
+        if (!c->is_wanted)
+            return c->starts ? "ended" : "idle";
+        return now_ms < c->start_at_ms ? "backing off" : "starting";
     case CHILD_STARTING: return "starting";
     case CHILD_DRAINING: return "draining";
     case CHILD_UP: break;

@@ -193,11 +193,14 @@ void figures_gather(struct scheduler *s, int64_t now_ms, const char *state)
     st->eta_s = !index_images_left(x) ? 0 : pace > 0 ? index_images_left(x) / pace : (double)NAN;
     st->cpu = machine_cpu(&f->machine);
     machine_gpu(&f->machine, &st->gpu, &st->gpu_memory);
-    if (now_ms >= f->memory_at_ms) {
+    if (now_ms >= f->memory_at_ms && s->state == SCHEDULER_RUNNING) { /* the last one stays */
         f->memory_at_ms = now_ms + MEMORY_EVERY_MS;
         st->memory_kb = memory_tree_kb((int)getpid());
     }
     gather_children(s, now_ms);
+    if (!index_images_left(x) && s->is_run) /* what Redis still holds is acknowledged already */
+        for (int i = 0; i < BROKER_CLASSES; i++)
+            st->classes[i].ready = st->classes[i].leased = 0;
 }
 
 /* ---- out ---- */
@@ -229,7 +232,7 @@ int figures_publish(struct scheduler *s)
         broker_publish(s->broker, text);
     free(text);
     json_decref(object);
-    return s->is_run ? print_progress(&s->figures.stats) : 0;
+    return s->is_run && s->has_walked ? print_progress(&s->figures.stats) : 0;
 }
 
 int figures_write(struct scheduler *s, const char *path, struct err *err)

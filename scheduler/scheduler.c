@@ -12,7 +12,7 @@
 #include "scheduler/scheduler_priv.h"
 
 enum {
-    TICK_MS = 100,
+    TICK_MS = 50,
     PUBLISH_EVERY_MS = 500,
     DISK_EVERY_MS = 1000,
     DISK_FREE_MIN = 4 << 20, /* bytes: a few images' results, and the log */

@@ -68,7 +68,7 @@ const struct kernels *kernels_nth(int n)
 size_t classes_scratch(int w)
 {
     enum { LANES_MAX = 16 };
-    size_t pitch = (size_t)w + 2 * LANES_MAX; /* at least any set's row pitch */
+    size_t pitch = (size_t)w + 2 * (size_t)LANES_MAX; /* at least any set's row pitch */
 
-    return (2 + 2 * ENGINE_CLASSES) * pitch; /* fractions, two rows of planes, labels */
+    return (2 + 2 * (size_t)ENGINE_CLASSES) * pitch; /* fractions, two rows of planes, labels */
 }

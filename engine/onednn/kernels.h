@@ -44,11 +44,11 @@ struct sum_job {
 enum { PLANE_BORDER = 1 };
 static inline size_t plane_pitch(int w)
 {
-    return ((size_t)w + 2 * PLANE_BORDER + 15) / 16 * 16; /* floats a row */
+    return ((size_t)w + 2 * (size_t)PLANE_BORDER + 15) / 16 * 16; /* floats a row */
 }
 static inline size_t plane_size(int h, int w)
 {
-    return ((size_t)h + 2 * PLANE_BORDER) * plane_pitch(w);
+    return ((size_t)h + 2 * (size_t)PLANE_BORDER) * plane_pitch(w);
 }
 
 enum { STATS_CHANNELS = 4, HIDDEN_CHANNELS = 2 };

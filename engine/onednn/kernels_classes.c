@@ -16,7 +16,7 @@ struct sums {
 /* Floats of a row of `w` with room for a whole vector behind it. */
 static size_t row_pitch(int w)
 {
-    return ((size_t)w + 2 * LANES - 1) / LANES * LANES;
+    return ((size_t)w + 2 * (size_t)LANES - 1) / LANES * LANES;
 }
 
 /* Row `y` of the logits, `w` wide, into planes of `pitch` floats. Between two columns of the logits
@@ -33,8 +33,8 @@ static void widen_row(const struct classes_job *job, int y, const float *fractio
         for (end = begin + 1; end < job->w && job->columns[end].lo == t.lo; end++)
             ;
         for (int c = 0; c < ENGINE_CLASSES; c++) {
-            float a = load_one(row + t.lo * ENGINE_CLASSES + c) * LOG2_E;
-            float slope = load_one(row + t.hi * ENGINE_CLASSES + c) * LOG2_E - a;
+            float a = load_one(row + (ptrdiff_t)t.lo * ENGINE_CLASSES + c) * LOG2_E;
+            float slope = load_one(row + (ptrdiff_t)t.hi * ENGINE_CLASSES + c) * LOG2_E - a;
             for (int x = begin; x < end; x += LANES)
                 store_f32(out + (size_t)c * pitch + x, a + load_f32(fractions + x) * slope);
         }
@@ -59,7 +59,7 @@ static ivec score_pixels(const vec logits[ENGINE_CLASSES], ivec valid, struct su
         sums->lanes[c] += p[c] * share;
         sums->lanes[ENGINE_CLASSES + c] += p[c] * lesion;
     }
-    sums->lanes[2 * ENGINE_CLASSES] += lesion; /* the winner's exp is 1 */
+    sums->lanes[SUMS - 1] += lesion; /* the winner's exp is 1 */
     return label;
 }
 
@@ -90,7 +90,7 @@ static void flush_sums(struct sums *sums, struct engine_scores *scores)
         scores->all_sum[c] += sum_lanes(sums->lanes[c]);
         scores->lesion_sum[c] += sum_lanes(sums->lanes[ENGINE_CLASSES + c]);
     }
-    scores->lesion_top_sum += sum_lanes(sums->lanes[2 * ENGINE_CLASSES]);
+    scores->lesion_top_sum += sum_lanes(sums->lanes[SUMS - 1]);
     *sums = (struct sums){0};
 }
 
@@ -107,13 +107,13 @@ void KERNEL(classes)(const struct classes_job *job)
 {
     size_t pitch = row_pitch(job->w);
     float *fractions = job->scratch, *wide = fractions + pitch;
-    uint8_t *labels = (uint8_t *)(wide + 2 * ENGINE_CLASSES * pitch);
+    uint8_t *labels = (uint8_t *)(wide + 2 * (size_t)ENGINE_CLASSES * pitch);
     struct engine_image *image = job->image;
     struct sums sums = {0};
     int held[2] = {-1, -1}; /* which row of logits each half of `wide` holds */
 
-    /* lanes past the row's end must hold numbers: their share is 0, and 0 * NaN is NaN */
-    memset(fractions, 0, (1 + 2 * ENGINE_CLASSES) * pitch * sizeof(float));
+    /* no lane past a row's end computes on what nobody wrote */
+    memset(fractions, 0, (1 + 2 * (size_t)ENGINE_CLASSES) * pitch * sizeof(float));
     for (int x = 0; x < job->w; x++)
         fractions[x] = job->columns[x].f;
     for (int y = 0; y < job->h; y++) {

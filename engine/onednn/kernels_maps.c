@@ -63,7 +63,7 @@ void KERNEL(halve)(const struct halve_job *job)
     const elem *taps[9];
 
     for (int i = 0; i < oh * ow; i++) {
-        float share = 1.0F / find_taps(job, i / ow, i % ow, taps);
+        float share = 1.0F / (float)find_taps(job, i / ow, i % ow, taps);
         elem *conv = (elem *)job->conv + (size_t)i * job->c;
         elem *pool = (elem *)job->pool + (size_t)i * job->pool_step;
         for (int c = 0; c < job->c; c += LANES) {
@@ -71,7 +71,7 @@ void KERNEL(halve)(const struct halve_job *job)
             for (int t = 0; t < 9; t++) {
                 vec x = load(taps[t] + c);
                 sum += x;
-                product += x * load_f32(job->weight + t * job->c + c);
+                product += x * load_f32(job->weight + (size_t)t * job->c + c);
             }
             store(conv + c, product);
             store(pool + c, sum * share);

@@ -45,7 +45,7 @@ static int fold(struct packed *p, int layer, struct folded *f, struct err *err)
     size_t count = weights_count(layer);
 
     *f = (struct folded){.weight = malloc(count * sizeof(double)),
-                         .bias = malloc((size_t)network[layer].channels * sizeof(double)),
+                         .bias = calloc((size_t)network[layer].channels, sizeof(double)),
                          .f32 = malloc(count * sizeof(float))};
     if (!f->weight || !f->bias || !f->f32)
         return err_set(err, ERR_NOMEM, "out of memory for the weights of %s", network[layer].name);
@@ -61,7 +61,7 @@ static int make_bias(struct packed *p, int layer, const struct folded *f, struct
     int channels = network[layer].channels;
     const dnnl_dims_t dims = {channels};
     dnnl_memory_desc_t desc;
-    void *to;
+    void *to = NULL;
 
     if (p->bias[layer])
         return 0;

@@ -194,7 +194,7 @@ static void add_scores(struct engine_scores *scores, const double *logits, int b
 void ref_classes(struct ref_map logits, int h, int w, struct engine_image *image)
 {
     struct shape full = {h, w, ENGINE_CLASSES};
-    double pixel[ENGINE_CLASSES];
+    double pixel[ENGINE_CLASSES] = {0};
 
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {

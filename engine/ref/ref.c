@@ -150,7 +150,7 @@ static struct ref_map map_of(const struct backend_stream *s, int layer, int imag
 static void run_layer(const struct backend_stream *s, int layer, int image)
 {
     const struct layer *l = &network[layer];
-    struct ref_map in[LAYER_INPUTS_MAX], out = map_of(s, layer, image);
+    struct ref_map in[LAYER_INPUTS_MAX] = {0}, out = map_of(s, layer, image);
     int inputs = layer_inputs(l);
 
     for (int k = 0; k < inputs; k++)
@@ -183,11 +183,11 @@ static void run_image(struct backend_stream *s, struct engine_image *image, int 
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
         int64_t start = clock_mono_us();
         run_layer(s, i, index);
-        s->ms[i] += (clock_mono_us() - start) / 1e3;
+        s->ms[i] += (double)(clock_mono_us() - start) / 1e3;
     }
     int64_t start = clock_mono_us();
     ref_classes(map_of(s, L_LOGITS, index), s->h, s->w, image);
-    s->ms[LAYER_COUNT] += (clock_mono_us() - start) / 1e3;
+    s->ms[LAYER_COUNT] += (double)(clock_mono_us() - start) / 1e3;
 }
 
 static int ref_run(struct backend_stream *s, int w, int h, struct engine_image *images, int n,

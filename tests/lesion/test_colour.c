@@ -67,11 +67,11 @@ static void rare_colour_does_not_count(void **state)
 
     scene_flat(&s, 214, 168, 150);
     scene_disc(&s, 100, 75, 50, 0, patches[COLOUR_DARK_BROWN], 2);
-    scene_disc(&s, 100, 75, 10, 0, patches[COLOUR_BLACK], 2); /* 4 % */
+    scene_disc(&s, 100, 75, 6, 0, patches[COLOUR_BLACK], 2); /* 1.6 % of what is off the rim */
     scene_field(scratch, &s);
     assert_int_equal(colour_measure(&scratch->field, shares), 1u << COLOUR_DARK_BROWN);
-    assert_true(fabs(shares[COLOUR_BLACK] - 0.04) < 0.01);
-    scene_disc(&s, 100, 75, 13, 0, patches[COLOUR_BLACK], 2); /* 6.8 % */
+    assert_true(fabs(shares[COLOUR_BLACK] - 0.016) < 0.002);
+    scene_disc(&s, 100, 75, 8, 0, patches[COLOUR_BLACK], 2); /* 2.8 % */
     scene_field(scratch, &s);
     assert_int_equal(colour_measure(&scratch->field, NULL),
                      1u << COLOUR_DARK_BROWN | 1u << COLOUR_BLACK);

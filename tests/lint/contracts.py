@@ -4,8 +4,8 @@
 The first comment begins with the file's name, the guard is FOLDER_FILE_H, no static data, no
 function body over three lines, no typedef of a struct, no macro that jumps; `struct err *` is the
 last parameter; who prints takes a format attribute; new/free, open/close stand together; whoever
-hands out memory has a comment about it; every file is listed in its CMakeLists.txt, so that CMake's
-self-containment check sees every header."""
+hands out memory has a comment about it; every source, and every header that another folder includes,
+is listed in its CMakeLists.txt, so that CMake's self-containment check sees it."""
 import pathlib
 import re
 import sys
@@ -90,14 +90,24 @@ def check_function(src, m):
     return found
 
 
-def check_pairs(src, names):
+def check_pairs(src, functions):
+    """Whoever hands out an opaque object says how it ends."""
+    names = {name for name, _ in functions}
     return [f"{src.path}:1: {n} without {n[:-len(verb)] + other}"
-            for n in names for verb, other in PAIRS.items()
-            if n.endswith(verb) and n[:-len(verb)] + other not in names]
+            for n, parameters in functions for verb, other in PAIRS.items()
+            if n.endswith(verb) and re.match(r"\(struct \w+ ?\*\*", parameters)
+            and n[:-len(verb)] + other not in names]
 
 
-def check_listed(root):
-    """Each file stands in a list of its folder's CMakeLists.txt (private headers need not)."""
+def crossing(sources):
+    """Headers that another folder includes, as paths; tests look into every folder."""
+    return {m[1] for s in sources if s.folder != "tests"
+            for m in re.finditer(r'#\s*include\s+"([^"]+)"', s.code_and_strings)
+            if m[1].split("/")[0] != s.folder}
+
+
+def check_listed(root, public):
+    """Each source, and each header that leaves its folder, stands in the folder's CMakeLists.txt."""
     found = []
     for cmake in root.glob("*/CMakeLists.txt"):
         folder = cmake.parent
@@ -107,24 +117,25 @@ def check_listed(root):
         for sub in folder.glob("*/CMakeLists.txt"):
             listed += re.sub(r"([\w/]+\.[ch])", sub.parent.name + r"/\1", sub.read_text())
         for p in source.paths(folder):
-            rel = p.relative_to(folder)
-            if not p.name.endswith("_priv.h") and not re.search(rf"(?<![\w/]){re.escape(str(rel))}\b", listed):
+            rel = str(p.relative_to(folder))
+            must = p.suffix != ".h" or str(p.relative_to(root)) in public
+            if must and not re.search(rf"(?<![\w/]){re.escape(rel)}\b", listed):
                 found.append(f"{p.relative_to(root)}:1: not listed in {cmake.relative_to(root)}")
     return found
 
 
 def main(root):
     root = pathlib.Path(root).resolve()
-    found = []
-    for src in source.sources(root):
+    found, files = [], source.sources(root)
+    for src in files:
         if src.path.suffix != ".h":
             continue
         found += check_comment_and_guard(src) + check_data_and_bodies(src)
         declared = list(DECLARATION.finditer(src.code))
         for m in declared:
             found += check_function(src, m)
-        found += check_pairs(src, {m[2] for m in declared})
-    source.finish(found + check_listed(root))
+        found += check_pairs(src, [(m[2], m[3]) for m in declared])
+    source.finish(found + check_listed(root, crossing(files)))
 
 
 main(sys.argv[1])

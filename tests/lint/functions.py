@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Sizes that a reader can hold in the head: functions.py ROOT
 
-A function: 60 lines from its signature to its last brace, 7 parameters, 4 levels of nesting, one
-label. A file: 800 lines. The walls of shared style; the aims are well below."""
+A function: 60 lines from its signature to its last brace, 7 parameters, 4 levels of nesting (plain
+loops over rows, columns and neighbours are fine in a test), one label. A file: 800 lines. The walls of shared style; the aims are well below."""
 import re
 import sys
 
@@ -25,7 +25,7 @@ def check_function(src, name, parameters, first, last):
     labels = [x for x in lines if re.match(r"\s*(?!default)[A-Za-z_]\w*:\s*$", x)]
     figures = [(last - first + 1, LINES_MAX, "lines"),
                (len(source.split_parameters(parameters)), PARAMETERS_MAX, "parameters"),
-               (nesting(lines), NESTING_MAX, "levels of nesting"),
+               (nesting(lines) if src.folder != "tests" else 0, NESTING_MAX, "levels of nesting"),
                (len(labels), LABELS_MAX, "labels")]
     return [f"{where}: {n} {what}, the wall is {wall}" for n, wall, what in figures if n > wall]
 

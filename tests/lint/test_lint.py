@@ -25,7 +25,8 @@ struct thing;
 GOOD = {
     "common/banned.h": "/* banned.h -- calls we do not make. */\n#ifndef COMMON_BANNED_H\n"
                        f"#define COMMON_BANNED_H\n{BANNED}#endif\n",
-    "common/CMakeLists.txt": "add_folder(common HEADERS banned.h LINKS PkgConfig::SODIUM)\n",
+    "common/err.h": "/* err.h -- errors. */\n#ifndef COMMON_ERR_H\n#define COMMON_ERR_H\n#endif\n",
+    "common/CMakeLists.txt": "add_folder(common HEADERS banned.h err.h LINKS PkgConfig::SODIUM)\n",
     "engine/CMakeLists.txt": "add_folder(engine SOURCES thing.c HEADERS thing.h SEES common)\n",
     "engine/thing.h": HEADER % "/* The caller frees it. */\n"
                                "int thing_open(struct thing **out, struct err *err);\n"
@@ -85,6 +86,8 @@ CASES = [
      HEADER % "/* It. */\nint thing_open(struct thing **out, struct err *err);\n",
      "thing_open without thing_close"),
     ("contracts", "engine/late.c", "int x;\n", "engine/late.c:1: not listed"),
+    ("contracts", "common/CMakeLists.txt", "add_folder(common HEADERS banned.h)\n",
+     "common/err.h:1: not listed"),
     ("functions", "engine/a.c", "void f(int *x)\n{\n" + lines(58) + "}\n", "61 lines, the wall"),
     ("functions", "engine/a.c", "void f(int a, int b, int c, int d,\n       int e, int g, int h, int i)\n{\n}\n",
      "8 parameters"),

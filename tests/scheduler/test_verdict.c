@@ -1,0 +1,76 @@
+/* The poison rule, row by row. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "scheduler/verdict.h"
+
+static void failures(void **state)
+{
+    static const struct {
+        const char *name;
+        enum err_code code;
+        int signal;
+        bool is_alone;
+        enum verdict verdict;
+    } cases[] = {
+        {"decoder died in company",       ERR_INPUT,     SIGSEGV, false, VERDICT_SUSPECT    },
+        {"decoder died alone",            ERR_INPUT,     SIGSEGV, true,  VERDICT_CRASH      },
+        {"decoder was killed alone",      ERR_AGAIN,     SIGKILL, true,  VERDICT_UNEXPLAINED},
+        {"decoder was terminated alone",  ERR_AGAIN,     SIGTERM, true,  VERDICT_UNEXPLAINED},
+        {"decoder was killed in company", ERR_AGAIN,     SIGKILL, false, VERDICT_SUSPECT    },
+        {"disk full",                     ERR_AGAIN,     0,       false, VERDICT_LATER      },
+        {"disk full, alone",              ERR_AGAIN,     0,       true,  VERDICT_LATER      },
+        {"no memory",                     ERR_NOMEM,     0,       true,  VERDICT_LATER      },
+        {"sick device",                   ERR_DEVICE,    0,       false, VERDICT_LATER      },
+        {"asked to stop",                 ERR_CANCELLED, 0,       true,  VERDICT_GIVE_BACK  },
+        {"bad configuration",             ERR_CONFIG,    0,       false, VERDICT_STOP       },
+        {"bug in a batch",                ERR_BUG,       0,       false, VERDICT_SUSPECT    },
+        {"bug alone",                     ERR_BUG,       0,       true,  VERDICT_CRASH      },
+        {"input as failure, alone",       ERR_INPUT,     0,       true,  VERDICT_CRASH      },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        if (verdict_of_failure(cases[i].code, cases[i].signal, cases[i].is_alone) !=
+            cases[i].verdict)
+            fail_msg("%s", cases[i].name);
+}
+
+static void deaths(void **state)
+{
+    static const struct {
+        const char *name;
+        int signal, n_held;
+        bool by_us;
+        enum verdict verdict;
+    } cases[] = {
+        {"crash with two",            SIGSEGV, 2, false, VERDICT_SUSPECT    },
+        {"crash with one",            SIGSEGV, 1, false, VERDICT_CRASH      },
+        {"abort with one",            SIGABRT, 1, false, VERDICT_CRASH      },
+        {"killed with one",           SIGKILL, 1, false, VERDICT_UNEXPLAINED},
+        {"killed with many",          SIGKILL, 9, false, VERDICT_SUSPECT    },
+        {"stuck with one, we killed", SIGKILL, 1, true,  VERDICT_CRASH      },
+        {"stuck with two, we killed", SIGKILL, 2, true,  VERDICT_SUSPECT    },
+        {"left with one",             0,       1, false, VERDICT_UNEXPLAINED},
+        {"left with none",            0,       0, false, VERDICT_SUSPECT    },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        if (verdict_of_death(cases[i].signal, cases[i].n_held, cases[i].by_us) != cases[i].verdict)
+            fail_msg("%s", cases[i].name);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(failures),
+        cmocka_unit_test(deaths),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
