@@ -53,7 +53,8 @@ void html_link_path(struct html *h, const char *path)
 /* RFC 4648, in blocks: a display copy has hundreds of kilobytes. */
 void html_base64(struct html *h, const void *bytes, size_t n)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
     enum { BLOCK = 3 * 1024, PAD = 64 };
     const unsigned char *s = bytes;
     char text[BLOCK / 3 * 4];
