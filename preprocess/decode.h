@@ -45,8 +45,9 @@ struct picture {
 
 struct decode_request {
     int slot;
-    int fd;            /* of the original, open for reading; the caller closes it after submit */
-    int size;          /* px, longest side of the network input */
+    int fd;   /* of the original, open for reading only: what the child could write with it, a
+                        * hostile picture could; the caller closes it after submit */
+    int size; /* px, longest side of the network input */
     bool want_display; /* else `display` stays empty */
     uint64_t tag;      /* comes back in the result */
 };

@@ -21,7 +21,7 @@ enum { MEMORY_FACTOR = 4 }; /* shadow memory and quarantine */
 enum { MEMORY_FACTOR = 1 };
 #endif
 
-int seats_open(struct seats *s, const struct child_config *child, int children)
+int seats_init(struct seats *s, const struct child_config *child, int children)
 {
     *s = (struct seats){.child = child, .count = children + SPARES};
     s->seat = calloc((size_t)s->count, sizeof(*s->seat));

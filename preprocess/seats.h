@@ -36,7 +36,7 @@ struct seat_end {
 };
 
 /* Room for `children` at work. 0, or -1: no memory. */
-int seats_open(struct seats *s, const struct child_config *child, int children);
+int seats_init(struct seats *s, const struct child_config *child, int children);
 
 /* Fork what is missing. 0, or -1: not now, call again. */
 int seats_fill(struct seats *s);

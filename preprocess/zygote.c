@@ -278,7 +278,7 @@ static void prepare(struct zygote *z)
 
     z->work = calloc((size_t)c->slots, sizeof(*z->work));
     z->queue = calloc((size_t)c->slots, sizeof(*z->queue));
-    if (!z->work || !z->queue || seats_open(&z->seats, &z->child, c->children))
+    if (!z->work || !z->queue || seats_init(&z->seats, &z->child, c->children))
         give_up(z, "no memory");
     if (sandbox_new(&sandbox, &err))
         give_up(z, err.msg);

@@ -56,7 +56,8 @@ static void fill_finding(struct finding *f, const struct study_image *image, con
     f->risk = RISK_RETAKE;
     if (f->status == RESULT_DONE) {
         f->risk = risk_of(json_text_or(entry, "risk", ""));
-        f->malignant = json_number_or(entry, "malignant_probability", NAN);
+        if (f->risk != RISK_RETAKE) /* what an unusable picture scored is shown to nobody */
+            f->malignant = json_number_or(entry, "malignant_probability", NAN);
         copy_text(f->why, sizeof(f->why), json_text_or(entry, "risk_reason", ""));
     } else if (f->status == RESULT_SET_ASIDE) {
         const char *word = json_text_or(entry, "reason", NULL);
@@ -182,7 +183,7 @@ static void number_lesions(struct dossier *d, struct keyed *table)
         table[i] = (struct keyed){d->study.images[d->findings[i].index].lesion_id, i};
     qsort(table, (size_t)n, sizeof(*table), by_key);
     for (int i = 0, first = 0; i < n; i++) {
-        if (!table[i].key[0] || strcmp(table[i].key, table[first].key))
+        if (!table[i].key[0] || strcmp(table[i].key, table[first].key) != 0)
             first = i;
         d->findings[table[i].at].lesion = table[first].at;
     }

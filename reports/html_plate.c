@@ -88,7 +88,7 @@ static void close_drawing(struct html *h, enum string caption)
 /* The display copy stands in the page once; the second drawing uses the first one's picture. */
 static void add_pictures(struct html *h, const struct plate *v, int i)
 {
-    bool has_outline = v->entry.measures.is_found && v->entry.measures.n_contour > 2;
+    bool has_outline = plate_has_outline(v);
 
     html_raw(h, "<div class=\"pair\">\n");
     open_drawing(h, v, S_ALT_PLAIN);
@@ -98,13 +98,13 @@ static void add_pictures(struct html *h, const struct plate *v, int i)
     html_base64(h, v->jpeg.data, v->jpeg.len);
     html_raw(h, "\"/>");
     close_drawing(h, S_PICTURE_PLAIN);
-    open_drawing(h, v, has_outline ? S_ALT_OUTLINE : S_PICTURE_NO_OUTLINE);
+    open_drawing(h, v, has_outline ? S_ALT_OUTLINE : plate_outline_caption(v));
     buf_printf(h->out, "<use href=\"#p%d\"/>", i);
     if (has_outline) {
         add_polygon(h, v, "dark");
         add_polygon(h, v, "light");
     }
-    close_drawing(h, has_outline ? S_PICTURE_OUTLINE : S_PICTURE_NO_OUTLINE);
+    close_drawing(h, plate_outline_caption(v));
     html_raw(h, "</div>\n");
 }
 
@@ -146,10 +146,12 @@ static void add_assessment(struct html *h, const struct report *r, const struct 
     else
         html_element(h, "p class=\"note\"", S_PICTURE_NONE);
     html_raw(h, "<div class=\"pair\">\n<section>\n");
-    html_scores(h, r, v);
-    html_raw(h, "</section>\n<section>\n");
-    html_abcd(h, r, v);
-    html_raw(h, "</section>\n<section>\n");
+    if (plate_is_assessed(v)) {
+        html_scores(h, r, v);
+        html_raw(h, "</section>\n<section>\n");
+        html_abcd(h, r, v);
+        html_raw(h, "</section>\n<section>\n");
+    }
     add_quality(h, v);
     html_raw(h, "</section>\n<section>\n");
     add_facts(h, v);

@@ -78,16 +78,15 @@ static void place_pictures(struct flow *f, const struct plate *v)
     struct sheet_box right = left;
     const struct sheet_picture picture = {v->jpeg.data, v->jpeg.len, v->jpeg_w, v->jpeg_h,
                                           v->finding->index};
-    bool has_outline = v->entry.measures.is_found && v->entry.measures.n_contour > 2;
 
     right.x += PDF_COLUMN + PDF_GUTTER;
     sheet_picture(f->sheet, left, &picture);
     sheet_picture(f->sheet, right, &picture);
-    if (has_outline)
+    if (plate_has_outline(v))
         place_outline(f, v, right);
     f->y += left.h + 2;
     sheet_text(f->sheet, right.x, f->y, PDF_COLUMN, &pdf_label,
-               string_of(f->language, has_outline ? S_PICTURE_OUTLINE : S_PICTURE_NO_OUTLINE));
+               string_of(f->language, plate_outline_caption(v)));
     flow_string(f, left.x, PDF_COLUMN, &pdf_label, S_PICTURE_PLAIN);
     f->y += 5;
 }
@@ -168,11 +167,13 @@ static void place_columns(struct flow *f, const struct plate *v)
 {
     double start = f->y, right = PDF_LEFT + PDF_COLUMN + PDF_GUTTER;
 
-    pdf_scores(f, PDF_LEFT, v);
+    if (plate_is_assessed(v))
+        pdf_scores(f, PDF_LEFT, v);
     place_quality(f, PDF_LEFT, v);
     double end = f->y;
     f->y = start;
-    pdf_abcd(f, right, v);
+    if (plate_is_assessed(v))
+        pdf_abcd(f, right, v);
     if (has_few_facts(v))
         place_few_facts(f, right, v);
     f->y = fmax(f->y, end) + 5;

@@ -167,3 +167,21 @@ void plate_classes_sorted(const struct plate *v, int out[LESION_CLASSES - 1])
         out[at] = k;
     }
 }
+
+bool plate_is_assessed(const struct plate *v)
+{
+    return v->finding->status == RESULT_DONE &&
+           v->entry.measures.quality.verdict != QUALITY_UNUSABLE;
+}
+
+bool plate_has_outline(const struct plate *v)
+{
+    return plate_is_assessed(v) && v->entry.measures.is_found && v->entry.measures.n_contour > 2;
+}
+
+enum string plate_outline_caption(const struct plate *v)
+{
+    if (plate_has_outline(v))
+        return S_PICTURE_OUTLINE;
+    return plate_is_assessed(v) ? S_PICTURE_NO_OUTLINE : S_PICTURE_WITHHELD;
+}

@@ -31,6 +31,14 @@ int plate_new(struct plate **out, const struct dossier *d, const struct finding 
               struct err *err);
 void plate_free(struct plate *v); /* NULL is fine */
 
+/* False for a set-aside image and for an unusable picture: what the network said of it is kept in
+ * report.json and shown to nobody (a guess is worse than a retake). */
+bool plate_is_assessed(const struct plate *v);
+
+/* Is there an outline to show, and what stands below the picture that would carry it. */
+bool plate_has_outline(const struct plate *v);
+enum string plate_outline_caption(const struct plate *v);
+
 /* Contour in pixels of the display copy. */
 struct contour_point plate_contour(const struct plate *v, int i);
 

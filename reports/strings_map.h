@@ -45,7 +45,7 @@
     X(ADVICE_ROUTINE, \
       "Nothing in the picture asks for an earlier look. This does not rule out cancer: assess at the usual pace, and again if the lesion changes.", \
       "图像中没有需要提前查看的迹象。但不能排除癌症：按常规安排评估，皮损有变化时再次就诊。") \
-    X(ADVICE_ALSO_RETAKE, "{1} of {2} pictures could not be assessed: take them again.", \
+    X(ADVICE_ALSO_RETAKE, "{1} of {2} pictures could not be assessed: to be taken again.", \
       "{2} 张图像中有 {1} 张无法评估：请重新拍摄。") \
     X(WHY, "Why", "理由") \
     X(WHY_MALIGNANT_HIGH, "the malignant score is above the threshold for urgent", "恶性评分高于“紧急”阈值") \
@@ -75,6 +75,7 @@
     X(DETAILS_OF_WORST, "The {1} worst of {2} pictures follow in full.", "以下详列最重的 {1} 张（共 {2} 张）。") \
     X(PICTURE_PLAIN, "Picture as sent", "原图") \
     X(PICTURE_OUTLINE, "With the outline the program found", "程序勾画的轮廓") \
+    X(PICTURE_WITHHELD, "Not usable: no outline is shown", "不可用，不显示轮廓") \
     X(PICTURE_NO_OUTLINE, "No lesion was found: no outline", "未找到皮损，无轮廓") \
     X(PICTURE_NONE, "No picture to show", "无可显示的图像") \
     X(ALT_PLAIN, "dermoscopy picture {1}", "皮肤镜图像 {1}") \
@@ -131,8 +132,8 @@
     X(QUALITY_OK, "Good. It does not limit the result.", "良好，不影响结果。") \
     X(QUALITY_DEGRADED, "Reduced: {1}. Outline and scores may be off; the result is therefore at least Review.", \
       "下降：{1}。轮廓和评分可能有偏差，因此结果至少为“需医生复核”。") \
-    X(QUALITY_UNUSABLE, "Not usable: {1}. Outline and scores must not be relied on.", \
-      "不可用：{1}。轮廓和评分不可采信。") \
+    X(QUALITY_UNUSABLE, "Not usable: {1}. No outline and no scores are shown.", \
+      "不可用：{1}。不显示轮廓和评分。") \
     X(QUALITY_BLUR, "out of focus", "失焦") \
     X(QUALITY_DARK, "too dark", "过暗") \
     X(QUALITY_BRIGHT, "too bright", "过亮") \

@@ -314,10 +314,8 @@ void lanes_stats(struct lanes *l, struct wire_stage_stats stages[STAGE_COUNT])
     int ready = l->ready.length;
     pthread_mutex_unlock(&l->lock);
     stages[STAGE_BATCH] = (struct wire_stage_stats){.items = l->batches, .lanes = l->config.lanes};
-    stages[STAGE_NETWORK] = (struct wire_stage_stats){.items = l->computed,
-                                                      .busy_us = l->network_us,
-                                                      .lanes = l->config.lanes,
-                                                      .waiting = ready};
+    stages[STAGE_NETWORK] = (struct wire_stage_stats){
+        .items = l->computed, .busy_us = l->network_us, .lanes = l->config.lanes, .waiting = ready};
     stages[STAGE_MEASURE] = (struct wire_stage_stats){
         .items = l->computed, .busy_us = l->measure_us, .lanes = l->config.lanes};
 }

@@ -92,8 +92,10 @@ static int record_display(struct record_scratch *s, const struct item *item,
     if (reserve_pixels(s, size, err))
         return -1;
     memcpy(s->pixels, display->rgb, size);
-    lesion_draw_contour(measures, item->decoded.width, item->decoded.height, s->pixels, display->w,
-                        display->h);
+    /* An outline on an unusable picture would be a guess shown with confidence. */
+    if (measures->quality.verdict != QUALITY_UNUSABLE)
+        lesion_draw_contour(measures, item->decoded.width, item->decoded.height, s->pixels,
+                            display->w, display->h);
     if (path_format(path, sizeof(path), err, "%s/results/%d.overlay.jpg", item->study_dir,
                     item->image.n))
         return -1;

@@ -112,7 +112,7 @@ void KERNEL(classes)(const struct classes_job *job)
     struct sums sums = {0};
     int held[2] = {-1, -1}; /* which row of logits each half of `wide` holds */
 
-    /* lanes past the row's end must hold numbers: their share is 0, and 0 * NaN is NaN */
+    /* no lane past a row's end computes on what nobody wrote */
     memset(fractions, 0, (1 + 2 * (size_t)ENGINE_CLASSES) * pitch * sizeof(float));
     for (int x = 0; x < job->w; x++)
         fractions[x] = job->columns[x].f;

@@ -125,9 +125,6 @@ static int grow_arena(struct backend_stream *s, size_t bytes, struct err *err)
     bytes = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
     free(s->arena);
     s->arena_bytes = 0;
-    for (int i = 0; i < PLANS_MAX; i++)
-        if (s->plans[i])
-            s->plans[i]->arena = NULL;
     s->arena = aligned_alloc(ARENA_ALIGN, bytes);
     if (!s->arena)
         return err_set(err, ERR_NOMEM, "out of memory for %zu MB of activations", bytes >> 20);

@@ -186,6 +186,27 @@ static void batches_and_turns_change_nothing(void **state)
     rig_close(&r);
 }
 
+/* A plan made before the memory moved runs again after it. */
+static void memory_grows_under_a_plan(void **state)
+{
+    struct picture first = picture_new(32, 32, 1), again = picture_new(32, 32, 1);
+    struct picture large = picture_new(384, 256, 1);
+    struct rig r;
+
+    (void)state;
+    rig_open(&r, model_path, "auto", "auto");
+    run(&r, 32, 32, &first.image, 1);
+    void *held = malloc(4 << 20); /* so that the new memory cannot lie where the old one was */
+    run(&r, 384, 256, &large.image, 1);
+    run(&r, 32, 32, &again.image, 1);
+    assert_memory_equal(first.map, again.map, 32 * 32);
+    free(held);
+    rig_close(&r);
+    picture_free(&first);
+    picture_free(&again);
+    picture_free(&large);
+}
+
 /* More shapes than a stream keeps plans for. */
 static void many_shapes_come_and_go(void **state)
 {
@@ -300,6 +321,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(odd_shapes_agree_with_the_oracle),
         cmocka_unit_test(batches_and_turns_change_nothing),
+        cmocka_unit_test(memory_grows_under_a_plan),
         cmocka_unit_test(many_shapes_come_and_go),
         cmocka_unit_test(threads_share_an_engine),
         cmocka_unit_test(what_cannot_be_had_is_configuration),

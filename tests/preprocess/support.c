@@ -1,11 +1,11 @@
-#include "support.h"
+#include "tests/preprocess/support.h"
 
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct decoder *support_open(void (*hook)(uint64_t tag), int seconds)
+struct decoder *support_decoder(void (*hook)(uint64_t tag), int seconds)
 {
     struct decoder_config config = {.slots = 4,
                                     .children = 2,

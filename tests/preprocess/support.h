@@ -21,7 +21,7 @@ struct file {
 
 /* Two children, four slots, size_max 512, 256 MiB, 60 megapixels. It forks, so it must come before
  * the test's own use of libvips, which starts threads. */
-struct decoder *support_open(void (*hook)(uint64_t tag), int seconds);
+struct decoder *support_decoder(void (*hook)(uint64_t tag), int seconds);
 
 /* Skin with a lesion, smooth, no symmetry. 3 bands, sRGB; g_object_unref. */
 VipsImage *support_picture(int w, int h);

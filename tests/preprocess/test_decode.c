@@ -1,5 +1,5 @@
 /* Every harmless packaging of a picture gives the picture; everything else gives its reason. */
-#include "support.h"
+#include "tests/preprocess/support.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -14,7 +14,7 @@ static struct picture wanted; /* measuring image of the plain PNG */
 static int setup(void **state)
 {
     (void)state;
-    decoder = support_open(NULL, 20);
+    decoder = support_decoder(NULL, 20);
     return 0;
 }
 

@@ -1,5 +1,5 @@
 /* What is written can be read back: by libvips, whose readers are not the encoders'. */
-#include "support.h"
+#include "tests/preprocess/support.h"
 
 #include <stdlib.h>
 

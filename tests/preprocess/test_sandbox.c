@@ -2,7 +2,7 @@
  *
  * The deed is chosen by the request's tag. A deed that a wall refuses with an error returns, and
  * the picture then decodes; a deed that succeeds aborts, which no case here expects. */
-#include "support.h"
+#include "tests/preprocess/support.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -247,7 +247,7 @@ static int setup(void **state)
 {
     (void)state;
     test_pid = getpid();
-    decoder = support_open(hook, SECONDS);
+    decoder = support_decoder(hook, SECONDS);
     return 0;
 }
 

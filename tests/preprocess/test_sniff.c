@@ -1,5 +1,5 @@
 /* Magic bytes, EXIF orientation and colour profiles from bytes alone. */
-#include "support.h"
+#include "tests/preprocess/support.h"
 
 #include <stdlib.h>
 

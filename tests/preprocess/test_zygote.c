@@ -1,5 +1,5 @@
 /* The zygote's own life: its death, many images through few children, nothing left behind. */
-#include "support.h"
+#include "tests/preprocess/support.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -42,7 +42,7 @@ static bool is_gone(int pid)
 
 static void killed_zygote_is_reported_and_takes_its_children_along(void **state)
 {
-    struct decoder *d = support_open(hook, 20);
+    struct decoder *d = support_decoder(hook, 20);
     int fd = support_original(200, 150, ".jpg");
     struct decode_request request = {.slot = 0, .fd = fd, .size = 256, .tag = 99};
     struct pollfd p = {.fd = decoder_fd(d), .events = POLLIN};
@@ -72,7 +72,7 @@ static void killed_zygote_is_reported_and_takes_its_children_along(void **state)
 
 static void closing_ends_zygote_and_children(void **state)
 {
-    struct decoder *d = support_open(NULL, 20);
+    struct decoder *d = support_decoder(NULL, 20);
     int pid = decoder_pid(d), children[8];
 
     (void)state;
@@ -89,7 +89,7 @@ static void closing_ends_zygote_and_children(void **state)
 /* A terminal and systemd signal the whole group; only the parent decides when to stop. */
 static void interrupts_do_not_end_it(void **state)
 {
-    struct decoder *d = support_open(NULL, 20);
+    struct decoder *d = support_decoder(NULL, 20);
     int fd = support_original(200, 150, ".jpg");
 
     (void)state;
@@ -102,7 +102,7 @@ static void interrupts_do_not_end_it(void **state)
 
 static void a_child_killed_in_waiting_is_replaced(void **state)
 {
-    struct decoder *d = support_open(NULL, 20);
+    struct decoder *d = support_decoder(NULL, 20);
     int fd = support_original(200, 150, ".jpg");
     int children[8];
 
@@ -161,7 +161,7 @@ static void run_many(struct decoder *d, const int *originals, int kinds, int tot
 
 static void many_images_all_come_back(void **state)
 {
-    struct decoder *d = support_open(NULL, 20);
+    struct decoder *d = support_decoder(NULL, 20);
     const int originals[] = {
         support_original(600, 450, ".jpg"), support_original(200, 150, ".jpg"),
         support_original(512, 512, ".png"), support_original(1300, 900, ".jpg[interlace]"),
@@ -205,7 +205,7 @@ static long pss_kb(int pid)
 
 static void nothing_leaks_over_500_images(void **state)
 {
-    struct decoder *d = support_open(NULL, 20);
+    struct decoder *d = support_decoder(NULL, 20);
     const int originals[] = {support_original(600, 450, ".jpg"),
                              support_original(3000, 2000, ".jpg")};
 

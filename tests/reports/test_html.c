@@ -135,6 +135,31 @@ static void chinese_page_is_chinese(void **state)
     buf_release(&page);
 }
 
+static enum result_status make_unusable(struct image_entry *e, int i)
+{
+    (void)i;
+    e->measures.quality.verdict = QUALITY_UNUSABLE;
+    e->decision.risk = RISK_RETAKE;
+    return RESULT_DONE;
+}
+
+/* What the network said of a picture that shows no lesion well is a guess. */
+static void unusable_picture_has_no_outline_and_no_score(void **state)
+{
+    struct made *m = *state;
+    char dir[SPOOL_PATH_SIZE];
+    struct study s;
+
+    made_fill(&s, "P1", 1);
+    made_study(m, &s, make_unusable, dir);
+    struct buf page = page_make(m, dir, LANGUAGE_EN, NULL);
+    assert_null(strstr(page.data, "<polygon"));
+    assert_null(strstr(page.data, string_of(LANGUAGE_EN, S_SCORES)));
+    assert_null(strstr(page.data, "TDS"));
+    assert_non_null(strstr(page.data, string_of(LANGUAGE_EN, S_PICTURE_WITHHELD)));
+    buf_release(&page);
+}
+
 static void study_of_nothing_is_a_page(void **state)
 {
     struct study s;
@@ -199,6 +224,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(outside_text_is_escaped_everywhere, page_setup,
                                         page_teardown),
         cmocka_unit_test_setup_teardown(chinese_page_is_chinese, page_setup, page_teardown),
+        cmocka_unit_test_setup_teardown(unusable_picture_has_no_outline_and_no_score, page_setup,
+                                        page_teardown),
         cmocka_unit_test_setup_teardown(study_of_nothing_is_a_page, page_setup, page_teardown),
         cmocka_unit_test_setup_teardown(every_picture_of_a_large_study_is_listed, page_setup,
                                         page_teardown),
