@@ -85,7 +85,9 @@ void casualty_worker_ended(struct scheduler *s, struct child *worker, int signal
     enum verdict verdict = verdict_of_death(signal, worker->in_flight, worker->by_us);
 
     if (s->state != SCHEDULER_RUNNING)
-        verdict = VERDICT_GIVE_BACK;       /* we are the ones who end it */
+        verdict = VERDICT_GIVE_BACK; /* we are the ones who end it */
+    if (verdict == VERDICT_CRASH)
+        child_excuse(worker);
     for (int i = s->flights.n; i-- > 0;) { /* from behind: removal moves the last one */
         struct flight *flight = &s->flights.rows[i];
         if (flight->worker == worker)

@@ -236,7 +236,9 @@ void reporting_ended(struct scheduler *s, struct child *reporter, int signal)
     enum verdict verdict = verdict_of_death(signal, reporter->in_flight, reporter->by_us);
 
     if (s->state != SCHEDULER_RUNNING)
-        verdict = VERDICT_GIVE_BACK;            /* we are the ones who end it */
+        verdict = VERDICT_GIVE_BACK; /* we are the ones who end it */
+    if (verdict == VERDICT_CRASH)
+        child_excuse(reporter);
     for (int i = s->reporting.n_jobs; i-- > 0;) /* from behind: removal moves the last one */
         if (s->reporting.jobs[i].reporter == reporter)
             apply(s, &s->reporting.jobs[i], verdict);
