@@ -10,6 +10,8 @@ enum {
     DOUBLINGS_MAX = 6,
     HOLD_AFTER = 8, /* images in a row that came back before all work is held up */
     DISK_PAUSE_MS = 1000,
+    POISONED_MAX = 5, /* images set aside for deaths before any was done */
+    EXIT_UNFINISHED = 1,
     EXIT_CONFIG = 78
 };
 
@@ -114,4 +116,7 @@ void casualty_set_aside(struct scheduler *s, struct flight *flight)
         &s->figures, &s->index, flight->image,
         &(struct figures_image){.status = RESULT_SET_ASIDE, .reason = reason, .risk = "retake"});
     dispatch_settled(s, flight, RESULT_SET_ASIDE);
+    if (!s->n_done && ++s->n_poisoned == POISONED_MAX)
+        scheduler_stop(s, EXIT_UNFINISHED, "worker.dies",
+                       "it dies on every image: the fault is hardly theirs");
 }

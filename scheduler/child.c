@@ -170,6 +170,12 @@ static void schedule(struct child *c, int64_t now_ms)
     c->pause_ms = c->pause_ms * 2 < PAUSE_MAX_MS ? c->pause_ms * 2 : PAUSE_MAX_MS;
 }
 
+void child_excuse(struct child *c)
+{
+    c->pause_ms = PAUSE_MIN_MS;
+    schedule(c, clock_mono_us() / 1000);
+}
+
 static void on_exit_process(uv_process_t *process, int64_t status, int signal)
 {
     struct child *c = process->data;

@@ -69,6 +69,9 @@ bool child_send(struct child *c, const struct wire_message *m);
 void child_drain(struct child *c); /* DRAIN, or the end for one that is not up */
 void child_kill(struct child *c, int signal);
 
+/* Within `ended`: an item was to blame for the death, so the pause starts from its shortest. */
+void child_excuse(struct child *c);
+
 /* Several times a second: starts again what is due, kills what said no HELLO. */
 void child_tick(struct child *c, int64_t now_ms);
 

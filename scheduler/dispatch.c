@@ -269,6 +269,7 @@ static void on_done(struct scheduler *s, struct child *worker, const struct wire
     worker->in_flight--;
     worker->items++;
     s->n_moved_back = 0;
+    s->n_done++;
     if (m->status == RESULT_SET_ASIDE)
         log_event(LOG_WARN, "image.set_aside", "image=%s reason=%s attempt=%d", m->id,
                   reason_word(m->reason), m->attempt);

@@ -103,10 +103,10 @@ static void on_walked(uv_work_t *work, int status)
 
     (void)status;
     s->is_walking = false;
-    if (!err.code)
-        take_in(s, &err);
     if (err.code) {
         settle_failure(s, &err);
+    } else if (take_in(s, &err)) { /* half an upload is in the index: only a new start is whole */
+        scheduler_stop(s, EXIT_UNFINISHED, "spool.index", err.msg);
     } else {
         log_event(LOG_INFO, "spool.walked", "studies=%zu images=%zu left=%u", s->walk.n_studies,
                   s->walk.n_images, index_images_left(&s->index));

@@ -62,6 +62,7 @@ struct scheduler {
     int64_t lease_at_ms;
     int n_moved_back; /* images in a row that came back for want of something */
     int64_t hold_until_ms;
+    int64_t n_done, n_poisoned; /* since the start: by workers; set aside for deaths */
     bool is_disk_full, is_paused;
     int64_t disk_at_ms, publish_at_ms;
 
