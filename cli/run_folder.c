@@ -96,7 +96,7 @@ static int compare(const char *path, const json_t *was, const json_t *now, struc
         const json_t *b = json_object_get(now, fixed_keys[i].key);
         if (json_equal(a, b))
             continue;
-        char *old = json_dumps(a, JSON_ENCODE_ANY), *new = json_dumps(b, JSON_ENCODE_ANY);
+        char *old = json_line(a), *new = json_line(b);
         err_set(err, ERR_CONFIG, "%s was started with another %s: %.60s, not %.60s; use a new OUT",
                 path, fixed_keys[i].name, old ? old : "?", new ? new : "?");
         free(old);

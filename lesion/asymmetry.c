@@ -13,13 +13,15 @@ enum { CELLS = 16, TURNS = 6, SAMPLES_AIM = 4000, SAMPLES_MAX = 8192 };
 
 #define PI 3.14159265358979323846
 
-/* Mean colours of squares of `size` pixels over the lesion's box. */
+/* Squares of `size` pixels over the lesion's box. */
+struct cell {
+    float l, a, b; /* mean */
+    int n;         /* lesion pixels in it */
+};
+
 struct cells {
     int x0, y0, size;
-    struct {
-        float l, a, b;
-        int n;
-    } at[CELLS][CELLS];
+    struct cell at[CELLS][CELLS];
 };
 
 /* A grid of lesion pixels that is thin enough to be mirrored twelve times in no time. */
@@ -45,38 +47,45 @@ static void mirror(const struct axis *axis, double x, double y, double *to_x, do
     *to_y = axis->y + along * axis->sine - across * axis->cosine;
 }
 
-static void cells_fill(struct cells *c, const struct field *f)
+/* Lay the cells over the lesion's box. */
+static void cells_place(struct cells *c, const struct field *f)
 {
     int x0 = f->w, y0 = f->h, x1 = 0, y1 = 0;
 
-    memset(c, 0, sizeof(*c));
-    for (int y = 0; y < f->h; y++)
-        for (int x = 0; x < f->w; x++)
-            if (f->lesion[y * f->w + x]) {
-                x0 = x < x0 ? x : x0;
-                x1 = x > x1 ? x : x1;
-                y0 = y < y0 ? y : y0;
-                y1 = y > y1 ? y : y1;
-            }
+    for (int i = 0; i < f->w * f->h; i++) {
+        int x = i % f->w, y = i / f->w;
+        if (!f->lesion[i])
+            continue;
+        x0 = x < x0 ? x : x0;
+        x1 = x > x1 ? x : x1;
+        y0 = y < y0 ? y : y0;
+        y1 = y;
+    }
     int side = (x1 - x0 > y1 - y0 ? x1 - x0 : y1 - y0) + 1;
     c->x0 = x0;
     c->y0 = y0;
     c->size = (side + CELLS - 1) / CELLS;
-    for (int y = y0; y <= y1; y++)
-        for (int x = x0; x <= x1; x++) {
-            int i = y * f->w + x, cx = (x - x0) / c->size, cy = (y - y0) / c->size;
-            if (!f->lesion[i])
-                continue;
-            c->at[cy][cx].l += f->l[i];
-            c->at[cy][cx].a += f->a[i];
-            c->at[cy][cx].b += f->b[i];
-            c->at[cy][cx].n++;
-        }
+}
+
+static void cells_fill(struct cells *c, const struct field *f)
+{
+    memset(c, 0, sizeof(*c));
+    cells_place(c, f);
+    for (int i = 0; i < f->w * f->h; i++) {
+        if (!f->lesion[i])
+            continue;
+        struct cell *cell = &c->at[(i / f->w - c->y0) / c->size][(i % f->w - c->x0) / c->size];
+        cell->l += f->l[i];
+        cell->a += f->a[i];
+        cell->b += f->b[i];
+        cell->n++;
+    }
     for (int i = 0; i < CELLS * CELLS; i++) {
-        int cy = i / CELLS, cx = i % CELLS, n = c->at[cy][cx].n;
-        c->at[cy][cx].l /= n ? (float)n : 1;
-        c->at[cy][cx].a /= n ? (float)n : 1;
-        c->at[cy][cx].b /= n ? (float)n : 1;
+        struct cell *cell = &c->at[i / CELLS][i % CELLS];
+        float n = cell->n ? (float)cell->n : 1;
+        cell->l /= n;
+        cell->a /= n;
+        cell->b /= n;
     }
 }
 
@@ -113,17 +122,18 @@ static double colour_difference(const struct cells *c, const struct axis *axis)
     double sum = 0, weight = 0;
 
     for (int i = 0; i < CELLS * CELLS; i++) {
-        int cy = i / CELLS, cx = i % CELLS;
+        const struct cell *p = &c->at[i / CELLS][i % CELLS], *q;
+        int cx = i % CELLS, cy = i / CELLS;
         double x, y;
-        if (!c->at[cy][cx].n)
+        if (!p->n)
             continue;
         mirror(axis, c->x0 + (cx + 0.5) * c->size, c->y0 + (cy + 0.5) * c->size, &x, &y);
         int mx = (int)floor((x - c->x0) / c->size), my = (int)floor((y - c->y0) / c->size);
-        if (mx < 0 || my < 0 || mx >= CELLS || my >= CELLS || !c->at[my][mx].n)
+        if (mx < 0 || my < 0 || mx >= CELLS || my >= CELLS)
             continue;
-        double dl = c->at[cy][cx].l - c->at[my][mx].l, da = c->at[cy][cx].a - c->at[my][mx].a;
-        double db = c->at[cy][cx].b - c->at[my][mx].b;
-        double both = fmin(c->at[cy][cx].n, c->at[my][mx].n);
+        q = &c->at[my][mx];
+        double both = p->n < q->n ? p->n : q->n; /* 0 when the image holds no lesion */
+        double dl = p->l - q->l, da = p->a - q->a, db = p->b - q->b;
         sum += both * sqrt(dl * dl + da * da + db * db);
         weight += both;
     }

@@ -19,7 +19,7 @@ static double lightness_at(const struct field *f, double x, double y)
     fx = fmax(fx, 0);
     fy = fmax(fy, 0);
     int ix = (int)fx, iy = (int)fy, right = ix + 1 < f->w, down = iy + 1 < f->h ? f->w : 0;
-    const float *p = f->l + iy * f->w + ix;
+    const float *p = f->l + field_at(f, ix, iy);
     double u = fx - ix, v = fy - iy;
 
     return (1 - v) * ((1 - u) * p[0] + u * p[right]) +
@@ -32,7 +32,7 @@ static int is_abrupt(const struct field *f, double x, double y, double nx, doubl
     double value[STEPS], inner = 0, outer = 0, steepest = 0;
 
     for (int k = 0; k < STEPS; k++) {
-        double t = (double)k / (STEPS / 2) - 1;
+        double t = 2.0 * k / (STEPS - 1) - 1;
         value[k] = lightness_at(f, x + t * nx, y + t * ny);
     }
     for (int k = 0; k < ENDS; k++) {

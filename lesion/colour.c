@@ -94,10 +94,11 @@ static int nearest_prototype(struct lab c)
 /* Two pixels away from the margin, where skin and lesion mix to colours that are neither's. */
 static bool is_inner(const struct field *f, int x, int y)
 {
-    const uint8_t *p = f->lesion + y * f->w + x;
+    const uint8_t *p = f->lesion + field_at(f, x, y);
+    ptrdiff_t up = (ptrdiff_t)RIM * f->w;
 
-    return (x < RIM || p[-RIM]) && (x + RIM >= f->w || p[RIM]) && (y < RIM || p[-RIM * f->w]) &&
-           (y + RIM >= f->h || p[RIM * f->w]);
+    return (x < RIM || p[-RIM]) && (x + RIM >= f->w || p[RIM]) && (y < RIM || p[-up]) &&
+           (y + RIM >= f->h || p[up]);
 }
 
 /* Count the lesion's pixels by prototype; returns how many there are. */

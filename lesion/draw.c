@@ -7,7 +7,7 @@
 enum { PIECE_PX = 16 }; /* long segments are drawn in pieces, so that their boxes stay small */
 
 struct canvas {
-    uint8_t *rgb;
+    uint8_t *rgb; /* h,w,3; drawn into */
     int w, h;
 };
 

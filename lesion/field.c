@@ -33,14 +33,14 @@ static void smooth_lightness(struct field *f)
     float row[FIELD_SIDE + 2];
 
     for (int y = 0; y < f->h; y++) {
-        const float *here = f->l + y * f->w, *above = y ? here - f->w : here;
+        const float *here = f->l + field_at(f, 0, y), *above = y ? here - f->w : here;
         const float *below = y + 1 < f->h ? here + f->w : here;
         for (int x = 0; x < f->w; x++)
             row[x + 1] = (above[x] + 2 * here[x] + below[x]) / 16;
         row[0] = row[1];
         row[f->w + 1] = row[f->w];
         for (int x = 0; x < f->w; x++)
-            f->smooth[y * f->w + x] = row[x] + 2 * row[x + 1] + row[x + 2];
+            f->smooth[field_at(f, x, y)] = row[x] + 2 * row[x + 1] + row[x + 2];
     }
 }
 
@@ -52,13 +52,14 @@ static void mean_pixels(uint8_t *out, const uint32_t *sums, int w, int rows, int
         float share = 1.0f / (float)((x1 - x0) * rows);
         uint32_t r = 0, g = 0, b = 0;
         for (; x0 < x1; x0++) {
-            r += sums[3 * x0];
-            g += sums[3 * x0 + 1];
-            b += sums[3 * x0 + 2];
+            r += sums[0];
+            g += sums[1];
+            b += sums[2];
+            sums += 3;
         }
-        out[3 * x] = (uint8_t)((float)r * share + 0.5f);
-        out[3 * x + 1] = (uint8_t)((float)g * share + 0.5f);
-        out[3 * x + 2] = (uint8_t)((float)b * share + 0.5f);
+        *out++ = (uint8_t)((float)r * share + 0.5f);
+        *out++ = (uint8_t)((float)g * share + 0.5f);
+        *out++ = (uint8_t)((float)b * share + 0.5f);
     }
 }
 
@@ -70,7 +71,8 @@ void field_make(struct field *f, const struct lab_table *t, const uint8_t *rgb, 
     f->w = side(w, w > h ? w : h);
     f->h = side(h, w > h ? w : h);
     for (int y = 0; y < f->h; y++) {
-        int y0 = edge_of(y, h, f->h), y1 = edge_of(y + 1, h, f->h), at = y * f->w;
+        int y0 = edge_of(y, h, f->h), y1 = edge_of(y + 1, h, f->h);
+        size_t at = field_at(f, 0, y);
         sum_rows(sums, rgb, 3 * w, y0, y1);
         mean_pixels(row, sums, w, y1 - y0, f->w);
         lab_of_row(t, row, f->w, f->l + at, f->a + at, f->b + at);
@@ -85,15 +87,15 @@ void field_mark_lesion(struct field *f, const uint8_t *shape, const uint8_t *map
     int n = 0, columns[FIELD_SIDE];
 
     for (int x = 0; x < f->w; x++)
-        columns[x] = (int)((2LL * x + 1) * content_w / (2 * f->w));
+        columns[x] = (int)((2LL * x + 1) * content_w / (2LL * f->w));
     for (int y = 0; y < f->h; y++) {
-        int from = (int)((2LL * y + 1) * content_h / (2 * f->h));
+        int from = (int)((2LL * y + 1) * content_h / (2LL * f->h));
         const uint8_t *shape_row = shape + (size_t)(from + 1) * (size_t)(content_w + 2) + 1;
         const uint8_t *map_row = map + (size_t)from * (size_t)map_w;
         for (int x = 0; x < f->w; x++) {
             int is_lesion = shape_row[columns[x]] != 0;
-            f->lesion[y * f->w + x] = (uint8_t)is_lesion;
-            f->any[y * f->w + x] = map_row[columns[x]] != 0;
+            f->lesion[field_at(f, x, y)] = (uint8_t)is_lesion;
+            f->any[field_at(f, x, y)] = map_row[columns[x]] != 0;
             n += is_lesion;
             sum_x += is_lesion ? x : 0;
             sum_y += is_lesion ? y : 0;

@@ -7,6 +7,7 @@
 #ifndef LESION_FIELD_H
 #define LESION_FIELD_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "lesion/lab.h"
@@ -26,6 +27,12 @@ struct field {
     int lesion_px;
     double centre_x, centre_y; /* of the lesion's pixels, px, pixel centres at .5 */
 };
+
+/* Index of a pixel in the planes. */
+static inline size_t field_at(const struct field *f, int x, int y)
+{
+    return (size_t)y * (size_t)f->w + (size_t)x;
+}
 
 /* Room for one row of sums, in the caller's memory: 3 * w of them. */
 void field_make(struct field *f, const struct lab_table *t, const uint8_t *rgb, int w, int h,

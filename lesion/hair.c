@@ -66,7 +66,7 @@ static void pad_lightness(struct hair_scratch *s, const struct field *f)
  * LINE - 1 steps before it. */
 static void close_lines(struct hair_scratch *s, const struct field *f)
 {
-    size_t stride = stride_of(f), total = stride * ((size_t)f->h + 2 * HAIR_PAD);
+    size_t stride = stride_of(f), total = stride * ((size_t)f->h + 2 * (size_t)HAIR_PAD);
     const size_t steps[] = {1, stride, stride + 1, stride - 1};
 
     memset(s->closed, 0, total);

@@ -42,8 +42,8 @@ struct lab lab_of_rgb(const struct lab_table *t, uint8_t r, uint8_t g, uint8_t b
 
 void lab_of_row(const struct lab_table *t, const uint8_t *rgb, int n, float *l, float *a, float *b)
 {
-    for (int i = 0; i < n; i++) {
-        struct lab c = convert(t, rgb[3 * i], rgb[3 * i + 1], rgb[3 * i + 2]);
+    for (int i = 0; i < n; i++, rgb += 3) {
+        struct lab c = convert(t, rgb[0], rgb[1], rgb[2]);
         l[i] = c.l;
         a[i] = c.a;
         b[i] = c.b;

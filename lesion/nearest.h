@@ -11,11 +11,11 @@ static inline double nearest_step(int from, int to)
     return 1.0 / ((double)to / from);
 }
 
-static inline int nearest_index(int position, double step, int from)
+/* Below `from` for every position below `to`: the quotient is short of it by 1 part in `to`, far more
+ * than the rounding of a double. */
+static inline int nearest_index(int position, double step)
 {
-    int i = (int)(position * step);
-
-    return i < from ? i : from - 1;
+    return (int)(position * step);
 }
 
 /* starts[k] = first position of the `to` ones that takes source k or a later one; k = 0..from, so

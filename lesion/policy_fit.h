@@ -40,6 +40,6 @@ int policy_fit(struct policy_facts *out, const char *model, const struct policy_
 struct policy_rate policy_rate_of(size_t k, size_t n);
 
 /* A policy.json for policy_open: thresholds in full, other figures to four decimals. */
-int policy_write(const struct policy_facts *facts, const char *path, struct err *err);
+int policy_write(const struct policy_facts *f, const char *path, struct err *err);
 
 #endif

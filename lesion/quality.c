@@ -38,7 +38,7 @@ static double mark_outside(struct quality_scratch *s, struct components *parts,
         const struct run *run = parts->runs + i;
         if (parts->runs[run->root].area)
             continue;
-        memset(s->outside + run->y * f->w + run->x0, 1, (size_t)(run->x1 - run->x0));
+        memset(s->outside + field_at(f, run->x0, run->y), 1, (size_t)(run->x1 - run->x0));
         sum += run->x1 - run->x0;
     }
     return (double)sum / n;

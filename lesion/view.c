@@ -56,7 +56,7 @@ static void add_texture(struct block *block, struct blocks *all, const struct fi
 
 static void block_fill(struct blocks *all, const struct field *f, int bx, int by)
 {
-    struct block *block = all->at + by * all->w + bx;
+    struct block *block = all->at + (size_t)by * (size_t)all->w + bx;
     int lit = 0;
 
     memset(block, 0, sizeof(*block));
@@ -77,7 +77,7 @@ static void block_fill(struct blocks *all, const struct field *f, int bx, int by
  * those between skin and a black lesion, say nothing of the scene. */
 static void block_fill_texture(struct blocks *all, const struct field *f, int bx, int by)
 {
-    struct block *block = all->at + by * all->w + bx;
+    struct block *block = all->at + (size_t)by * (size_t)all->w + bx;
     int x0 = bx ? bx * SIDE : 1, x1 = (bx + 1) * SIDE < f->w ? (bx + 1) * SIDE : f->w - 1;
     int y0 = by ? by * SIDE : 1, y1 = (by + 1) * SIDE < f->h ? (by + 1) * SIDE : f->h - 1;
 
@@ -160,7 +160,7 @@ static void count_pixels(double value[VIEW_COUNT], const struct field *f)
 static void measure_hues(double value[VIEW_COUNT], const struct blocks *all)
 {
     double l = 0, a = 0, b = 0, ll = 0, aa = 0, bb = 0, la = 0, lb = 0, ab = 0;
-    int n = all->n_used;
+    double n = all->n_used;
 
     for (int i = 0; i < all->w * all->h; i++) {
         const struct block *p = all->at + i;
@@ -248,26 +248,30 @@ static void measure_rim(double value[VIEW_COUNT], const struct blocks *all)
 }
 
 /* Usual range and limits. Quantiles 0.05, 1, 99 and 99.95 % of a random 4,000 pictures of the train
- * split; an end that means nothing (too few edges, too little green) is left open. */
+ * split; an end that means nothing (too few edges, too little green) is left open. The low end of
+ * sharpness is quality.c's two thresholds of blur instead: blur alone is no reason to call a picture
+ * something else. */
 #define OPEN INFINITY
+/* clang-format off */
 static const struct {
     const char *word;
     double low_limit, low_usual, high_usual, high_limit;
 } ranges[VIEW_COUNT] = {
-    [VIEW_LIT] = {"lit", 0.619, 0.847, OPEN, OPEN},
-    [VIEW_GREEN] = {"green", -OPEN, -OPEN, 0.011, 0.183},
-    [VIEW_VIVID] = {"vivid", -OPEN, -OPEN, 0.0183, 0.179},
-    [VIEW_CHROMA] = {"chroma", 1.67, 4.55, OPEN, OPEN},
-    [VIEW_HUES] = {"hues", 0.484, 0.736, 4.8, 7.88},
-    [VIEW_PAINT] = {"paint", 1.08, 1.4, 9.85, 17.5},
-    [VIEW_STEP] = {"step", 0.555, 0.814, 4.75, 7.04},
-    [VIEW_TEXTURE] = {"texture", 0.48, 0.643, 5.24, 14.7},
-    [VIEW_SHARPNESS] = {"sharpness", 0.45, 0.85, 1.49, 1.78},
-    [VIEW_EDGE] = {"edge", -OPEN, -OPEN, 17.4, 27.6},
-    [VIEW_COLOUR_EDGE] = {"colour_edge", -OPEN, -OPEN, 5.38, 8.63},
-    [VIEW_RIM_LIGHT] = {"rim_light", -OPEN, -OPEN, 22.1, 31.4},
-    [VIEW_RIM_COLOUR] = {"rim_colour", -OPEN, -OPEN, 13.6, 23.2},
+    [VIEW_LIT] =         {"lit",         0.619, 0.847, OPEN,   OPEN },
+    [VIEW_GREEN] =       {"green",       -OPEN, -OPEN, 0.011,  0.183},
+    [VIEW_VIVID] =       {"vivid",       -OPEN, -OPEN, 0.0183, 0.179},
+    [VIEW_CHROMA] =      {"chroma",      1.67,  4.55,  OPEN,   OPEN },
+    [VIEW_HUES] =        {"hues",        0.484, 0.736, 4.8,    7.88 },
+    [VIEW_PAINT] =       {"paint",       1.08,  1.4,   9.85,   17.5 },
+    [VIEW_STEP] =        {"step",        0.555, 0.814, 4.75,   7.04 },
+    [VIEW_TEXTURE] =     {"texture",     0.48,  0.643, 5.24,   14.7 },
+    [VIEW_SHARPNESS] =   {"sharpness",   0.45,  0.85,  1.49,   1.78 },
+    [VIEW_EDGE] =        {"edge",        -OPEN, -OPEN, 17.4,   27.6 },
+    [VIEW_COLOUR_EDGE] = {"colour_edge", -OPEN, -OPEN, 5.38,   8.63 },
+    [VIEW_RIM_LIGHT] =   {"rim_light",   -OPEN, -OPEN, 22.1,   31.4 },
+    [VIEW_RIM_COLOUR] =  {"rim_colour",  -OPEN, -OPEN, 13.6,   23.2 },
 };
+/* clang-format on */
 
 static double beyond(double value, double usual, double limit)
 {

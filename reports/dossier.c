@@ -183,7 +183,7 @@ static void number_lesions(struct dossier *d, struct keyed *table)
         table[i] = (struct keyed){d->study.images[d->findings[i].index].lesion_id, i};
     qsort(table, (size_t)n, sizeof(*table), by_key);
     for (int i = 0, first = 0; i < n; i++) {
-        if (!table[i].key[0] || strcmp(table[i].key, table[first].key))
+        if (!table[i].key[0] || strcmp(table[i].key, table[first].key) != 0)
             first = i;
         d->findings[table[i].at].lesion = table[first].at;
     }

@@ -53,8 +53,9 @@ void html_link_path(struct html *h, const char *path)
 /* RFC 4648, in blocks: a display copy has hundreds of kilobytes. */
 void html_base64(struct html *h, const void *bytes, size_t n)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    enum { BLOCK = 3 * 1024 };
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    enum { BLOCK = 3 * 1024, PAD = 64 };
     const unsigned char *s = bytes;
     char text[BLOCK / 3 * 4];
 
@@ -66,8 +67,8 @@ void html_base64(struct html *h, const void *bytes, size_t n)
                          (left > 2 ? s[i + 2] : 0u);
             text[len++] = digits[v >> 18];
             text[len++] = digits[v >> 12 & 63];
-            text[len++] = left > 1 ? digits[v >> 6 & 63] : '=';
-            text[len++] = left > 2 ? digits[v & 63] : '=';
+            text[len++] = digits[left > 1 ? v >> 6 & 63 : PAD];
+            text[len++] = digits[left > 2 ? v & 63 : PAD];
         }
         buf_add(h->out, text, len);
         s += block;

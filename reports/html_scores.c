@@ -41,7 +41,7 @@ static void add_malignant(struct html *h, const struct report *r, const struct p
     html_raw(h, "</p>\n");
 }
 
-static void add_class(struct html *h, const struct plate *v, int class_id)
+static void add_class(struct html *h, const struct report *r, const struct plate *v, int class_id)
 {
     double score = v->entry.measures.classes[class_id];
     bool is_malignant = words_class_is_malignant(class_id);
@@ -50,8 +50,10 @@ static void add_class(struct html *h, const struct plate *v, int class_id)
     html_outside(h, words_class(h->language, class_id));
     html_raw(h, is_malignant ? " ●</th><td><div class=\"bar\"><i class=\"bad\""
                              : "</th><td><div class=\"bar\"><i");
-    buf_printf(h->out, " style=\"width:%.2f%%\"></i></div></td><td class=\"num\">",
-               percent_of(score));
+    buf_printf(h->out, " style=\"width:%.2f%%\"></i>", percent_of(score));
+    if (class_id == CLASS_MELANOMA && r->policy) /* it can be urgent by itself */
+        buf_printf(h->out, "<b style=\"left:%.2f%%\"></b>", percent_of(r->policy->urgent_melanoma));
+    html_raw(h, "</div></td><td class=\"num\">");
     add_share(h, score);
     html_raw(h, "</td></tr>\n");
 }
@@ -90,7 +92,7 @@ void html_scores(struct html *h, const struct report *r, const struct plate *v)
     html_raw(h, "<table class=\"scores\"><tbody>\n");
     plate_classes_sorted(v, order);
     for (int i = 0; i < LESION_CLASSES - 1; i++)
-        add_class(h, v, order[i]);
+        add_class(h, r, v, order[i]);
     html_raw(h, "</tbody></table>\n");
     add_notes(h, r, v);
 }

@@ -41,6 +41,7 @@ const char html_style[] =
     ".scale u{position:absolute;bottom:-6px;height:4px;background:#50565d;min-width:2px}\n"
     ".scale,.bar,.scale b,.scale u,.chip,.result{print-color-adjust:exact;-webkit-print-color-adjust:exact}\n"
     ".bar{background:#e6e9ed;height:12px;min-width:70px;margin-top:5px}.bar i{background:#5a5f66}"
+    ".bar{position:relative}.bar b{position:absolute;top:-3px;bottom:-3px;width:2px;background:#1a1a1a}"
     ".bar .bad{background:#9b1c1f}.scores th{font-weight:400}.scores td:nth-child(2){width:34%}\n"
     ".tds{margin:6px 0}.tds td,.tds th{border:1px solid #b8bdc4;text-align:center;padding:2px 4px}\n"
     ".facts{display:grid;grid-template-columns:minmax(90px,auto) 1fr;gap:2px 14px}"

@@ -65,6 +65,11 @@ static void place_class(struct flow *f, double x, const struct plate *v, int cla
     sheet_fill(f->sheet, (struct sheet_box){bar, f->y + 1.5, BAR_W, BAR_H}, PDF_TRACK);
     sheet_fill(f->sheet, (struct sheet_box){bar, f->y + 1.5, BAR_W * clamp_share(score), BAR_H},
                is_malignant ? PDF_ALARM : PDF_GREY);
+    if (class_id == CLASS_MELANOMA && f->report->policy) /* it can be urgent by itself */
+        sheet_fill(f->sheet,
+                   (struct sheet_box){bar + BAR_W * f->report->policy->urgent_melanoma - 0.5,
+                                      f->y - 0.5, 1, BAR_H + 4},
+                   PDF_INK);
     buf_init(&text, 64);
     words_percent(&text, score);
     sheet_text(f->sheet, bar + BAR_W, f->y, PDF_COLUMN - NAME_W - BAR_W - 2, &number, text.data);

@@ -190,7 +190,7 @@ static int wait_input(struct server *v, struct err *err)
     while (!has_line(v) && poll(&p, 1, STATS_EVERY_MS) <= 0)
         if (send_stats(v, err))
             return -1;
-    if (clock_mono_us() - v->stats_us >= STATS_EVERY_MS * 1000)
+    if (clock_mono_us() - v->stats_us >= STATS_EVERY_MS * INT64_C(1000))
         return send_stats(v, err);
     return 0;
 }

@@ -45,7 +45,7 @@
     X(ADVICE_ROUTINE, \
       "Nothing in the picture asks for an earlier look. This does not rule out cancer: assess at the usual pace, and again if the lesion changes.", \
       "图像中没有需要提前查看的迹象。但不能排除癌症：按常规安排评估，皮损有变化时再次就诊。") \
-    X(ADVICE_ALSO_RETAKE, "{1} of {2} pictures could not be assessed: take them again.", \
+    X(ADVICE_ALSO_RETAKE, "{1} of {2} pictures could not be assessed: to be taken again.", \
       "{2} 张图像中有 {1} 张无法评估：请重新拍摄。") \
     X(WHY, "Why", "理由") \
     X(WHY_MALIGNANT_HIGH, "the malignant score is above the threshold for urgent", "恶性评分高于“紧急”阈值") \

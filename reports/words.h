@@ -7,7 +7,7 @@
 #include "reports/dossier.h"
 #include "reports/strings.h"
 
-enum { RISK_COUNT = RISK_ROUTINE + 1 };
+enum { RISK_COUNT = RISK_ROUTINE + 1, CLASS_MELANOMA = 1 };
 
 const char *words_risk(enum language l, enum risk r);
 const char *words_advice(enum language l, enum risk r);

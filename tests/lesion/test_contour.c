@@ -105,6 +105,24 @@ static void spike_keeps_its_tip(void **state)
     assert_true(right > 83.5f);
 }
 
+/* The same with a spike so thin that its two sides lie within the tolerance of each other. */
+static void way_back_on_the_same_line_keeps_the_tip(void **state)
+{
+    enum { LENGTH = 100 };
+    struct edge_middle edges[2 * LENGTH];
+    float right = 0;
+
+    (void)state;
+    for (int i = 0; i < LENGTH; i++) {
+        edges[i] = (struct edge_middle){2 * i, 0};
+        edges[2 * LENGTH - 1 - i] = (struct edge_middle){2 * i, 0};
+    }
+    int n = contour_simplify(edges, 2 * LENGTH, 1, 1, points);
+    for (int i = 0; i < n; i++)
+        right = fmaxf(right, points[i].x);
+    assert_true(right > LENGTH - 2);
+}
+
 /* A spiral and a comb over 512 x 512 pass the limit of points many times over. */
 static void wild_shapes_stay_within_the_limit(void **state)
 {
@@ -145,6 +163,7 @@ int main(void)
         cmocka_unit_test(full_map_runs_along_the_frame),
         cmocka_unit_test(corner_joint_is_walked_round_as_one),
         cmocka_unit_test(spike_keeps_its_tip),
+        cmocka_unit_test(way_back_on_the_same_line_keeps_the_tip),
         cmocka_unit_test(wild_shapes_stay_within_the_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

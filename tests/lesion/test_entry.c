@@ -189,6 +189,21 @@ static void longest_contour_comes_back(void **state)
     assert_true(fabsf(back.measures.contour[4095].x - 4095.3f) < 0.051f);
 }
 
+static void contour_of_too_many_points_is_refused(void **state)
+{
+    struct err err = {0};
+
+    (void)state;
+    fill();
+    json_t *object = entry_to_json(&entry), *points = json_array();
+    for (int i = 0; i <= LESION_CONTOUR_MAX; i++)
+        json_array_append_new(points, json_pack("[i,i]", i, i));
+    json_object_set_new(object, "contour", points);
+    assert_int_equal(entry_from_json(&back, object, &err), -1);
+    assert_non_null(strstr(err.msg, "contour"));
+    json_decref(object);
+}
+
 static void bad_json_is_refused_by_key(void **state)
 {
     static const struct {
@@ -266,6 +281,7 @@ int main(void)
         cmocka_unit_test(names_that_are_not_utf8_survive),
         cmocka_unit_test(set_aside_keeps_its_reason),
         cmocka_unit_test(longest_contour_comes_back),
+        cmocka_unit_test(contour_of_too_many_points_is_refused),
         cmocka_unit_test(bad_json_is_refused_by_key),
         cmocka_unit_test(missing_keys_are_named_and_new_ones_ignored),
     };
