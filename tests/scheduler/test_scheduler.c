@@ -497,7 +497,7 @@ static void a_worker_that_dies_on_everything_blames_few(void **state)
 {
     (void)state;
     setenv("FAKE_SEGV", "*", 1);
-    assert_int_equal(run(120), 1);
+    assert_int_equal(run(30), 1);
     struct count c = count_spool();
     assert_int_equal(c.aside, 1 + 5);
     assert_int_equal(lines_with("stderr", "worker.dies"), 1);
