@@ -109,6 +109,8 @@ static bool send_study(struct scheduler *s, struct report_job *job, struct child
     job->tries++;
     job->is_alone = study->is_suspect;
     job->sent_ms = scheduler_now_ms();
+    if (!s->reporting.first_ms)
+        s->reporting.first_ms = job->sent_ms;
     reporter->is_reserved = job->is_alone;
     if (!reporter->in_flight++)
         reporter->progress_ms = job->sent_ms;
