@@ -4,7 +4,9 @@ OUT ?= out/screen
 
 .PHONY: screen test release dev asan tsan tidy slow clean packages
 
-screen: release
+screen: packages
+	cmake --preset release
+	cmake --build --preset release --target programs
 	@cmake/screen.sh build/release/bin "$(OUT)" "$(IMAGES)"
 
 test: packages
