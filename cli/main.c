@@ -9,6 +9,7 @@
 #include "cli/commands_engine.h"
 #include "cli/commands_queue.h"
 #include "cli/commands_status.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/place.h"
 #include "common/version.h"
@@ -130,6 +131,7 @@ static int run_command(const struct command *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    file_hold_standard();
     if (argc == 3 && !strcmp(argv[1], "help") && !strcmp(argv[2], "settings")) {
         settings_document(stdout);
         return STATUS_OK;

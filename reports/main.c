@@ -2,6 +2,7 @@
  * descriptor 3; `summary` writes the four files of a whole run, `bench OUT` measures. */
 #include <signal.h>
 
+#include "common/file.h"
 #include "common/log.h"
 #include "reports/serve.h"
 #include "reports/summary.h"
@@ -31,6 +32,7 @@ int main(int argc, char **argv)
     struct err err = {0};
     int first;
 
+    file_hold_standard();
     if (!is_known)
         return usage("the words are serve, summary and bench");
     argc -= has_word;

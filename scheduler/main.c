@@ -1,6 +1,7 @@
 /* lentigo-scheduler: leases images to workers and studies to reporters (scheduler.h). */
 #include <signal.h>
 
+#include "common/file.h"
 #include "common/log.h"
 #include "scheduler/scheduler.h"
 
@@ -33,6 +34,7 @@ int main(int argc, char **argv)
     struct err err = {0};
     int first;
 
+    file_hold_standard();
     if (settings_load(&settings, COMMAND_SCHEDULER, argc, argv, &first, &err))
         return fail(&err);
     if (settings.help) {

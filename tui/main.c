@@ -1,10 +1,10 @@
 /* lentigo-top: the dashboard. */
 #include <errno.h>
-#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "common/log.h"
 #include "common/version.h"
 #include "tui/frame.h"
@@ -108,26 +108,13 @@ static int show(const struct settings *s, const char *out, struct err *err)
     return ret;
 }
 
-/* With a standard descriptor closed, the next socket would take its place. What stands in for it
- * cannot be written, so that output that goes nowhere is still an error. */
-static void hold_standard_descriptors(void)
-{
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
-}
-
 int main(int argc, char **argv)
 {
     static struct settings settings; /* several paths of 4 kB; one a process */
     struct err err = {0};
     int first, ret;
 
-    hold_standard_descriptors();
+    file_hold_standard();
     (void)signal(SIGPIPE, SIG_IGN);
     (void)setlocale(LC_ALL, ""); // NOLINT(concurrency-mt-unsafe): no thread yet
     if (settings_load(&settings, COMMAND_TOP, argc, argv, &first, &err))
