@@ -5,9 +5,9 @@
 
 #include "common/file.h"
 #include "lesion/policy_fit.h"
+#include "worker/analyst.h"
 #include "worker/labels.h"
 #include "worker/metrics.h"
-#include "worker/subject.h"
 #include "worker/tools.h"
 
 /* Masks are compared at their own resolution, which the measuring image carries up to

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "worker/record.h"
+#include "lesion/entry.h"
 
 void item_list_push(struct item_list *list, struct item *item)
 {
@@ -70,7 +70,8 @@ void item_set_aside(struct item *item, enum reason reason, const char *detail)
     struct err err = {0};
 
     if (entry) {
-        record_entry_aside(entry, &item->image, reason, detail);
+        entry_begin(entry, item->image.file, item->image.stem, item->image.sha256);
+        entry_set_aside(entry, reason, detail);
         entry->width = item->decoded.width;
         entry->height = item->decoded.height;
         item->entry = entry_to_json(entry);

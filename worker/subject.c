@@ -4,6 +4,7 @@
 
 #include "common/file.h"
 #include "common/place.h"
+#include "worker/analyst.h"
 
 /* The network size is not known before the model is open, and the slots are shared with the zygote
  * before that. Slots are sparse, so room for a larger size costs address space only. */
