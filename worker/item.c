@@ -15,6 +15,15 @@ void item_list_push(struct item_list *list, struct item *item)
     list->length++;
 }
 
+void item_list_push_first(struct item_list *list, struct item *item)
+{
+    item->next = list->head;
+    if (!list->head)
+        list->tail = item;
+    list->head = item;
+    list->length++;
+}
+
 struct item *item_list_pop(struct item_list *list)
 {
     struct item *item = list->head;

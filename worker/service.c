@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
@@ -52,6 +53,14 @@ static void stop(struct service *v, int exit_status)
 
 /* ---- to the scheduler ---- */
 
+/* Drained is who holds nothing and has told so: answers may still wait for a scheduler that reads
+ * slowly, and would be lost with the pipe. */
+static void stop_if_drained(struct service *v)
+{
+    if (v->is_draining && !v->held && !uv_stream_get_write_queue_size((uv_stream_t *)&v->pipe))
+        stop(v, 0);
+}
+
 static void on_written(uv_write_t *request, int status)
 {
     struct service *v = request->handle->data;
@@ -60,6 +69,8 @@ static void on_written(uv_write_t *request, int status)
     free(request);
     if (status < 0)
         stop(v, EXIT_GONE);
+    else
+        stop_if_drained(v);
 }
 
 static void tell(struct service *v, const struct wire_message *m)
@@ -128,8 +139,7 @@ static void answer(struct service *v, struct item *item)
     v->held--;
     v->moved++;
     item_free(item);
-    if (v->is_draining && v->held == 0)
-        stop(v, 0);
+    stop_if_drained(v);
 }
 
 /* ---- decoding ---- */
@@ -168,6 +178,24 @@ static int free_slot(const struct service *v)
     return -1;
 }
 
+static int submit(struct service *v, struct item *item, int slot, struct err *err)
+{
+    struct decode_request request = {
+        .slot = slot,
+        .fd = item->fd,
+        .size = v->subject.size,
+        .want_display = item->want_display,
+        .tag = item->tag,
+    };
+
+    if (decoder_submit(v->decoder, &request, err))
+        return -1;
+    item->state = ITEM_DECODING;
+    v->in_slot[slot] = item;
+    return 0;
+}
+
+/* Called whenever a slot or an item came free, and at each tick for a decoder that was behind. */
 static void fill_slots(struct service *v)
 {
     int slot;
@@ -175,24 +203,18 @@ static void fill_slots(struct service *v)
     while (v->waiting.head && (slot = free_slot(v)) >= 0) {
         struct item *item = item_list_pop(&v->waiting);
         struct err err = {0};
-        if (open_original(item, &err)) {
+        if (item->fd < 0 && open_original(item, &err)) {
             settle_unopened(v, item, &err);
             continue;
         }
-        struct decode_request request = {
-            .slot = slot,
-            .fd = item->fd,
-            .size = v->subject.size,
-            .want_display = item->want_display,
-            .tag = item->tag,
-        };
-        item->state = ITEM_DECODING;
-        v->in_slot[slot] = item;
-        if (decoder_submit(v->decoder, &request, &err)) {
-            log_event(LOG_ERROR, "decoder.lost", "code=%s", err_name(err.code));
-            stop(v, EXIT_BROKEN);
+        if (!submit(v, item, slot, &err))
+            continue;
+        item_list_push_first(&v->waiting, item);
+        if (err.code == ERR_AGAIN)
             return;
-        }
+        log_event(LOG_ERROR, "decoder.lost", "code=%s", err_name(err.code));
+        stop(v, EXIT_BROKEN);
+        return;
     }
 }
 
@@ -294,8 +316,7 @@ static int on_message(void *ctx, const char *line, size_t n, struct err *err)
     }
     case WIRE_DRAIN:
         v->is_draining = true;
-        if (v->held == 0)
-            stop(v, 0);
+        stop_if_drained(v);
         return 0;
     default: return err_set(err, ERR_BUG, "message of kind %d is not for a worker", (int)m.kind);
     }
@@ -373,12 +394,25 @@ static void on_tick(uv_timer_t *handle)
 {
     struct service *v = handle->data;
 
+    fill_slots(v);
     say_alive(v);
     if (++v->ticks % TICKS_PER_STATS == 0)
         say_stats(v);
 }
 
 /* ---- life ---- */
+
+/* A slot takes two descriptors, its memory and its original; the usual limit of 1024 is for programs
+ * that select(2), which nothing here does. The zygote inherits it. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* else as many as there may be */
+}
 
 static int open_parts(struct service *v, struct err *err)
 {
@@ -449,10 +483,10 @@ static void close_parts(struct service *v)
         item_free(item);
     free(v->in_slot);
     json_decref(v->model);
-    subject_close(&v->subject, v->decoder);
     uv_walk(&v->loop, close_handle, NULL);
     uv_run(&v->loop, UV_RUN_DEFAULT);
     uv_loop_close(&v->loop);
+    subject_close(&v->subject, v->decoder); /* after its descriptor has left the loop */
     buf_release(&v->input);
 }
 
@@ -466,6 +500,7 @@ int service_run(const struct settings *s)
     v->settings = s;
     worker_shape_of(&v->shape, s);
     buf_init(&v->input, WIRE_LINE_MAX);
+    raise_descriptor_limit();
     /* The parts come first: the decoder forks before libuv has a thread or a descriptor. */
     if (open_parts(v, &err) || open_loop(v, &err)) {
         log_event(LOG_ERROR, "worker.start", "code=%s text=%s", err_name(err.code),
