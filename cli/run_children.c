@@ -18,6 +18,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/place.h"
+#include "common/status.h"
 
 enum {
     RESTARTS_MAX = 20,
@@ -223,7 +224,7 @@ static int settle_child(struct run *r, struct run_children *c, pid_t pid, int st
     log_event(LOG_WARN, "run.child_died", "program=%s signal=%d", name,
               WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     if (c->stops) {
-        c->exit_status = 75;
+        c->exit_status = STATUS_AGAIN;
         return pid == c->scheduler;
     }
     if (++c->restarts > RESTARTS_MAX)

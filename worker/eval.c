@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/status.h"
 #include "lesion/policy_fit.h"
 #include "worker/analyst.h"
 #include "worker/labels.h"
@@ -178,7 +179,7 @@ int tool_eval(const struct settings *s)
     int ret = -1;
 
     if (!e)
-        return 75;
+        return STATUS_AGAIN;
     e->settings = s;
     if (!s->data[0])
         err_set(&err, ERR_INPUT, "eval: --data DIR is needed (see lentigo eval --help)");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/status.h"
 #include "common/text.h"
 #include "worker/analyst.h"
 #include "worker/record.h"
@@ -24,13 +25,7 @@ struct predictor {
 int tool_fail(const struct err *err)
 {
     fprintf(stderr, "lentigo: %s\n", err->msg);
-    switch (err->code) {
-    case ERR_CONFIG: return 78;
-    case ERR_AGAIN:
-    case ERR_NOMEM: return 75;
-    case ERR_INPUT: return 64;
-    default: return 1;
-    }
+    return status_of_err(err);
 }
 
 /* Name and stem as the entry has them. */
@@ -138,7 +133,7 @@ int tool_predict(const struct settings *s, int n, char **files)
     int ret = -1;
 
     if (!p)
-        return 75;
+        return STATUS_AGAIN;
     p->settings = s;
     if (!n)
         err_set(&err, ERR_INPUT, "predict: name at least one image (see lentigo predict --help)");

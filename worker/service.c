@@ -13,11 +13,12 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/status.h"
 #include "worker/lanes.h"
 #include "worker/record.h"
 #include "worker/subject.h"
 
-enum { TICK_MS = 500, TICKS_PER_STATS = 2, EXIT_GONE = 1, EXIT_BROKEN = 70, EXIT_CONFIG = 78 };
+enum { TICK_MS = 500, TICKS_PER_STATS = 2 };
 
 struct service {
     uv_loop_t loop;
@@ -58,7 +59,7 @@ static void stop(struct service *v, int exit_status)
 static void stop_if_drained(struct service *v)
 {
     if (v->is_draining && !v->held && !uv_stream_get_write_queue_size((uv_stream_t *)&v->pipe))
-        stop(v, 0);
+        stop(v, STATUS_OK);
 }
 
 static void on_written(uv_write_t *request, int status)
@@ -68,7 +69,7 @@ static void on_written(uv_write_t *request, int status)
     free(request->data);
     free(request);
     if (status < 0)
-        stop(v, EXIT_GONE);
+        stop(v, STATUS_UNFINISHED);
     else
         stop_if_drained(v);
 }
@@ -84,7 +85,7 @@ static void tell(struct service *v, const struct wire_message *m)
         log_event(LOG_ERROR, "wire.format", "code=%s", err_name(err.code));
         free(request);
         buf_release(&line);
-        stop(v, EXIT_BROKEN);
+        stop(v, STATUS_BROKEN);
         return;
     }
     uv_buf_t bytes = uv_buf_init(line.data, (unsigned)line.len);
@@ -92,7 +93,7 @@ static void tell(struct service *v, const struct wire_message *m)
     if (uv_write(request, (uv_stream_t *)&v->pipe, &bytes, 1, on_written)) {
         free(request);
         buf_release(&line);
-        stop(v, EXIT_GONE);
+        stop(v, STATUS_UNFINISHED);
     }
 }
 
@@ -213,7 +214,7 @@ static void fill_slots(struct service *v)
         if (err.code == ERR_AGAIN)
             return;
         log_event(LOG_ERROR, "decoder.lost", "code=%s", err_name(err.code));
-        stop(v, EXIT_BROKEN);
+        stop(v, STATUS_BROKEN);
         return;
     }
 }
@@ -244,7 +245,7 @@ static void on_decoded(uv_poll_t *handle, int status, int events)
 
     (void)events;
     if (status < 0) {
-        stop(v, EXIT_BROKEN);
+        stop(v, STATUS_BROKEN);
         return;
     }
     while ((got = decoder_next(v->decoder, &d, &err)) == 1) {
@@ -262,7 +263,7 @@ static void on_decoded(uv_poll_t *handle, int status, int events)
     }
     if (got < 0) {
         log_event(LOG_ERROR, "decoder.lost", "code=%s", err_name(err.code));
-        stop(v, EXIT_BROKEN);
+        stop(v, STATUS_BROKEN);
         return;
     }
     fill_slots(v);
@@ -283,7 +284,7 @@ static void on_finished(uv_async_t *handle)
 
 static void on_broken(uv_async_t *handle)
 {
-    stop(handle->data, EXIT_BROKEN);
+    stop(handle->data, STATUS_BROKEN);
 }
 
 static void wake_finished(void *ctx)
@@ -337,13 +338,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *chunk)
     struct err err = {0};
 
     if (n < 0) {
-        stop(v, v->is_draining && v->held == 0 ? 0 : EXIT_GONE);
+        stop(v, v->is_draining && v->held == 0 ? 0 : STATUS_UNFINISHED);
         return;
     }
     if (wire_feed(&v->input, chunk->base, (size_t)n, on_message, v, &err)) {
         char text[300];
         log_event(LOG_ERROR, "wire.broken", "text=%s", log_quote(text, sizeof(text), err.msg));
-        stop(v, EXIT_BROKEN);
+        stop(v, STATUS_BROKEN);
         return;
     }
     fill_slots(v);
@@ -505,7 +506,7 @@ int service_run(const struct settings *s)
     if (open_parts(v, &err) || open_loop(v, &err)) {
         log_event(LOG_ERROR, "worker.start", "code=%s text=%s", err_name(err.code),
                   log_quote(text, sizeof(text), err.msg));
-        return err.code == ERR_CONFIG ? EXIT_CONFIG : EXIT_BROKEN;
+        return err.code == ERR_CONFIG ? STATUS_CONFIG : STATUS_BROKEN;
     }
     log_event(LOG_INFO, "worker.start", "lanes=%d decoders=%d slots=%d batch=%d precision=%s",
               v->shape.lanes, v->shape.decoders, v->shape.slots, v->shape.batch,
