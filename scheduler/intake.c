@@ -2,7 +2,7 @@
 #include "common/log.h"
 #include "scheduler/scheduler_priv.h"
 
-enum { RETRY_MS = 1000, EXIT_UNFINISHED = 1, EXIT_CONFIG = 78 };
+enum { RETRY_MS = 1000 };
 
 static void on_walk(uv_work_t *work)
 {
@@ -72,12 +72,18 @@ static int load_log(struct scheduler *s, struct err *err)
     return s->is_run ? 0 : spool_log_each(s->spool, load_pause, s, err);
 }
 
-static int take_in(struct scheduler *s, struct err *err)
+/* An upload of which a part was taken in is passed over by the next walk, so a failure here is the
+ * end: the next start begins anew. */
+static void take_studies(struct scheduler *s)
 {
+    struct err err = {0};
+
     for (size_t i = 0; i < s->walk.n_studies; i++)
-        if (take_study(s, &s->walk.studies[i], err))
-            return -1;
-    return s->has_walked ? 0 : load_log(s, err);
+        if (take_study(s, &s->walk.studies[i], &err)) {
+            scheduler_stop(s, err.code == ERR_NOMEM ? STATUS_AGAIN : STATUS_UNFINISHED,
+                           "spool.index", err.msg);
+            return;
+        }
 }
 
 /* A disk or memory that is short passes; a spool that cannot be read needs a person. */
@@ -91,7 +97,7 @@ static void settle_failure(struct scheduler *s, const struct err *err)
         s->wants_walk = true;
         s->walk_at_ms = scheduler_now_ms() + RETRY_MS;
     } else if (err->code != ERR_CANCELLED) {
-        scheduler_stop(s, err->code == ERR_CONFIG ? EXIT_CONFIG : EXIT_UNFINISHED, "spool.walk",
+        scheduler_stop(s, err->code == ERR_CONFIG ? STATUS_CONFIG : STATUS_UNFINISHED, "spool.walk",
                        err->msg);
     }
 }
@@ -104,7 +110,9 @@ static void on_walked(uv_work_t *work, int status)
     (void)status;
     s->is_walking = false;
     if (!err.code)
-        take_in(s, &err);
+        take_studies(s);
+    if (!err.code && !s->has_walked)
+        load_log(s, &err);
     if (err.code) {
         settle_failure(s, &err);
     } else {
