@@ -2,20 +2,18 @@
  *
  * run.json says what OUT was started with. A model, size, precision or policy that differs would
  * put two kinds of results side by side, so it stops instead (design section 3). */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/run.h"
-#include "common/clock.h"
+#include "cli/take_in.h"
 #include "common/file.h"
 #include "common/place.h"
 #include "common/sha256.h"
 #include "engine/engine.h"
-#include "preprocess/sniff.h"
-#include "queue/intake.h"
 
 enum { RUN_JSON_MAX = 1 << 20 };
 
@@ -70,10 +68,13 @@ static json_t *describe(const struct run *r, struct err *err)
     if (file_digest(model, s->model, "weights.safetensors", err) ||
         file_digest(policy, s->model, "policy.json", err) || engine_choose(&config, &facts, err))
         return NULL;
-    return json_pack("{s:i, s:o, s:o, s:s, s:s, s:i, s:s, s:s, s:s}", "version", 1, "input",
-                     json_text(r->input), "model", json_text(s->model), "model_sha256", model,
-                     "policy_sha256", policy, "size", (int)s->size, "precision", facts.precision,
-                     "reports", s->reports, "language", s->language);
+    json_t *made = json_pack("{s:i, s:o, s:o, s:s, s:s, s:i, s:s, s:s, s:s}", "version", 1, "input",
+                             json_text(r->input), "model", json_text(s->model), "model_sha256",
+                             model, "policy_sha256", policy, "size", (int)s->size, "precision",
+                             facts.precision, "reports", s->reports, "language", s->language);
+    if (!made)
+        err_set(err, ERR_NOMEM, "run.json");
+    return made;
 }
 
 /* Keys that have to stay as they were, and what a person calls them. */
@@ -135,18 +136,28 @@ done:
     return ret;
 }
 
+static bool is_empty(DIR *dir)
+{
+    const struct dirent *entry;
+
+    while ((entry = readdir(dir))) // NOLINT(concurrency-mt-unsafe): one thread, one stream
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            return false;
+    return true;
+}
+
 /* A folder that holds something else is no OUT: its owner did not mean to mix. */
 static int check_folder(const struct run *r, struct err *err)
 {
-    struct stat st;
+    DIR *dir = opendir(r->settings.output);
 
-    if (stat(r->settings.output, &st))
+    if (!dir)
         return errno == ENOENT
                    ? 0
                    : err_set(err, ERR_CONFIG, "%s: %s", r->settings.output, strerror(errno));
-    if (!S_ISDIR(st.st_mode))
-        return err_set(err, ERR_CONFIG, "%s: not a folder", r->settings.output);
-    if (rmdir(r->settings.output) && errno == ENOTEMPTY && access(r->state, F_OK))
+    bool is_fit = is_empty(dir) || !access(r->state, F_OK);
+    closedir(dir);
+    if (!is_fit)
         return err_set(err, ERR_CONFIG, "%s: not empty, and no run of lentigo; name a new folder",
                        r->settings.output);
     return 0;
@@ -166,27 +177,12 @@ int run_folder_open(struct run *r, struct err *err)
     return settle_identity(r, err);
 }
 
-/* SOURCE_DATE_EPOCH (reproducible-builds.org) fixes the date of acceptance, and so every byte. */
-static int64_t accepted_now(void)
-{
-    const char *epoch = getenv("SOURCE_DATE_EPOCH"); // NOLINT(concurrency-mt-unsafe): one thread
-
-    return epoch ? strtoll(epoch, NULL, 10) * 1000 : clock_wall_ms();
-}
-
 static int count_upload(void *ctx, const char *upload, struct err *err)
 {
     (void)upload;
     (void)err;
     ++*(int *)ctx;
     return 0;
-}
-
-static void show_files(void *ctx, int files)
-{
-    (void)ctx;
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[Ktaking in: %d files", files);
 }
 
 static int take_in(struct run *r, struct spool *spool, struct err *err)
@@ -196,15 +192,9 @@ static int take_in(struct run *r, struct spool *spool, struct err *err)
         .input = r->input,
         .encoding = r->settings.encoding,
         .leave_out = r->settings.output,
-        .accepted_ms = accepted_now(),
-        .is_picture = sniff_is_picture,
-        .progress = show_files,
     };
 
-    int ret = intake_accept(spool, &request, &result, err);
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[K");
-    if (ret)
+    if (take_in_upload(spool, &request, &result, err))
         return -1;
     fprintf(stderr, "taken in: %d images of %d studies", result.images, result.studies);
     if (result.others)
