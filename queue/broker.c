@@ -331,4 +331,6 @@ void broker_send(struct broker *b, struct broker_args *a,
     free(argv);
     free(a->lengths);
     buf_release(&a->bytes);
+    if (ret != REDIS_OK && answer) /* its owner would wait for ever */
+        broker_drop(b, "a command could not be sent");
 }

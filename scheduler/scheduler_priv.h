@@ -11,6 +11,7 @@
 #ifndef SCHEDULER_SCHEDULER_PRIV_H
 #define SCHEDULER_SCHEDULER_PRIV_H
 
+#include "common/status.h"
 #include "queue/broker.h"
 #include "queue/stats.h"
 #include "scheduler/child.h"
