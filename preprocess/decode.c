@@ -349,6 +349,10 @@ static void take_outcome(const struct decoder *d, struct slot *s, const struct w
         set_aside(out, REASON_DECODE_TIMEOUT, "decoding took longer than allowed");
         break;
     case WIRE_MEMORY: set_aside(out, REASON_DECODE_MEMORY, "decoding took too much memory"); break;
+    case WIRE_NO_ROOM:
+        out->reason = REASON_INTERNAL;
+        err_set(&out->err, ERR_AGAIN, "the decoder has too many files open");
+        break;
     case WIRE_NOT_REGULAR: set_aside(out, REASON_SPECIAL_FILE, "not a regular file"); break;
     case WIRE_DIED:
         if (o->signal)

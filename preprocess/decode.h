@@ -58,7 +58,7 @@ struct decoded {
     uint64_t tag;
     int slot;
     enum reason reason; /* REASON_NONE: the pixels are there */
-    struct err err;     /* code and text when reason is not NONE */
+    struct err err;     /* when reason is not NONE: INPUT, LIMIT; AGAIN: not this image's fault */
     int signal;         /* the child died of it (witnessed by waitpid), else 0 */
     bool is_degraded;   /* decoded whole, but the file carries harmless damage */
     bool is_grey;

@@ -77,6 +77,8 @@ static int predict_fd(struct predictor *p, int fd, struct err *err)
         return -1;
     p->entry.width = p->decoded.width;
     p->entry.height = p->decoded.height;
+    if (p->decoded.err.code == ERR_AGAIN)
+        return err_set(err, ERR_AGAIN, "%s", p->decoded.err.msg);
     if (p->decoded.reason != REASON_NONE) {
         entry_set_aside(&p->entry, p->decoded.reason, p->decoded.err.msg);
         return 0;
