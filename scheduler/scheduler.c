@@ -191,6 +191,8 @@ static const char *state_word(const struct scheduler *s, int64_t now)
         return "done";
     if (s->state != SCHEDULER_RUNNING)
         return "draining";
+    if (s->is_disk_full)
+        return "no space";
     return scheduler_takes_work(s, now) ? "running" : "paused";
 }
 
