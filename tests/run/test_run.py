@@ -32,10 +32,12 @@ with Scratch() as tmp:
     other.mkdir()
     lentigo("run", other, "-o", out, check=78)
     lentigo("run", upload, check=64)
-    (tmp / "mine").mkdir(mode=0o750)
-    (tmp / "mine").chmod(0o2750)  # somebody else's group is to read what comes
+    (tmp / "mine").mkdir(mode=0o755)
+    before = (tmp / "mine").stat().st_ino
     lentigo("run", upload, "-o", tmp / "mine", "--reports", "none", check=0)
-    assert (tmp / "mine").stat().st_mode & 0o7777 == 0o2750, "an empty OUT was made anew"
+    after = (tmp / "mine").stat()
+    assert after.st_ino == before, "an empty OUT was made anew"
+    assert after.st_mode & 0o777 == 0o700, "patients' data for all to read"
     (tmp / "other" / "x").write_text("x")
     refused = lentigo("run", upload, "-o", tmp / "other", check=78)
     assert "not empty" in refused.stderr and (tmp / "other" / "x").exists(), refused.stderr

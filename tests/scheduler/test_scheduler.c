@@ -546,7 +546,7 @@ static void a_full_disk_holds_work_up_and_sets_nothing_aside(void **state)
     assert_int_equal(file_write(in_dir("spool/filler"), filler, sizeof(filler), &err), 0);
     start();
     wait_for_lines("stderr", "disk.full", 1);
-    wait_for_lines("stdout", "\"state\":\"paused\"", 2);
+    wait_for_lines("stdout", "\"state\":\"no space\"", 2);
     assert_int_equal(lines_with("log", "/s"), 0);
     unlink(in_dir("spool/filler"));
     assert_int_equal(wait_for_end(30), 0);
