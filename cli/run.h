@@ -13,6 +13,7 @@
 struct run {
     struct settings settings;            /* with model and output as absolute paths */
     char input[SETTINGS_PATH_SIZE];      /* absolute */
+    bool has_input;                      /* it is there now */
     char state[SETTINGS_PATH_SIZE];      /* OUT/.lentigo */
     char socket_dir[SETTINGS_PATH_SIZE]; /* 0700, removed at the end */
     int lock;                            /* held while the run lives, -1 */

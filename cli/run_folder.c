@@ -30,6 +30,29 @@ static int make_absolute(char path[SETTINGS_PATH_SIZE], struct err *err)
     return ret;
 }
 
+/* INPUT may be gone (a card pulled out) once its upload lies in the spool: then its name as the
+ * command says it is compared with the name of the first start. */
+static int name_input(struct run *r, struct err *err)
+{
+    char name[SETTINGS_PATH_SIZE], *here;
+    size_t n = strlen(r->input);
+
+    r->has_input = !access(r->input, F_OK);
+    if (r->has_input || errno != ENOENT)
+        return make_absolute(r->input, err);
+    while (n > 1 && r->input[n - 1] == '/')
+        r->input[--n] = 0;
+    if (r->input[0] == '/')
+        return 0;
+    here = getcwd(NULL, 0);
+    if (!here)
+        return err_set(err, ERR_CONFIG, "the current folder: %s", strerror(errno));
+    int ret = path_format(name, sizeof(name), err, "%s/%s", here, r->input) ||
+              path_format(r->input, sizeof(r->input), err, "%s", name);
+    free(here);
+    return ret ? -1 : 0;
+}
+
 static int take_lock(struct run *r, struct err *err)
 {
     char path[SETTINGS_PATH_SIZE];
@@ -161,13 +184,22 @@ static int check_folder(struct run *r, struct err *err)
     return 0;
 }
 
+/* A name mistyped leaves no folder behind. */
+static int check_input(const struct run *r, struct err *err)
+{
+    if (r->has_input || !access(r->state, F_OK))
+        return 0;
+    return err_set(err, ERR_CONFIG, "%s: %s", r->input, strerror(ENOENT));
+}
+
 /* OUT and its state folder, for this user's eyes only (design section 3). */
 static int make_folder(struct run *r, struct err *err)
 {
     struct settings *s = &r->settings;
 
     if (path_format(r->state, sizeof(r->state), err, "%s/.lentigo", s->output) ||
-        check_folder(r, err) || dir_make(r->state, err) || make_absolute(s->output, err) ||
+        check_folder(r, err) || check_input(r, err) || dir_make(r->state, err) ||
+        make_absolute(s->output, err) ||
         path_format(r->state, sizeof(r->state), err, "%s/.lentigo", s->output) ||
         path_format(s->spool, sizeof(s->spool), err, "%s/spool", r->state))
         return -1;
@@ -181,8 +213,8 @@ int run_folder_open(struct run *r, struct err *err)
     struct settings *s = &r->settings;
 
     r->lock = -1;
-    if (!place_model(s->model, s->model, err) && !make_absolute(r->input, err) &&
-        !make_folder(r, err) && !take_lock(r, err) && !settle_identity(r, err))
+    if (!place_model(s->model, s->model, err) && !name_input(r, err) && !make_folder(r, err) &&
+        !take_lock(r, err) && !settle_identity(r, err))
         return 0;
     /* A folder that may not be written or a name too long is no fault of an image. */
     if (err->code == ERR_INPUT || err->code == ERR_LIMIT)

@@ -154,7 +154,6 @@ int lesion_measure(struct lesion_scratch *s, const struct lesion_input *in,
         measure_abc(s, measure_contour(s, in, out), out);
     }
     take_scores(in, out);
-    quality_measure(&out->quality, &s->quality, &s->parts, &s->field, out->border_share,
-                    in->is_degraded);
+    quality_measure(&out->quality, &s->quality, &s->parts, &s->field, in, out->border_share);
     return 0;
 }

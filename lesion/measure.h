@@ -30,10 +30,11 @@ enum quality_verdict { QUALITY_OK, QUALITY_DEGRADED, QUALITY_UNUSABLE };
 
 struct lesion_quality {
     enum quality_verdict verdict;
-    char why[64];    /* "", or words joined by '+': "blur", "dark", "bright", "hair", "cut_off",
+    char why
+        [80]; /* "", or words joined by '+': "small", "blur", "dark", "bright", "hair", "cut_off",
                               "vignette", "not_dermoscopy", "file_damage" */
-    double blur;     /* definition in quality.h; higher is sharper */
-    double exposure; /* mean L* of the field, 0..100 */
+    double blur;          /* definition in quality.h; higher is sharper */
+    double exposure;      /* mean L* of the field, 0..100 */
     double hair_fraction; /* share of the field covered by hair-like structures, 0..1 */
     double vignette;      /* share of the frame that is dark corner, 0..1 */
     double dermoscopy;    /* 0..1, how much it looks like a dermoscopy picture */

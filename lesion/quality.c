@@ -19,6 +19,11 @@
 #define HAIR_DEGRADED  0.08
 #define VIGNETTE       0.15
 
+/* px. The smallest pictures of the data are 200 x 150; below half of the network's 256 nothing was
+ * measured, and a thumbnail of a quarter shows no pattern to anybody. */
+#define SIDE_DEGRADED 128
+#define SIDE_UNUSABLE 64
+
 /* Mark the dark parts that hold a corner; returns their share of the pixels. */
 static double mark_outside(struct quality_scratch *s, struct components *parts,
                            const struct field *f)
@@ -67,12 +72,15 @@ static void say(struct lesion_quality *q, bool is_so, const char *word, enum qua
 }
 
 /* NAN (not known) is never below a threshold. */
-static void judge(struct lesion_quality *q, double border_share, bool is_degraded)
+static void judge(struct lesion_quality *q, const struct lesion_input *in, double border_share)
 {
+    int side = in->width < in->height ? in->width : in->height;
     bool is_black = q->exposure<DARK_UNUSABLE, is_white = q->exposure> LIGHT_UNUSABLE;
 
     q->verdict = QUALITY_OK;
     q->why[0] = 0;
+    say(q, side < SIDE_DEGRADED, "small",
+        side < SIDE_UNUSABLE ? QUALITY_UNUSABLE : QUALITY_DEGRADED);
     say(q, q->dermoscopy < 0.5, "not_dermoscopy", QUALITY_UNUSABLE);
     say(q, q->blur < BLUR_DEGRADED, "blur",
         q->blur < BLUR_UNUSABLE ? QUALITY_UNUSABLE : QUALITY_DEGRADED);
@@ -81,12 +89,12 @@ static void judge(struct lesion_quality *q, double border_share, bool is_degrade
     say(q, q->hair_fraction > HAIR_DEGRADED, "hair", QUALITY_DEGRADED);
     say(q, border_share >= LESION_CUT_OFF, "cut_off", QUALITY_DEGRADED);
     say(q, q->vignette > VIGNETTE, "vignette", QUALITY_DEGRADED);
-    say(q, is_degraded, "file_damage", QUALITY_DEGRADED);
+    say(q, in->is_degraded, "file_damage", QUALITY_DEGRADED);
 }
 
 void quality_measure(struct lesion_quality *out, struct quality_scratch *s,
-                     struct components *parts, const struct field *f, double border_share,
-                     bool is_degraded)
+                     struct components *parts, const struct field *f, const struct lesion_input *in,
+                     double border_share)
 {
     struct view view;
 
@@ -96,5 +104,5 @@ void quality_measure(struct lesion_quality *out, struct quality_scratch *s,
     out->hair_fraction = hair_measure(&s->hair, parts, f, s->outside);
     out->blur = view.blocks < VIEW_BLOCKS_MIN ? NAN : view.value[VIEW_SHARPNESS];
     out->dermoscopy = view.score;
-    judge(out, border_share, is_degraded);
+    judge(out, in, border_share);
 }

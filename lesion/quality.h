@@ -9,6 +9,7 @@
  *   vignette   share of pixels in dark (L* < FIELD_DARK_L) connected parts that hold a corner.
  *   cut_off    at least LESION_CUT_OFF of the lesion's outer contour lies on the picture's frame.
  *   dermoscopy view.h's score; below 0.5 it is no dermoscopy picture.
+ *   small      the shorter side of the original: too few pixels to show a pattern.
  *   file_damage the decoder met harmless damage.
  *
  * Unusable means retake. How the thresholds came about stands beside them in quality.c. */
@@ -25,9 +26,9 @@ struct quality_scratch {
     uint8_t dark[FIELD_PX], outside[FIELD_PX]; /* h,w */
 };
 
-/* `border_share` as in lesion_measures. `parts` lends its runs. */
+/* `border_share` as in lesion_measures; of `in` the size and the damage. `parts` lends its runs. */
 void quality_measure(struct lesion_quality *out, struct quality_scratch *s,
-                     struct components *parts, const struct field *f, double border_share,
-                     bool is_degraded);
+                     struct components *parts, const struct field *f, const struct lesion_input *in,
+                     double border_share);
 
 #endif

@@ -141,6 +141,7 @@
     X(QUALITY_CUT_OFF, "lesion cut off", "皮损不完整") \
     X(QUALITY_VIGNETTE, "large dark corners", "四角大面积暗影") \
     X(QUALITY_NOT_DERMOSCOPY, "does not look like a dermoscopy picture", "不像皮肤镜图像") \
+    X(QUALITY_SMALL, "too few pixels", "像素太少") \
     X(QUALITY_FILE_DAMAGE, "small damage in the file", "文件有轻微损坏") \
     X(QUALITY_OTHER, "see the figures", "见数值") \
     X(QUALITY_FIGURES, "sharpness {1} · brightness L* {2} · hair {3}\u00a0% · dark corners {4}\u00a0%", \

@@ -210,8 +210,8 @@ static int count_patients(struct summary *s, struct err *err)
     return 0;
 }
 
-/* stats.json is the scheduler's last word (queue/stats.h); "wall_s" and "run_images_per_s" are the
- * caller's own figures where it knows better, as after a resumed run. */
+/* stats.json is the scheduler's last word (queue/stats.h); its "wall_s" and "run_images_per_s" are
+ * over all starts of the run (scheduler/figures.h), the rest is of the last one. */
 static void read_figures(struct summary *s, const char *out, const json_t *model)
 {
     char path[SPOOL_PATH_SIZE];

@@ -50,6 +50,7 @@ static const struct word whys[] = {
 };
 
 static const struct word qualities[] = {
+    {"small",          S_QUALITY_SMALL         },
     {"blur",           S_QUALITY_BLUR          },
     {"dark",           S_QUALITY_DARK          },
     {"bright",         S_QUALITY_BRIGHT        },

@@ -9,7 +9,13 @@
 #include "lesion/policy.h"
 #include "scheduler/scheduler_priv.h"
 
-enum { RATE_SECONDS = 10, ETA_SECONDS = 30, MEMORY_EVERY_MS = 2000, PROGRESS_MAX = 1024 };
+enum {
+    RATE_SECONDS = 10,
+    ETA_SECONDS = 30,
+    MEMORY_EVERY_MS = 2000,
+    PROGRESS_MAX = 1024,
+    STATS_FILE_MAX = 4 << 20
+};
 
 void figures_open(struct figures *f, const char *node)
 {
@@ -247,9 +253,30 @@ int figures_publish(struct scheduler *s)
     return s->is_run && s->has_walked ? print_progress(&s->figures.stats) : 0;
 }
 
+/* A run may take several starts, so what each worked is added up: the seconds, and the images that
+ * ended in them. A start that was killed wrote neither; one that found nothing to do adds none. */
+static void add_work(const struct figures *f, json_t *object, const char *path)
+{
+    struct err ignored = {0}; /* the first start finds no file */
+    json_t *last = json_read(path, STATS_FILE_MAX, &ignored);
+    double wall_s = json_number_or(last, "wall_s", 0);
+    double images = json_number_or(last, "run_images", 0) + (double)f->finished;
+
+    if (f->finished)
+        wall_s += (double)(f->stats.at_ms - f->stats.started_ms) / 1000;
+    json_object_set_new(object, "wall_s", json_rounded(wall_s, 3));
+    json_object_set_new(object, "run_images", json_integer((json_int_t)images));
+    json_object_set_new(object, "run_images_per_s",
+                        json_rounded(wall_s > 0 ? images / wall_s : (double)NAN, 3));
+    json_decref(last);
+}
+
 int figures_write(struct scheduler *s, const char *path, struct err *err)
 {
     json_t *object = stats_to_json(&s->figures.stats);
+
+    if (object)
+        add_work(&s->figures, object, path);
     int ret = object ? json_write(path, object, err) : err_set(err, ERR_NOMEM, "%s", path);
 
     json_decref(object);

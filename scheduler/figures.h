@@ -38,6 +38,9 @@ void figures_gather(struct scheduler *s, int64_t now_ms, const char *state);
 
 /* To Redis, and in a run one line of progress to standard output. -1: nobody reads that any more. */
 int figures_publish(struct scheduler *s);
+
+/* stats.json of a run: the figures, and "wall_s", "run_images" and "run_images_per_s" over all its
+ * starts so far. */
 int figures_write(struct scheduler *s, const char *path, struct err *err);
 
 #endif

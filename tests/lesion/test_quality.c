@@ -183,6 +183,29 @@ static void file_damage_degrades(void **state)
     scene_free(&s);
 }
 
+/* A thumbnail must not pass as routine: the shorter side counts. */
+static void few_pixels_are_told(void **state)
+{
+    static const struct {
+        int w, h;
+        enum quality_verdict verdict;
+    } sizes[] = {
+        {200, 150, QUALITY_OK      },
+        {170, 128, QUALITY_OK      },
+        {170, 127, QUALITY_DEGRADED},
+        {64,  64,  QUALITY_DEGRADED},
+        {84,  63,  QUALITY_UNUSABLE},
+    };
+
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        struct scene s = good_scene(sizes[i].w, sizes[i].h);
+        const struct lesion_quality *q = judge(*state, &s, false);
+        assert_true((strstr(q->why, "small") != NULL) == (sizes[i].verdict != QUALITY_OK));
+        assert_true(q->verdict >= sizes[i].verdict);
+        scene_free(&s);
+    }
+}
+
 /* ---- pictures that are no dermoscopy ---- */
 
 static void draw_blank_white(struct scene *s)
@@ -303,11 +326,12 @@ static void size_does_not_matter(void **state)
     scene_free(&big);
 }
 
-static void too_small_to_tell_is_not_a_verdict(void **state)
+static void too_small_to_tell_is_not_measured(void **state)
 {
     struct scene s = good_scene(40, 40);
 
-    assert_int_equal(judge(*state, &s, false)->verdict, QUALITY_OK);
+    judge(*state, &s, false);
+    assert_string_equal(m.quality.why, "small"); /* and nothing that could not be measured */
     assert_true(isnan(m.quality.dermoscopy) && isnan(m.quality.blur));
     scene_free(&s);
 }
@@ -322,9 +346,10 @@ int main(void)
         cmocka_unit_test(dots_are_no_hair),
         cmocka_unit_test(vignette_is_dark_corners_only),
         cmocka_unit_test(file_damage_degrades),
+        cmocka_unit_test(few_pixels_are_told),
         cmocka_unit_test(other_pictures_are_retakes),
         cmocka_unit_test(size_does_not_matter),
-        cmocka_unit_test(too_small_to_tell_is_not_a_verdict),
+        cmocka_unit_test(too_small_to_tell_is_not_measured),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -85,4 +85,18 @@ with Scratch() as tmp:
     lentigo("run", upload, "-o", out, check=0)
     assert not old.exists(), old
     check_accounted(out, upload)
+
+    # INPUT that is gone after its intake (a card pulled out) is not needed any more.
+    card, out = tmp / "card", tmp / "from-card"
+    shutil.copytree(upload, card)
+    run = start("run", card, "-o", out, "--jobs", 1)
+    wait_until(lambda: results(out) >= 1, 20, "work is under way")
+    kill(run.pid)
+    run.wait()
+    card.rename(tmp / "elsewhere")
+    lentigo("run", "card/", "-o", out, cwd=tmp, check=0)
+    check_accounted(out, upload)
+    lentigo("run", tmp / "nowhere", "-o", out, check=78)
+    lentigo("run", tmp / "nowhere", "-o", tmp / "never", check=78)
+    assert not (tmp / "never").exists()
 print("test_odd_start: 1 passed, 0 failed")

@@ -23,9 +23,15 @@ with Scratch() as tmp:
     assert len(risks) == len(reports) and risks == sorted(risks, key=order.index), risks
     assert (out.stat().st_mode & 0o777) == 0o700
 
+    speed = {k: v for k, v in json.loads((out / "summary.json").read_text()).items()
+             if k in ("wall_s", "images_per_s")}
+    assert 0 < speed["images_per_s"] <= len(entries) / speed["wall_s"] * 1.01, speed
+
     before = digests(out)
     lentigo("run", upload, "-o", out, check=0)
     assert digests(out) == before
+    again = json.loads((out / "summary.json").read_text())  # a start without work changes no speed
+    assert speed == {k: again[k] for k in speed}, (speed, again)
     refused = lentigo("run", upload, "-o", out, "--size", 128, check=78)
     assert "size" in refused.stderr, refused.stderr
     other = tmp / "other"
