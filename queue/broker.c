@@ -237,13 +237,13 @@ void broker_on_writable(struct broker *b)
         redisAsyncHandleWrite(b->ac);
 }
 
-void broker_tick(struct broker *b, int64_t now)
+void broker_tick(struct broker *b, int64_t now_ms)
 {
     struct broker_args a;
 
     if (!b->ac)
         return;
-    int64_t waited = now - b->since_ms;
+    int64_t waited = now_ms - b->since_ms;
     if (b->state == BROKER_CONNECTING && waited > b->connect_ms)
         return broker_drop(b, "connect timed out");
     if (b->unanswered && waited > b->command_ms)

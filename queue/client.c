@@ -21,7 +21,7 @@ static int err_set_redis(struct err *err, const redisContext *c)
 int queue_client_open(struct queue_client **out, const char *address, int timeout_ms,
                       struct err *err)
 {
-    const struct timeval limit = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    const struct timeval limit = {timeout_ms / 1000, timeout_ms % 1000 * 1000L};
     struct redis_address at;
 
     if (redis_address_parse(&at, address, err))

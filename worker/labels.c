@@ -50,8 +50,10 @@ static int find_columns(struct columns *c, char *header, struct err *err)
         c->dx = strcmp(field[i], "dx") ? c->dx : i;
         c->split = strcmp(field[i], "split") ? c->split : i;
     }
-    if (c->id < 0 || c->dx < 0 || c->split < 0)
-        return err_set(err, ERR_CONFIG, "columns id, dx and split are needed");
+    if (c->id < 0 || c->dx < 0 || c->split < 0) {
+        err_set(err, ERR_CONFIG, "columns id, dx and split are needed");
+        return -1;
+    }
     return 0;
 }
 
