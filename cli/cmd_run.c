@@ -106,7 +106,7 @@ static int run(struct run *r, struct err *err)
     struct run_children children;
 
     if (run_folder_open(r, err) || run_folder_take_in(r, err) || run_folder_note(r, err) ||
-        watch(r, &children, err))
+        settings_export(&r->settings, err) || watch(r, &children, err))
         return -1;
     return finish(
         r, children.stops && children.exit_status == 0 ? STATUS_AGAIN : children.exit_status, err);

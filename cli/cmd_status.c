@@ -1,6 +1,7 @@
 #include "cli/commands_status.h"
 
 #include <math.h>
+#include <unistd.h>
 
 #include "cli/commands.h"
 #include "common/file.h"
@@ -134,16 +135,23 @@ static int read_run(const char *out, struct stats *nodes, int *n, struct err *er
     json_t *run = json_read(path, FILE_MAX, err);
     if (!run)
         return err_wrap(err, "%s is no folder of a run", out);
-    int ret = read_nodes(json_text_or(run, "redis", ""), nodes, n, &ignored);
+    const char *address = json_text_or(run, "redis", "");
+    int ret = address[0] ? read_nodes(address, nodes, n, &ignored)
+                         : err_set(err, ERR_AGAIN,
+                                   "%s: the upload is being taken in, or was not "
+                                   "taken in whole",
+                                   out);
     json_decref(run);
+    if (err->code != ERR_OK)
+        return -1;
     if (!ret && *n)
         return 0;
     *n = 1;
     if (path_format(path, sizeof(path), err, "%s/.lentigo/stats.json", out))
         return -1;
-    return read_file(path, &nodes[0], err)
-               ? err_wrap(err, "no run is writing %s now, and none has ended there", out)
-               : 0;
+    if (access(path, F_OK))
+        return err_set(err, ERR_AGAIN, "no run is writing %s now, and none has ended there", out);
+    return read_file(path, &nodes[0], err);
 }
 
 static void print_json(const struct stats *nodes, int n)

@@ -15,8 +15,11 @@ static int take_in(const struct settings *s, const char *input, struct intake_re
     };
     struct spool *spool = NULL;
 
-    if (spool_open(&spool, s->spool, err))
+    if (spool_open(&spool, s->spool, err)) {
+        if (err->code == ERR_INPUT)
+            err->code = ERR_CONFIG; /* a spool that cannot be made, not a wrong use */
         return -1;
+    }
     int ret = take_in_upload(spool, &request, out, err);
     spool_close(spool);
     return ret;

@@ -287,6 +287,28 @@ int settings_format(const struct settings *s, struct buf *out, struct err *err)
     return buf_check(out, "settings", err);
 }
 
+int settings_export(const struct settings *s, struct err *err)
+{
+    char name[SETTINGS_WORD_SIZE];
+    struct buf value;
+    int ret = 0;
+
+    buf_init(&value, SETTINGS_PATH_SIZE);
+    for (size_t i = 0; i < settings_table_length && !ret; i++) {
+        const struct setting *row = &settings_table[i];
+        size_t o = row->offset;
+        if (o == offsetof(struct settings, config) || o == offsetof(struct settings, dump_config) ||
+            o == offsetof(struct settings, help) || o == offsetof(struct settings, version))
+            continue;
+        buf_clear(&value);
+        format_row(row, (const char *)s + o, &value);
+        environment_name(row->name, name);
+        ret = setenv(name, value.data ? value.data : "", 1); // NOLINT(concurrency-mt-unsafe)
+    }
+    buf_release(&value);
+    return ret ? err_set(err, ERR_NOMEM, "%s: no memory for the environment", name) : 0;
+}
+
 bool settings_is_default(const struct settings *s, const char *name)
 {
     const struct setting *row = find_row(name, strlen(name));

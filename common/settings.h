@@ -101,6 +101,11 @@ void settings_document(FILE *out);
 int settings_format(const struct settings *s, struct buf *out, struct err *err);
 int settings_write(const struct settings *s, const char *path, struct err *err);
 
+/* Put every row into the environment, for the programs that are started from here: a file named to
+ * them goes behind the environment that the user happens to have, and knows nothing of our flags.
+ * Before any thread. */
+int settings_export(const struct settings *s, struct err *err);
+
 /* Does the row called `name` hold its default? An unknown name does. */
 bool settings_is_default(const struct settings *s, const char *name);
 

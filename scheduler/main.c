@@ -48,6 +48,9 @@ int main(int argc, char **argv)
         err_set(&err, ERR_INPUT, "\"%.80s\": no operands are taken", argv[first]);
         return fail(&err);
     }
+    /* Workers and reporters are to have our flags too. */
+    if (settings_export(&settings, &err))
+        return fail(&err);
     log_init("scheduler", (enum log_level)log_level_of(settings.log_level));
     (void)signal(SIGPIPE, SIG_IGN); /* hiredis writes with write(2) */
     return scheduler_run(&settings);

@@ -39,7 +39,10 @@ static int find_address(struct source *source, struct err *err)
     if (path_format(path, sizeof(path), err, "%s/.lentigo/run.json", source->out))
         return -1;
     run = json_read(path, FILE_SIZE_MAX, err);
-    if (run && !json_get_text(run, "redis", &address, err))
+    address = json_text_or(run, "redis", "");
+    if (run && !address[0])
+        err_set(err, ERR_AGAIN, "the upload is being taken in, or was not taken in whole");
+    else if (run)
         ret = path_format(source->address, sizeof(source->address), err, "%s", address);
     json_decref(run);
     return ret;

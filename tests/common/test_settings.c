@@ -240,6 +240,28 @@ static void round_trip(void **state)
 }
 
 /* A child gets its settings as lines: a value must not be able to make a line of its own. */
+/* What a program's children load is what it has itself, whatever file they are pointed to. */
+static void children_load_what_was_exported(void **state)
+{
+    static struct settings s, back;
+    static const char text[] = "size = 320\njobs = 3\n";
+    char flags[200];
+    struct err err = {0};
+    int first;
+
+    (void)state;
+    write_config(text, sizeof(text) - 1);
+    snprintf(flags, sizeof(flags), "--config %s --jobs 0 -o /tmp/out", config);
+    assert_int_equal(load(&s, COMMAND_RUN, flags, &first, &err), 0);
+    snprintf(s.spool, sizeof(s.spool), "/tmp/private");
+    setenv("LENTIGO_SPOOL", "/tmp/of-somebody-else", 1);
+    assert_int_equal(settings_export(&s, &err), 0);
+    snprintf(flags, sizeof(flags), "--config %s", config);
+    assert_int_equal(load(&back, COMMAND_SCHEDULER, flags, &first, &err), 0);
+    assert_memory_equal(&s, &back, sizeof(s));
+    clearenv();
+}
+
 static void values_cannot_inject_lines(void **state)
 {
     static char evil[][40] = {"x\nworkers = 64", " x", "x ", "\rx"};
@@ -285,6 +307,7 @@ int main(void)
         cmocka_unit_test(precedence),
         cmocka_unit_test(config_from_the_environment),
         cmocka_unit_test(round_trip),
+        cmocka_unit_test(children_load_what_was_exported),
         cmocka_unit_test(values_cannot_inject_lines),
         cmocka_unit_test(help_fits_a_screen),
     };

@@ -53,6 +53,18 @@ with Scratch() as tmp:
     assert stat.S_IMODE((tmp / "empty").stat().st_mode) == 0o700
     lentigo("run", upload, "-o", tmp / "empty", check=0)
 
+    # What the environment says of an installation is none of the business of a run, and a flag goes
+    # before it in every program that the run starts.
+    out = tmp / "installed"
+    env = environment(LENTIGO_SPOOL=str(tmp / "spool"), LENTIGO_REDIS="127.0.0.1:1",
+                      LENTIGO_SIZE="128", LENTIGO_REPORTS="none")
+    done = subprocess.run([str(BIN / "lentigo"), "run", str(upload), "-o", str(out), "--reports",
+                           "html,pdf,json"], env=env, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    check_accounted(out, upload)
+    assert not (tmp / "spool").exists()
+    assert json.loads((out / ".lentigo" / "stats.json").read_text())["size"] == 128
+
     # What is wrong with the model is said on the spot, before anything is taken in.
     starter = BIN / ".." / ".." / ".." / "models" / "starter"
     for name, spoil, says in (("weights.safetensors", lambda b: b[:100000], "is cut"),
