@@ -9,19 +9,25 @@
 #include "common/file.h"
 #include "queue/census.h"
 
-enum { LINES_MAX = 20 }; /* of one kind; the rest is counted */
+enum {
+    LINES_MAX = 20, /* of one kind; the rest is counted */
+    RUN_JSON_MAX = 1 << 20,
+};
 
 struct doctor {
     int holder; /* pid of the scheduler at work, 0 = none */
+    bool wants_no_reports;
     bool is_json;
     struct census census;
     int64_t printed[CENSUS_FINDINGS];
     json_t *list;
 };
 
-/* With a scheduler at work these are simply what it is working on. */
+/* With a scheduler at work these are simply what it is working on; a run may want no reports. */
 static bool is_expected(const struct doctor *d, enum census_finding f)
 {
+    if (f == CENSUS_NO_REPORT && d->wants_no_reports)
+        return true;
     return d->holder && (f == CENSUS_UNFINISHED || f == CENSUS_NO_REPORT);
 }
 
@@ -112,6 +118,20 @@ static int find_spool(const struct settings *s, int argc, char **argv, char root
     return 0;
 }
 
+/* What the run was started with; without a run.json, reports are expected. */
+static bool is_without_reports(const char *out)
+{
+    char path[SPOOL_PATH_SIZE];
+    struct err ignored = {0};
+    json_t *run = NULL;
+
+    if (!path_format(path, sizeof(path), &ignored, "%s/.lentigo/run.json", out))
+        run = json_read(path, RUN_JSON_MAX, &ignored);
+    bool is_without = run && !strcmp(json_text_or(run, "reports", ""), "none");
+    json_decref(run);
+    return is_without;
+}
+
 static int examine(struct doctor *d, const char *root, struct err *err)
 {
     struct spool *spool = NULL;
@@ -128,6 +148,8 @@ int cmd_doctor(const struct settings *s, int argc, char **argv)
 {
     char root[SPOOL_PATH_SIZE];
     struct doctor d = {.is_json = s->json, .list = json_array()};
+
+    d.wants_no_reports = argc ? is_without_reports(argv[0]) : !strcmp(s->reports, "none");
     struct err err = {0};
     int ret = -1;
 

@@ -1,3 +1,5 @@
+#include <fcntl.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -5,7 +7,7 @@
 #include "common/file.h"
 #include "queue/census.h"
 
-enum { SUMMARY_MAX = 1 << 20 };
+enum { TAIL_SIZE = 2048 };
 
 static void on_progress(void *ctx, const json_t *line)
 {
@@ -56,10 +58,34 @@ static int watch(struct run *r, struct run_children *c, struct err *err)
     return ret;
 }
 
+/* The last errors of the log as they stand, so that nobody has to look for them. */
+static void show_errors(const struct run *r)
+{
+    char path[SETTINGS_PATH_SIZE], tail[TAIL_SIZE + 1];
+    struct err ignored = {0};
+    ssize_t n = -1;
+
+    if (path_format(path, sizeof(path), &ignored, "%s/lentigo.log", r->state))
+        return;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd >= 0) {
+        off_t size = lseek(fd, 0, SEEK_END);
+        n = pread(fd, tail, TAIL_SIZE, size > TAIL_SIZE ? size - TAIL_SIZE : 0);
+        close(fd);
+    }
+    tail[n < 0 ? 0 : n] = 0;
+    char *rest = tail;
+    for (char *line; (line = strsep(&rest, "\n"));)
+        if (strstr(line, " level=error "))
+            fprintf(stderr, "  %s\n", line);
+}
+
 static int finish(const struct run *r, int scheduler_status, struct err *err)
 {
     bool is_whole = false;
 
+    if (scheduler_status == STATUS_CONFIG)
+        show_errors(r);
     if (scheduler_status == STATUS_CONFIG)
         return err_set(err, ERR_CONFIG, "the scheduler stopped; see %s/lentigo.log", r->state);
     if (scheduler_status == STATUS_OK && write_summary(r, err))
@@ -91,6 +117,8 @@ int cmd_run(const struct settings *s, int argc, char **argv)
     static struct run r; /* several paths of 4 kB; one a process */
     struct err err = {0};
 
+    /* Who stops reading the progress (`| head`) does not stop the work. */
+    (void)signal(SIGPIPE, SIG_IGN);
     r.settings = *s;
     r.lock = -1;
     if (argc != 1 || !s->output[0])

@@ -9,6 +9,7 @@
 #include "cli/commands_engine.h"
 #include "cli/commands_queue.h"
 #include "cli/commands_status.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "common/place.h"
 #include "common/version.h"
@@ -41,13 +42,7 @@ enum { COMMANDS = sizeof(commands) / sizeof(*commands), ARGUMENTS_MAX = 65536 };
 int command_fail(const struct err *err)
 {
     fprintf(stderr, "lentigo: %s\n", err->msg);
-    switch (err->code) {
-    case ERR_CONFIG: return STATUS_CONFIG;
-    case ERR_AGAIN:
-    case ERR_NOMEM: return STATUS_AGAIN;
-    case ERR_INPUT: return STATUS_USAGE;
-    default: return STATUS_UNFINISHED;
-    }
+    return status_of_err(err);
 }
 
 static int help(FILE *out)
@@ -130,6 +125,7 @@ static int run_command(const struct command *c, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    file_hold_standard();
     if (argc == 3 && !strcmp(argv[1], "help") && !strcmp(argv[2], "settings")) {
         settings_document(stdout);
         return STATUS_OK;

@@ -29,6 +29,17 @@ static void format_eta(char out[32], double seconds)
         snprintf(out, 32, "%dh%02d", (int)(seconds / 3600), (int)seconds / 60 % 60);
 }
 
+/* Why nothing moves, and what to do. */
+static const char *hint(const json_t *line)
+{
+    const char *state = json_text_or(line, "state", "");
+
+    if (!strcmp(state, "no space"))
+        return "  PAUSED: the disk is full; it goes on once there is room";
+    return !strcmp(state, "paused") ? "  paused: the machine is short of something, see the log"
+                                    : "";
+}
+
 static void format_line(char *out, size_t size, const json_t *line)
 {
     long long received = whole(line, "received");
@@ -38,25 +49,29 @@ static void format_line(char *out, size_t size, const json_t *line)
     format_eta(eta, json_number_or(line, "eta_s", -1));
     snprintf(out, size,
              "%lld of %lld images  %.1f/s  ETA %s  urgent %lld  review %lld  set aside %lld  "
-             "reports %lld of %lld",
+             "reports %lld of %lld%s",
              ended, received, json_number_or(line, "images_per_s", 0), eta, whole(line, "urgent"),
              whole(line, "review"), whole(line, "set_aside"), whole(line, "reports"),
-             whole(line, "studies"));
+             whole(line, "studies"), hint(line));
 }
 
 void progress_show(struct progress *p, const json_t *line)
 {
-    char text[256];
+    char text[320];
     int64_t now = clock_mono_us();
+    bool has_hint = hint(line)[0] != 0, is_due = now >= p->next_plain_us;
 
+    if (whole(line, "received") == 0)
+        return; /* the spool is still being read */
     format_line(text, sizeof(text), line);
     if (p->is_terminal) {
         fprintf(stderr, "\r\033[K%s", text);
         p->is_drawn = true;
-    } else if (now >= p->next_plain_us) {
+    } else if (is_due || has_hint != p->has_hint) {
         fprintf(stderr, "%s\n", text);
         p->next_plain_us = now + PLAIN_EVERY_US;
     }
+    p->has_hint = has_hint;
 }
 
 void progress_close(struct progress *p)

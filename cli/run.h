@@ -50,7 +50,7 @@ int run_program(const char *program, const char *const argv[], struct err *err);
 
 /* progress.c: one line of progress, redrawn on a terminal, printed now and then elsewhere. */
 struct progress {
-    bool is_terminal, is_drawn;
+    bool is_terminal, is_drawn, has_hint;
     long long next_plain_us;
 };
 

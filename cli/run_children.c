@@ -18,11 +18,13 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/place.h"
+#include "common/status.h"
 
 enum {
     RESTARTS_MAX = 20,
     REDIS_START_MS = 10000,
     PROGRESS_LINE_MAX = 1 << 20,
+    EXIT_NO_PROGRAM = 127, /* as a shell has it */
 };
 
 /* In the child: die with the parent, have ordinary signals, keep out of the terminal's Ctrl-C
@@ -33,7 +35,7 @@ static void become_child(pid_t parent)
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
-        _exit(127);
+        _exit(EXIT_NO_PROGRAM);
     setpgid(0, 0);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
@@ -59,8 +61,7 @@ static pid_t start(const char *program, const char *const argv[], int stdout_fd,
     if (stderr_fd >= 0)
         dup2(stderr_fd, STDERR_FILENO);
     execvp(program, words.out);
-    fprintf(stderr, "lentigo: %s: %s\n", program, strerror(errno));
-    _exit(127);
+    _exit(EXIT_NO_PROGRAM);
 }
 
 int run_program(const char *program, const char *const argv[], struct err *err)
@@ -94,10 +95,20 @@ static bool accepts(const char *socket_path)
     return ok;
 }
 
+static int fail_redis(int status, const char *log, struct err *err)
+{
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_PROGRAM)
+        return err_set(err, ERR_CONFIG,
+                       "redis-server is not installed, or not in PATH "
+                       "(Debian: apt-get install redis-server)");
+    return err_set(err, ERR_CONFIG, "redis-server did not start; see %s", log);
+}
+
 /* The private Redis keeps nothing on disk: every start of a scheduler rebuilds it. */
 static int start_redis(struct run *r, struct run_children *c, struct err *err)
 {
     char log[SETTINGS_PATH_SIZE];
+    int status;
     const char *argv[] = {"redis-server",
                           "--port",
                           "0",
@@ -128,9 +139,9 @@ static int start_redis(struct run *r, struct run_children *c, struct err *err)
     for (int waited = 0; waited < REDIS_START_MS; waited += 5) {
         if (accepts(r->settings.redis))
             return 0;
-        if (waitpid(c->redis, NULL, WNOHANG) == c->redis) {
+        if (waitpid(c->redis, &status, WNOHANG) == c->redis) {
             c->redis = 0;
-            return err_set(err, ERR_CONFIG, "redis-server did not start; see %s", log);
+            return fail_redis(status, log, err);
         }
         usleep(5000);
     }
@@ -212,23 +223,25 @@ static void pass_on_stop(struct run_children *c)
 static int settle_child(struct run *r, struct run_children *c, pid_t pid, int status,
                         struct err *err)
 {
-    if (pid == c->scheduler && WIFEXITED(status)) {
+    bool is_redis = pid == c->redis;
+
+    if (!is_redis && pid != c->scheduler)
+        return 0;
+    *(is_redis ? &c->redis : &c->scheduler) = 0; /* the number may be another's from now on */
+    if (!is_redis && WIFEXITED(status)) {
         c->exit_status = WEXITSTATUS(status);
-        c->scheduler = 0;
         return 1;
     }
-    if (pid != c->scheduler && pid != c->redis)
-        return 0;
-    const char *name = pid == c->redis ? "redis" : "scheduler";
+    const char *name = is_redis ? "redis" : "scheduler";
     log_event(LOG_WARN, "run.child_died", "program=%s signal=%d", name,
               WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     if (c->stops) {
-        c->exit_status = 75;
-        return pid == c->scheduler;
+        c->exit_status = STATUS_AGAIN;
+        return !is_redis;
     }
     if (++c->restarts > RESTARTS_MAX)
         return err_set(err, ERR_AGAIN, "%s died %d times; see %s", name, c->restarts, r->state);
-    return pid == c->redis ? start_redis(r, c, err) : start_scheduler(r, c, err);
+    return is_redis ? start_redis(r, c, err) : start_scheduler(r, c, err);
 }
 
 /* 1 when the scheduler has ended. */

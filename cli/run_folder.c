@@ -9,13 +9,13 @@
 #include <unistd.h>
 
 #include "cli/run.h"
-#include "common/clock.h"
+#include "cli/take_in.h"
 #include "common/file.h"
 #include "common/place.h"
-#include "common/sha256.h"
 #include "engine/engine.h"
-#include "preprocess/sniff.h"
-#include "queue/intake.h"
+#include "engine/model.h"
+#include "lesion/policy.h"
+#include "queue/names.h"
 
 enum { RUN_JSON_MAX = 1 << 20 };
 
@@ -44,36 +44,29 @@ static int take_lock(struct run *r, struct err *err)
     return err_set(err, ERR_AGAIN, "another run is writing %s", r->settings.output);
 }
 
-static int file_digest(char out[SHA256_HEX_SIZE], const char *dir, const char *name,
-                       struct err *err)
-{
-    char path[SETTINGS_PATH_SIZE];
-
-    if (path_format(path, sizeof(path), err, "%s/%s", dir, name))
-        return -1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return err_set(err, ERR_CONFIG, "%s: %s", path, strerror(errno));
-    int ret = sha256_hex_fd(out, fd, NULL, err);
-    close(fd);
-    return ret;
-}
-
-/* What this call would start OUT with. */
+/* What this call would start OUT with. Model and policy are opened as the worker will open them, so
+ * that a damaged one is told here and not in a log. */
 static json_t *describe(const struct run *r, struct err *err)
 {
     const struct settings *s = &r->settings;
     const struct engine_config config = {s->backend, s->precision, s->device};
-    char model[SHA256_HEX_SIZE], policy[SHA256_HEX_SIZE];
+    char path[SETTINGS_PATH_SIZE];
+    struct model *model = NULL;
+    struct policy *policy = NULL;
     struct engine_facts facts;
+    json_t *made = NULL;
 
-    if (file_digest(model, s->model, "weights.safetensors", err) ||
-        file_digest(policy, s->model, "policy.json", err) || engine_choose(&config, &facts, err))
-        return NULL;
-    return json_pack("{s:i, s:o, s:o, s:s, s:s, s:i, s:s, s:s, s:s}", "version", 1, "input",
-                     json_text(r->input), "model", json_text(s->model), "model_sha256", model,
-                     "policy_sha256", policy, "size", (int)s->size, "precision", facts.precision,
-                     "reports", s->reports, "language", s->language);
+    if (!path_format(path, sizeof(path), err, "%s/policy.json", s->model) &&
+        !model_open(&model, s->model, err) && !policy_open(&policy, path, err) &&
+        !engine_choose(&config, &facts, err))
+        made = json_pack("{s:i, s:o, s:o, s:s, s:s, s:i, s:s, s:s, s:s}", "version", 1, "input",
+                         json_text(r->input), "model", json_text(s->model), "model_sha256",
+                         model_card(model)->sha256, "policy_sha256", policy_sha256(policy), "size",
+                         s->size ? (int)s->size : model_card(model)->size, "precision",
+                         facts.precision, "reports", s->reports, "language", s->language);
+    policy_close(policy);
+    model_close(model);
+    return made;
 }
 
 /* Keys that have to stay as they were, and what a person calls them. */
@@ -96,7 +89,7 @@ static int compare(const char *path, const json_t *was, const json_t *now, struc
         const json_t *b = json_object_get(now, fixed_keys[i].key);
         if (json_equal(a, b))
             continue;
-        char *old = json_dumps(a, JSON_ENCODE_ANY), *new = json_dumps(b, JSON_ENCODE_ANY);
+        char *old = json_line(a), *new = json_line(b);
         err_set(err, ERR_CONFIG, "%s was started with another %s: %.60s, not %.60s; use a new OUT",
                 path, fixed_keys[i].name, old ? old : "?", new ? new : "?");
         free(old);
@@ -135,21 +128,52 @@ done:
     return ret;
 }
 
-/* A folder that holds something else is no OUT: its owner did not mean to mix. */
-static int check_folder(const struct run *r, struct err *err)
+/* What lies in OUT, nothing when it is not there yet; a link to nothing is an error. */
+static int read_names(struct run *r, struct names *names, struct err *err)
 {
     struct stat st;
 
-    if (stat(r->settings.output, &st))
-        return errno == ENOENT
-                   ? 0
-                   : err_set(err, ERR_CONFIG, "%s: %s", r->settings.output, strerror(errno));
-    if (!S_ISDIR(st.st_mode))
+    if (lstat(r->settings.output, &st) && errno == ENOENT)
+        return 0;
+    if (make_absolute(r->settings.output, err))
+        return -1;
+    if (stat(r->settings.output, &st) || !S_ISDIR(st.st_mode))
         return err_set(err, ERR_CONFIG, "%s: not a folder", r->settings.output);
-    if (rmdir(r->settings.output) && errno == ENOTEMPTY && access(r->state, F_OK))
+    return names_read(names, r->settings.output, err);
+}
+
+/* A folder that holds something else is no OUT: its owner did not mean to mix. */
+static int check_folder(struct run *r, struct err *err)
+{
+    struct names names = {0};
+    bool is_ours = false;
+
+    if (read_names(r, &names, err))
+        return -1;
+    for (int i = 0; i < names.n; i++)
+        is_ours = is_ours || !strcmp(names.at[i], ".lentigo");
+    /* lost+found: OUT is the root of a file system. */
+    bool is_empty = !names.n || (names.n == 1 && !strcmp(names.at[0], "lost+found"));
+    names_release(&names);
+    if (!is_empty && !is_ours)
         return err_set(err, ERR_CONFIG, "%s: not empty, and no run of lentigo; name a new folder",
                        r->settings.output);
     return 0;
+}
+
+/* OUT and its state folder, for this user's eyes only (design section 3). */
+static int make_folder(struct run *r, struct err *err)
+{
+    struct settings *s = &r->settings;
+
+    if (path_format(r->state, sizeof(r->state), err, "%s/.lentigo", s->output) ||
+        check_folder(r, err) || dir_make(r->state, err) || make_absolute(s->output, err) ||
+        path_format(r->state, sizeof(r->state), err, "%s/.lentigo", s->output) ||
+        path_format(s->spool, sizeof(s->spool), err, "%s/spool", r->state))
+        return -1;
+    return chmod(s->output, 0700)
+               ? err_set(err, ERR_CONFIG, "%s: chmod: %s", s->output, strerror(errno))
+               : 0;
 }
 
 int run_folder_open(struct run *r, struct err *err)
@@ -157,21 +181,13 @@ int run_folder_open(struct run *r, struct err *err)
     struct settings *s = &r->settings;
 
     r->lock = -1;
-    if (place_model(s->model, s->model, err) || make_absolute(r->input, err) ||
-        path_format(r->state, sizeof(r->state), err, "%s/.lentigo", s->output) ||
-        check_folder(r, err) || dir_make(r->state, err) || make_absolute(s->output, err) ||
-        path_format(r->state, sizeof(r->state), err, "%s/.lentigo", s->output) ||
-        path_format(s->spool, sizeof(s->spool), err, "%s/spool", r->state) || take_lock(r, err))
-        return -1;
-    return settle_identity(r, err);
-}
-
-/* SOURCE_DATE_EPOCH (reproducible-builds.org) fixes the date of acceptance, and so every byte. */
-static int64_t accepted_now(void)
-{
-    const char *epoch = getenv("SOURCE_DATE_EPOCH"); // NOLINT(concurrency-mt-unsafe): one thread
-
-    return epoch ? strtoll(epoch, NULL, 10) * 1000 : clock_wall_ms();
+    if (!place_model(s->model, s->model, err) && !make_absolute(r->input, err) &&
+        !make_folder(r, err) && !take_lock(r, err) && !settle_identity(r, err))
+        return 0;
+    /* A folder that may not be written or a name too long is no fault of an image. */
+    if (err->code == ERR_INPUT || err->code == ERR_LIMIT)
+        err->code = ERR_CONFIG;
+    return -1;
 }
 
 static int count_upload(void *ctx, const char *upload, struct err *err)
@@ -182,13 +198,6 @@ static int count_upload(void *ctx, const char *upload, struct err *err)
     return 0;
 }
 
-static void show_files(void *ctx, int files)
-{
-    (void)ctx;
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[Ktaking in: %d files", files);
-}
-
 static int take_in(struct run *r, struct spool *spool, struct err *err)
 {
     struct intake_result result;
@@ -196,15 +205,9 @@ static int take_in(struct run *r, struct spool *spool, struct err *err)
         .input = r->input,
         .encoding = r->settings.encoding,
         .leave_out = r->settings.output,
-        .accepted_ms = accepted_now(),
-        .is_picture = sniff_is_picture,
-        .progress = show_files,
     };
 
-    int ret = intake_accept(spool, &request, &result, err);
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[K");
-    if (ret)
+    if (take_in_upload(spool, &request, &result, err))
         return -1;
     fprintf(stderr, "taken in: %d images of %d studies", result.images, result.studies);
     if (result.others)
@@ -226,6 +229,24 @@ int run_folder_take_in(struct run *r, struct err *err)
         fprintf(stderr, "going on with %s\n", r->settings.output);
     spool_close(spool);
     return ret;
+}
+
+/* A run that was killed leaves its socket. Its lock is ours now, so nobody listens there; nothing is
+ * removed but a socket of our naming and the folder that it leaves empty. */
+static void remove_old_socket(const json_t *note)
+{
+    static const char tail[] = "/redis";
+    char path[SETTINGS_PATH_SIZE];
+    struct stat st;
+    int n = snprintf(path, sizeof(path), "%s", json_text_or(note, "redis", ""));
+    char *slash = n < (int)sizeof(path) ? strrchr(path, '/') : NULL;
+
+    if (!slash || strcmp(slash, tail) != 0 || !strstr(path, "/lentigo-"))
+        return;
+    if (!lstat(path, &st) && S_ISSOCK(st.st_mode))
+        unlink(path);
+    *slash = 0;
+    rmdir(path);
 }
 
 static int make_socket(struct run *r, struct err *err)
@@ -264,12 +285,17 @@ int run_folder_note(struct run *r, struct err *err)
     char path[SETTINGS_PATH_SIZE], config[SETTINGS_PATH_SIZE];
     int ret = -1;
 
-    if (make_socket(r, err) || path_format(path, sizeof(path), err, "%s/run.json", r->state) ||
+    if (path_format(path, sizeof(path), err, "%s/run.json", r->state) ||
         path_format(config, sizeof(config), err, "%s/lentigo.conf", r->state))
         return -1;
     json_t *note = json_read(path, RUN_JSON_MAX, err);
     if (!note)
         return -1;
+    remove_old_socket(note);
+    if (make_socket(r, err)) {
+        json_decref(note);
+        return -1;
+    }
     json_object_set_new(note, "redis", json_text(r->settings.redis));
     json_object_set_new(note, "pid", json_integer(getpid()));
     if (!json_write(path, note, err))

@@ -35,6 +35,17 @@ static int fail_errno(struct err *err, const char *path, const char *verb)
     return err_set(err, err_code_of_errno(e), "%s: %s: %s", path, verb, strerror(e));
 }
 
+void file_hold_standard(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDONLY); // NOLINT(android-cloexec-open): programs we start need it
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
 int path_format(char *out, size_t size, struct err *err, const char *fmt, ...)
 {
     va_list ap;

@@ -39,6 +39,11 @@ int file_link_or_copy_fd(int from, const char *to, struct err *err);
 int path_format(char *out, size_t size, struct err *err, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* Put something in the place of a standard descriptor that was closed before this program started;
+ * else the next file opened takes its number, and output meant for a person lands in it. What stands
+ * in cannot be written, so that output which goes nowhere is still an error. First thing in main. */
+void file_hold_standard(void);
+
 /* The code for errno `e` as the item sees it: full disk, I/O and descriptors are ERR_AGAIN,
  * missing and forbidden files ERR_INPUT, memory ERR_NOMEM. */
 enum err_code err_code_of_errno(int e);

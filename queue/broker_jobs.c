@@ -149,7 +149,7 @@ static void on_leased(struct broker *b, uint32_t tag, const redisReply *reply)
 
     (void)tag;
     if (!jobs)
-        return; /* the leases run out and are claimed again */
+        return broker_drop(b, "out of memory"); /* the leases run out and are claimed again */
     for (size_t i = 0; i < reply->elements; i++)
         if (!read_leased(&jobs[n], reply->element[i]))
             n++;

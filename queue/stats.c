@@ -198,6 +198,10 @@ enum wire_stage stats_bottleneck(const struct stats *s, char sentence[160])
         if (s->stages[i].busy >= idle && /* false for NAN */
             (worst == STAGE_COUNT || is_tighter(&s->stages[i], &s->stages[worst])))
             worst = i;
+    if (!strcmp(s->state, "no space")) {
+        snprintf(sentence, 160, "The disk is full: nothing new is started until there is room.");
+        return STAGE_COUNT;
+    }
     if (worst == STAGE_COUNT) {
         snprintf(sentence, 160, "%s",
                  strcmp(s->state, "paused") ? "Nothing is at work."

@@ -46,7 +46,7 @@ struct stats_case {
 };
 
 struct stats {
-    char node[64], state[16]; /* "running", "paused", "draining", "done" */
+    char node[64], state[16]; /* "running", "paused", "no space", "draining", "done" */
     char model[64], precision[16], device[32];
     int size;
     int64_t at_ms, started_ms; /* wall clock */

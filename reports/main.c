@@ -2,14 +2,16 @@
  * descriptor 3; `summary` writes the four files of a whole run, `bench OUT` measures. */
 #include <signal.h>
 
+#include "common/file.h"
 #include "common/log.h"
+#include "common/status.h"
 #include "reports/serve.h"
 #include "reports/summary.h"
 
 static int usage(const char *text)
 {
     fprintf(stderr, "lentigo-reports: %s\n", text);
-    return 64;
+    return STATUS_USAGE;
 }
 
 static int run_word(const char *word, const struct settings *s, int n, char **operands)
@@ -31,6 +33,7 @@ int main(int argc, char **argv)
     struct err err = {0};
     int first;
 
+    file_hold_standard();
     if (!is_known)
         return usage("the words are serve, summary and bench");
     argc -= has_word;
@@ -38,7 +41,7 @@ int main(int argc, char **argv)
     if (settings_load(&settings, is_bench ? COMMAND_BENCH : COMMAND_REPORTS, argc, argv, &first,
                       &err)) {
         fprintf(stderr, "lentigo-reports: %s\n", err.msg);
-        return err.code == ERR_INPUT ? 64 : 78;
+        return err.code == ERR_INPUT ? STATUS_USAGE : STATUS_CONFIG;
     }
     if (settings.help) {
         printf("usage: lentigo-reports [serve|summary|bench OUT] [flags]\n");

@@ -1,15 +1,15 @@
 /* lentigo-scheduler: leases images to workers and studies to reporters (scheduler.h). */
 #include <signal.h>
 
+#include "common/file.h"
 #include "common/log.h"
+#include "common/status.h"
 #include "scheduler/scheduler.h"
-
-enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
 
 static int fail(const struct err *err)
 {
     fprintf(stderr, "lentigo-scheduler: %s\n", err->msg);
-    return err->code == ERR_INPUT ? EXIT_USAGE : EXIT_CONFIG;
+    return err->code == ERR_INPUT ? STATUS_USAGE : STATUS_CONFIG;
 }
 
 static int dump(const struct settings *settings)
@@ -33,6 +33,7 @@ int main(int argc, char **argv)
     struct err err = {0};
     int first;
 
+    file_hold_standard();
     if (settings_load(&settings, COMMAND_SCHEDULER, argc, argv, &first, &err))
         return fail(&err);
     if (settings.help) {

@@ -1,35 +1,22 @@
 /* lentigo-top: the dashboard. */
 #include <errno.h>
-#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "common/log.h"
+#include "common/status.h"
 #include "common/version.h"
 #include "tui/frame.h"
 #include "tui/top.h"
 
-enum {
-    STATUS_OK = 0,
-    STATUS_FAILED = 1,
-    STATUS_USAGE = 64,
-    STATUS_AGAIN = 75,
-    STATUS_CONFIG = 78,
-    PLAIN_COLS = 80,
-    OUTPUT_MAX = 8 << 20
-};
+enum { PLAIN_COLS = 80, OUTPUT_MAX = 8 << 20 };
 
 static int fail(const struct err *err)
 {
     fprintf(stderr, "lentigo top: %s\n", err->msg);
-    switch (err->code) {
-    case ERR_INPUT: return STATUS_USAGE;
-    case ERR_CONFIG: return STATUS_CONFIG;
-    case ERR_AGAIN:
-    case ERR_NOMEM: return STATUS_AGAIN;
-    default: return STATUS_FAILED;
-    }
+    return status_of_err(err);
 }
 
 static int help(void)
@@ -108,26 +95,13 @@ static int show(const struct settings *s, const char *out, struct err *err)
     return ret;
 }
 
-/* With a standard descriptor closed, the next socket would take its place. What stands in for it
- * cannot be written, so that output that goes nowhere is still an error. */
-static void hold_standard_descriptors(void)
-{
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
-}
-
 int main(int argc, char **argv)
 {
     static struct settings settings; /* several paths of 4 kB; one a process */
     struct err err = {0};
     int first, ret;
 
-    hold_standard_descriptors();
+    file_hold_standard();
     (void)signal(SIGPIPE, SIG_IGN);
     (void)setlocale(LC_ALL, ""); // NOLINT(concurrency-mt-unsafe): no thread yet
     if (settings_load(&settings, COMMAND_TOP, argc, argv, &first, &err))

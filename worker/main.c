@@ -2,6 +2,7 @@
  * descriptor 3; `predict` and `eval` are the commands of lentigo that need the same parts. */
 #include <signal.h>
 
+#include "common/file.h"
 #include "common/log.h"
 #include "worker/service.h"
 #include "worker/tools.h"
@@ -31,6 +32,7 @@ int main(int argc, char **argv)
     struct err err = {0};
     int first, skip = 0;
 
+    file_hold_standard();
     for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(*modes); i++)
         if (!strcmp(argv[1], modes[i].word)) {
             command = modes[i].command;

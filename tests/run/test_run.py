@@ -32,6 +32,13 @@ with Scratch() as tmp:
     other.mkdir()
     lentigo("run", other, "-o", out, check=78)
     lentigo("run", upload, check=64)
+    (tmp / "mine").mkdir(mode=0o750)
+    (tmp / "mine").chmod(0o2750)  # somebody else's group is to read what comes
+    lentigo("run", upload, "-o", tmp / "mine", "--reports", "none", check=0)
+    assert (tmp / "mine").stat().st_mode & 0o7777 == 0o2750, "an empty OUT was made anew"
+    (tmp / "other" / "x").write_text("x")
+    refused = lentigo("run", upload, "-o", tmp / "other", check=78)
+    assert "not empty" in refused.stderr and (tmp / "other" / "x").exists(), refused.stderr
     lentigo("run", tmp / "nowhere", "-o", tmp / "out2", check=78)
     assert not processes_naming(tmp), processes_naming(tmp)
 print("test_run: 1 passed, 0 failed")
