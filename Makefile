@@ -2,9 +2,11 @@
 IMAGES ?=
 OUT ?= out/screen
 
-.PHONY: screen test release dev asan tsan tidy slow clean packages
+.PHONY: screen test release dev asan tsan race tidy slow clean packages
 
-screen: release
+screen: packages
+	cmake --preset release
+	cmake --build --preset release --target programs
 	@cmake/screen.sh build/release/bin "$(OUT)" "$(IMAGES)"
 
 test: packages
@@ -20,7 +22,11 @@ release dev asan tsan: packages
 	cmake --build --preset $@
 
 tidy: dev
-	ctest --preset dev -L tidy
+	ctest --preset dev -C tidy -L tidy
+
+# ThreadSanitizer over the unit tests; minutes.
+race: dev
+	ctest --preset dev -C tsan -L tsan
 
 slow: release
 	ctest --test-dir build/release -L slow --output-on-failure

@@ -75,7 +75,7 @@ static void print_plain(json_t *card)
 
     json_object_foreach(card, key, value)
     {
-        char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY);
+        char *text = json_is_string(value) ? NULL : json_line(value);
         printf("%-12s %s\n", key, text ? text : json_string_value(value));
         free(text);
     }

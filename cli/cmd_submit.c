@@ -1,20 +1,9 @@
-#include <unistd.h>
-
 #include "cli/commands.h"
 #include "cli/commands_queue.h"
-#include "common/clock.h"
-#include "preprocess/sniff.h"
+#include "cli/take_in.h"
 #include "queue/client.h"
-#include "queue/intake.h"
 
 enum { REDIS_MS = 5000 };
-
-static void show_files(void *ctx, int files)
-{
-    (void)ctx;
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[Ktaking in: %d files", files);
-}
 
 static int take_in(const struct settings *s, const char *input, struct intake_result *out,
                    struct err *err)
@@ -23,9 +12,6 @@ static int take_in(const struct settings *s, const char *input, struct intake_re
         .input = input,
         .encoding = s->encoding,
         .job_class = s->job_class,
-        .accepted_ms = clock_wall_ms(),
-        .is_picture = sniff_is_picture,
-        .progress = show_files,
     };
     struct spool *spool = NULL;
 
@@ -34,9 +20,7 @@ static int take_in(const struct settings *s, const char *input, struct intake_re
             err->code = ERR_CONFIG; /* a spool that cannot be made, not a wrong use */
         return -1;
     }
-    int ret = intake_accept(spool, &request, out, err);
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[K");
+    int ret = take_in_upload(spool, &request, out, err);
     spool_close(spool);
     return ret;
 }

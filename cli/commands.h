@@ -7,14 +7,7 @@
 #define CLI_COMMANDS_H
 
 #include "common/settings.h"
-
-enum {
-    STATUS_OK = 0,
-    STATUS_UNFINISHED = 1,
-    STATUS_USAGE = 64,
-    STATUS_AGAIN = 75,
-    STATUS_CONFIG = 78
-};
+#include "common/status.h"
 
 int cmd_run(const struct settings *s, int argc, char **argv);
 

@@ -42,13 +42,7 @@ enum { COMMANDS = sizeof(commands) / sizeof(*commands), ARGUMENTS_MAX = 65536 };
 int command_fail(const struct err *err)
 {
     fprintf(stderr, "lentigo: %s\n", err->msg);
-    switch (err->code) {
-    case ERR_CONFIG: return STATUS_CONFIG;
-    case ERR_AGAIN:
-    case ERR_NOMEM: return STATUS_AGAIN;
-    case ERR_INPUT: return STATUS_USAGE;
-    default: return STATUS_UNFINISHED;
-    }
+    return status_of_err(err);
 }
 
 static int help(FILE *out)

@@ -61,6 +61,8 @@ void progress_show(struct progress *p, const json_t *line)
     int64_t now = clock_mono_us();
     bool has_hint = hint(line)[0] != 0, is_due = now >= p->next_plain_us;
 
+    if (whole(line, "received") == 0)
+        return; /* the spool is still being read */
     format_line(text, sizeof(text), line);
     if (p->is_terminal) {
         fprintf(stderr, "\r\033[K%s", text);

@@ -18,6 +18,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/place.h"
+#include "common/status.h"
 
 enum {
     RESTARTS_MAX = 20,
@@ -222,23 +223,25 @@ static void pass_on_stop(struct run_children *c)
 static int settle_child(struct run *r, struct run_children *c, pid_t pid, int status,
                         struct err *err)
 {
-    if (pid == c->scheduler && WIFEXITED(status)) {
+    bool is_redis = pid == c->redis;
+
+    if (!is_redis && pid != c->scheduler)
+        return 0;
+    *(is_redis ? &c->redis : &c->scheduler) = 0; /* the number may be another's from now on */
+    if (!is_redis && WIFEXITED(status)) {
         c->exit_status = WEXITSTATUS(status);
-        c->scheduler = 0;
         return 1;
     }
-    if (pid != c->scheduler && pid != c->redis)
-        return 0;
-    const char *name = pid == c->redis ? "redis" : "scheduler";
+    const char *name = is_redis ? "redis" : "scheduler";
     log_event(LOG_WARN, "run.child_died", "program=%s signal=%d", name,
               WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     if (c->stops) {
-        c->exit_status = 75;
-        return pid == c->scheduler;
+        c->exit_status = STATUS_AGAIN;
+        return !is_redis;
     }
     if (++c->restarts > RESTARTS_MAX)
         return err_set(err, ERR_AGAIN, "%s died %d times; see %s", name, c->restarts, r->state);
-    return pid == c->redis ? start_redis(r, c, err) : start_scheduler(r, c, err);
+    return is_redis ? start_redis(r, c, err) : start_scheduler(r, c, err);
 }
 
 /* 1 when the scheduler has ended. */

@@ -9,14 +9,12 @@
 #include <unistd.h>
 
 #include "cli/run.h"
-#include "common/clock.h"
+#include "cli/take_in.h"
 #include "common/file.h"
 #include "common/place.h"
 #include "engine/engine.h"
 #include "engine/model.h"
 #include "lesion/policy.h"
-#include "preprocess/sniff.h"
-#include "queue/intake.h"
 #include "queue/names.h"
 
 enum { RUN_JSON_MAX = 1 << 20 };
@@ -114,7 +112,7 @@ static int compare(const char *path, const json_t *was, const json_t *now, struc
         const json_t *b = json_object_get(now, fixed_keys[i].key);
         if (json_equal(a, b))
             continue;
-        char *old = json_dumps(a, JSON_ENCODE_ANY), *new = json_dumps(b, JSON_ENCODE_ANY);
+        char *old = json_line(a), *new = json_line(b);
         err_set(err, ERR_CONFIG, "%s was started with another %s: %.60s, not %.60s; use a new OUT",
                 path, fixed_keys[i].name, old ? old : "?", new ? new : "?");
         free(old);
@@ -224,27 +222,12 @@ int run_folder_open(struct run *r, struct err *err)
     return -1;
 }
 
-/* SOURCE_DATE_EPOCH (reproducible-builds.org) fixes the date of acceptance, and so every byte. */
-static int64_t accepted_now(void)
-{
-    const char *epoch = getenv("SOURCE_DATE_EPOCH"); // NOLINT(concurrency-mt-unsafe): one thread
-
-    return epoch ? strtoll(epoch, NULL, 10) * 1000 : clock_wall_ms();
-}
-
 static int count_upload(void *ctx, const char *upload, struct err *err)
 {
     (void)upload;
     (void)err;
     ++*(int *)ctx;
     return 0;
-}
-
-static void show_files(void *ctx, int files)
-{
-    (void)ctx;
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[Ktaking in: %d files", files);
 }
 
 static int take_in(struct run *r, struct spool *spool, struct err *err)
@@ -254,15 +237,9 @@ static int take_in(struct run *r, struct spool *spool, struct err *err)
         .input = r->input,
         .encoding = r->settings.encoding,
         .leave_out = r->settings.output,
-        .accepted_ms = accepted_now(),
-        .is_picture = sniff_is_picture,
-        .progress = show_files,
     };
 
-    int ret = intake_accept(spool, &request, &result, err);
-    if (isatty(STDERR_FILENO))
-        fprintf(stderr, "\r\033[K");
-    if (ret)
+    if (take_in_upload(spool, &request, &result, err))
         return -1;
     fprintf(stderr, "taken in: %d images of %d studies", result.images, result.studies);
     if (result.others)

@@ -17,4 +17,5 @@ fi
 
 "$bin/lentigo" run "$images" -o "$out"
 echo "all patients:  $out/summary.html"
-echo "one report:    $(find "$out/patients" -name report.html | sort | head -n 1)"
+# The work list is worst first and ends each line with the report's path, which holds no comma.
+echo "one report:    $out/$(sed -n '2s/.*,//p' "$out/worklist.csv" | tr -d '\r')"

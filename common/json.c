@@ -75,7 +75,7 @@ int json_write(const char *path, const json_t *value, struct err *err)
 
 char *json_line(const json_t *value)
 {
-    return json_dumps(value, JSON_COMPACT | FORMAT);
+    return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | FORMAT);
 }
 
 int json_get_text(const json_t *object, const char *key, const char **out, struct err *err)

@@ -46,7 +46,7 @@ struct settings {
     long batch;                     /* images a batch, at most */
     /* decoding */
     long decoders;       /* sandboxed children at once; 0 = one per core */
-    long slots;          /* shared-memory slots; 0 = decoders + 2 batches */
+    long slots;          /* shared-memory slots; 0 = decoders + 4 batches a lane */
     long decode_seconds; /* wall time for one image */
     long decode_mb;      /* MiB of memory for one image */
     long pixels_max;     /* megapixels of an original, from its header */

@@ -1,6 +1,7 @@
 /* entry.c -- see entry.h. Numbers that are not known are NAN here and null there. */
 #include "lesion/entry.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -12,6 +13,36 @@ static const char *const class_words[LESION_CLASSES] = {NULL,    "MEL", "NV", "B
                                                         "AKIEC", "BKL", "DF", "VASC"};
 
 static const char *const verdict_words[] = {"ok", "degraded", "unusable"};
+
+const char *lesion_class_word(int class)
+{
+    assert(class >= 1 && class < LESION_CLASSES);
+    return class_words[class];
+}
+
+int lesion_class_of(const char *word)
+{
+    for (int k = 1; k < LESION_CLASSES; k++)
+        if (!strcmp(word, class_words[k]))
+            return k;
+    return -1;
+}
+
+void entry_begin(struct image_entry *out, const char *file, const char *stem, const char *sha256)
+{
+    *out = (struct image_entry){.reason = REASON_NONE, .decision.risk = RISK_RETAKE};
+    snprintf(out->file, sizeof(out->file), "%s", file);
+    snprintf(out->stem, sizeof(out->stem), "%s", stem);
+    snprintf(out->sha256, sizeof(out->sha256), "%s", sha256);
+}
+
+void entry_set_aside(struct image_entry *e, enum reason reason, const char *detail)
+{
+    e->reason = reason;
+    e->decision.risk = RISK_RETAKE;
+    snprintf(e->decision.reason, sizeof(e->decision.reason), "unusable");
+    snprintf(e->detail, sizeof(e->detail), "%s", detail);
+}
 
 /* ---- writing ---- */
 

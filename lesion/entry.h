@@ -21,6 +21,16 @@ struct image_entry {
     struct risk_decision decision;   /* when done; retake otherwise */
 };
 
+/* "MEL" for 1 ... "VASC" for 7, and back; -1 for any other word. */
+const char *lesion_class_word(int class);
+int lesion_class_of(const char *word);
+
+/* An entry that names its picture and says nothing else yet. All texts are copied. */
+void entry_begin(struct image_entry *out, const char *file, const char *stem, const char *sha256);
+
+/* The picture cannot be used. */
+void entry_set_aside(struct image_entry *e, enum reason reason, const char *detail);
+
 /* A new object with the keys of the design in section 3, and "contour": [[x,y],...] rounded to 0.1,
  * "confidence", "risk_reason", "detail" beside them. NULL when memory is gone. */
 json_t *entry_to_json(const struct image_entry *e);

@@ -1,6 +1,7 @@
 /* field.c -- see field.h. */
 #include "lesion/field.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -32,6 +33,7 @@ static void smooth_lightness(struct field *f)
 {
     float row[FIELD_SIDE + 2];
 
+    assert(f->w > 0);
     for (int y = 0; y < f->h; y++) {
         const float *here = f->l + field_at(f, 0, y), *above = y ? here - f->w : here;
         const float *below = y + 1 < f->h ? here + f->w : here;

@@ -28,6 +28,7 @@
 #include "lesion/measure.h"
 
 enum risk { RISK_URGENT, RISK_REVIEW, RISK_RETAKE, RISK_ROUTINE }; /* worst first */
+enum { RISK_COUNT = RISK_ROUTINE + 1 };
 
 /* A lesion smaller than this share of the picture is as good as none. */
 #define POLICY_LESION_MIN 0.001
@@ -42,7 +43,7 @@ struct policy_facts {
     char model[64];
     double urgent_malignant, urgent_melanoma, review_malignant, confidence_min; /* thresholds */
     struct policy_rate specificity, sensitivity;
-    double shares[4]; /* by enum risk */
+    double shares[RISK_COUNT];
     double ppv_urgent[POLICY_PREVALENCES], ppv_flagged[POLICY_PREVALENCES];
     double abcd_field_accuracy; /* NAN when not measured */
 };

@@ -254,22 +254,21 @@ static void measure_rim(double value[VIEW_COUNT], const struct blocks *all)
 #define OPEN INFINITY
 /* clang-format off */
 static const struct {
-    const char *word;
     double low_limit, low_usual, high_usual, high_limit;
 } ranges[VIEW_COUNT] = {
-    [VIEW_LIT] =         {"lit",         0.619, 0.847, OPEN,   OPEN },
-    [VIEW_GREEN] =       {"green",       -OPEN, -OPEN, 0.011,  0.183},
-    [VIEW_VIVID] =       {"vivid",       -OPEN, -OPEN, 0.0183, 0.179},
-    [VIEW_CHROMA] =      {"chroma",      1.67,  4.55,  OPEN,   OPEN },
-    [VIEW_HUES] =        {"hues",        0.484, 0.736, 4.8,    7.88 },
-    [VIEW_PAINT] =       {"paint",       1.08,  1.4,   9.85,   17.5 },
-    [VIEW_STEP] =        {"step",        0.555, 0.814, 4.75,   7.04 },
-    [VIEW_TEXTURE] =     {"texture",     0.48,  0.643, 5.24,   14.7 },
-    [VIEW_SHARPNESS] =   {"sharpness",   0.45,  0.85,  1.49,   1.78 },
-    [VIEW_EDGE] =        {"edge",        -OPEN, -OPEN, 17.4,   27.6 },
-    [VIEW_COLOUR_EDGE] = {"colour_edge", -OPEN, -OPEN, 5.38,   8.63 },
-    [VIEW_RIM_LIGHT] =   {"rim_light",   -OPEN, -OPEN, 22.1,   31.4 },
-    [VIEW_RIM_COLOUR] =  {"rim_colour",  -OPEN, -OPEN, 13.6,   23.2 },
+    [VIEW_LIT] =         {0.619, 0.847, OPEN,   OPEN },
+    [VIEW_GREEN] =       {-OPEN, -OPEN, 0.011,  0.183},
+    [VIEW_VIVID] =       {-OPEN, -OPEN, 0.0183, 0.179},
+    [VIEW_CHROMA] =      {1.67,  4.55,  OPEN,   OPEN },
+    [VIEW_HUES] =        {0.484, 0.736, 4.8,    7.88 },
+    [VIEW_PAINT] =       {1.08,  1.4,   9.85,   17.5 },
+    [VIEW_STEP] =        {0.555, 0.814, 4.75,   7.04 },
+    [VIEW_TEXTURE] =     {0.48,  0.643, 5.24,   14.7 },
+    [VIEW_SHARPNESS] =   {0.45,  0.85,  1.49,   1.78 },
+    [VIEW_EDGE] =        {-OPEN, -OPEN, 17.4,   27.6 },
+    [VIEW_COLOUR_EDGE] = {-OPEN, -OPEN, 5.38,   8.63 },
+    [VIEW_RIM_LIGHT] =   {-OPEN, -OPEN, 22.1,   31.4 },
+    [VIEW_RIM_COLOUR] =  {-OPEN, -OPEN, 13.6,   23.2 },
 };
 /* clang-format on */
 
@@ -278,11 +277,6 @@ static double beyond(double value, double usual, double limit)
     double over = isfinite(usual) ? (value - usual) / (limit - usual) : 0;
 
     return fmin(fmax(over, 0), 2);
-}
-
-const char *view_word(enum view_property p)
-{
-    return ranges[p].word;
 }
 
 void view_measure(struct view *out, const struct field *f)

@@ -50,6 +50,4 @@ enum { VIEW_BLOCKS_MIN = 12 };
  * over the whole picture it called every high-contrast lesion on smooth skin blurred.) */
 void view_measure(struct view *out, const struct field *f);
 
-const char *view_word(enum view_property p); /* for tools that print them */
-
 #endif

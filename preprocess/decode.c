@@ -17,8 +17,6 @@
 #include "preprocess/zygote.h"
 
 enum {
-    SLOTS_MAX = 1024,
-    CHILDREN_MAX = 256,
     SIZE_MAX_PX = 8192,
     START_MS = 30000,            /* a cold disk has 100 libraries to load */
     SLOT_KEEP = 4 * 1024 * 1024, /* bytes; a slot that held more gives its pages back */
@@ -122,12 +120,12 @@ static int config_check(const struct decoder_config *c, struct err *err)
         const char *name;
         int value, min, max;
     } fields[] = {
-        {"slots",          c->slots,          1,  SLOTS_MAX   },
-        {"children",       c->children,       1,  CHILDREN_MAX},
-        {"size",           c->size_max,       32, SIZE_MAX_PX },
-        {"decode-seconds", c->seconds,        1,  86400       },
-        {"decode-mb",      c->memory_mb,      64, 1 << 20     },
-        {"pixels-max",     c->megapixels_max, 1,  4000        },
+        {"slots",          c->slots,          1,  DECODE_SLOTS_MAX   },
+        {"children",       c->children,       1,  DECODE_CHILDREN_MAX},
+        {"size",           c->size_max,       32, SIZE_MAX_PX        },
+        {"decode-seconds", c->seconds,        1,  86400              },
+        {"decode-mb",      c->memory_mb,      64, 1 << 20            },
+        {"pixels-max",     c->megapixels_max, 1,  4000               },
     };
 
     for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
@@ -351,6 +349,10 @@ static void take_outcome(const struct decoder *d, struct slot *s, const struct w
         set_aside(out, REASON_DECODE_TIMEOUT, "decoding took longer than allowed");
         break;
     case WIRE_MEMORY: set_aside(out, REASON_DECODE_MEMORY, "decoding took too much memory"); break;
+    case WIRE_NO_ROOM:
+        out->reason = REASON_INTERNAL;
+        err_set(&out->err, ERR_AGAIN, "the decoder has too many files open");
+        break;
     case WIRE_NOT_REGULAR: set_aside(out, REASON_SPECIAL_FILE, "not a regular file"); break;
     case WIRE_DIED:
         if (o->signal)
@@ -376,7 +378,8 @@ int decoder_next(struct decoder *d, struct decoded *out, struct err *err)
         return 0;
     if (n <= 0)
         return gone(d, err);
-    if (o.slot < 0 || o.slot >= d->slot_count || d->slots[o.slot].job != o.number)
+    if (o.slot < 0 || o.slot >= d->slot_count || !d->slots[o.slot].is_busy ||
+        d->slots[o.slot].job != o.number)
         return err_set(err, ERR_BUG, "a result for decode slot %d, which has no such job", o.slot);
     take_outcome(d, &d->slots[o.slot], &o, out);
     return 1;

@@ -23,13 +23,15 @@
 struct decoder;
 
 enum {
+    DECODE_SLOTS_MAX = 1024,
+    DECODE_CHILDREN_MAX = 256,
     DECODE_MEASURE_MAX = 1024, /* px, longest side of the measuring image */
     DECODE_DISPLAY_MAX = 1600, /* px, longest side of the display copy */
     DECODE_ENLARGE_MAX = 256,  /* px, a small original is never enlarged beyond this */
 };
 
 struct decoder_config {
-    int slots, children; /* ring size; children at once */
+    int slots, children; /* ring size; children at once (up to the limits above) */
     int size_max;        /* px, the largest network size that will be asked for */
     int seconds, memory_mb, megapixels_max;
     /* Tests only, else NULL: run in each child, inside its sandbox, before it decodes. It can only
@@ -56,7 +58,7 @@ struct decoded {
     uint64_t tag;
     int slot;
     enum reason reason; /* REASON_NONE: the pixels are there */
-    struct err err;     /* code and text when reason is not NONE */
+    struct err err;     /* when reason is not NONE: INPUT, LIMIT; AGAIN: not this image's fault */
     int signal;         /* the child died of it (witnessed by waitpid), else 0 */
     bool is_degraded;   /* decoded whole, but the file carries harmless damage */
     bool is_grey;
@@ -79,7 +81,8 @@ void decoder_close(struct decoder *d); /* ends zygote and children; NULL is fine
 int decoder_fd(const struct decoder *d);  /* readable when decoder_next has something */
 int decoder_pid(const struct decoder *d); /* of the zygote */
 
-/* Never blocks. The slot is busy until decoder_next returns it. ERR_DEVICE: the zygote is gone. */
+/* Never blocks. The slot is busy until decoder_next returns it. ERR_AGAIN: the zygote is behind, ask
+ * again later; ERR_DEVICE: it is gone. */
 int decoder_submit(struct decoder *d, const struct decode_request *request, struct err *err);
 
 /* 1: `out` holds a result. 0: none now. -1 ERR_DEVICE: the zygote is gone; every submitted slot is

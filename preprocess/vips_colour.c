@@ -1,5 +1,6 @@
 #include "preprocess/vips_colour.h"
 
+#include <assert.h>
 #include <vips/vips.h>
 
 #include "preprocess/profile.h"
@@ -142,6 +143,7 @@ int colour_push_image(VipsImage *image, struct outputs *o, struct verdict *v)
 
     if (convert(image, &converted, v))
         return -1;
+    assert(converted);
 
     int ret;
     if (converted->Bands > 4 ||

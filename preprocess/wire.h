@@ -23,6 +23,7 @@ enum wire_end {
     WIRE_TIMEOUT,     /* killed by the zygote */
     WIRE_MEMORY,      /* killed by the zygote */
     WIRE_NOT_REGULAR, /* not a regular file: no child was asked */
+    WIRE_NO_ROOM,     /* its descriptor did not arrive, too many are open: no child was asked */
 };
 
 /* zygote -> decoder; the very first one, with number 0, says whether the sandbox stands */

@@ -147,7 +147,9 @@ static void queue_add(struct zygote *z, struct wire_job *job, int fd)
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
-        struct wire_outcome o = {.number = job->number, .slot = job->slot, .end = WIRE_NOT_REGULAR};
+        struct wire_outcome o = {.number = job->number,
+                                 .slot = job->slot,
+                                 .end = fd < 0 ? WIRE_NO_ROOM : WIRE_NOT_REGULAR};
 
         if (fd >= 0)
             close(fd);

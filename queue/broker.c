@@ -23,7 +23,7 @@ int broker_class_of(const char *word)
     return -1;
 }
 
-static int64_t now_ms(void)
+static int64_t mono_ms(void)
 {
     return clock_mono_us() / 1000;
 }
@@ -213,7 +213,7 @@ int broker_connect(struct broker *b, struct err *err)
     b->ac = ac;
     b->state = BROKER_CONNECTING;
     b->unanswered = 0;
-    b->since_ms = now_ms();
+    b->since_ms = mono_ms();
     ac->data = b;
     ac->ev.data = b;
     ac->ev.addRead = add_read;
@@ -237,13 +237,13 @@ void broker_on_writable(struct broker *b)
         redisAsyncHandleWrite(b->ac);
 }
 
-void broker_tick(struct broker *b, int64_t now)
+void broker_tick(struct broker *b, int64_t now_ms)
 {
     struct broker_args a;
 
     if (!b->ac)
         return;
-    int64_t waited = now - b->since_ms;
+    int64_t waited = now_ms - b->since_ms;
     if (b->state == BROKER_CONNECTING && waited > b->connect_ms)
         return broker_drop(b, "connect timed out");
     if (b->unanswered && waited > b->command_ms)
@@ -298,7 +298,7 @@ static void on_reply(redisAsyncContext *ac, void *reply, void *data)
     (void)ac;
     if (r) { /* NULL: the connection ended, on_cleanup tells */
         b->unanswered--;
-        b->since_ms = now_ms();
+        b->since_ms = mono_ms();
         if (r->type == REDIS_REPLY_ERROR)
             broker_drop(b, r->str); /* a script that is gone, a group that is gone: start over */
         else if (call->answer && !b->why[0])
@@ -321,7 +321,7 @@ void broker_send(struct broker *b, struct broker_args *a,
             argv[i] = at;
         *call = (struct broker_call){b, answer, tag};
         if (!b->unanswered)
-            b->since_ms = now_ms();
+            b->since_ms = mono_ms();
         ret = redisAsyncCommandArgv(b->ac, on_reply, call, a->n, argv, a->lengths);
     }
     if (ret == REDIS_OK)
@@ -331,4 +331,6 @@ void broker_send(struct broker *b, struct broker_args *a,
     free(argv);
     free(a->lengths);
     buf_release(&a->bytes);
+    if (ret != REDIS_OK && answer) /* its owner would wait for ever */
+        broker_drop(b, "a command could not be sent");
 }

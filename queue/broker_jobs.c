@@ -149,7 +149,7 @@ static void on_leased(struct broker *b, uint32_t tag, const redisReply *reply)
 
     (void)tag;
     if (!jobs)
-        return; /* the leases run out and are claimed again */
+        return broker_drop(b, "out of memory"); /* the leases run out and are claimed again */
     for (size_t i = 0; i < reply->elements; i++)
         if (!read_leased(&jobs[n], reply->element[i]))
             n++;
@@ -303,7 +303,7 @@ static void on_look(struct broker *b, uint32_t tag, const redisReply *reply)
         return;
     look.has_epoch = reply->element[0]->integer == 1;
     for (int i = 0; i < BROKER_CLASSES; i++) {
-        redisReply *const *row = reply->element + 1 + 3 * i;
+        redisReply *const *row = reply->element + 1 + 3 * (size_t)i;
         look.classes[i].leased = row[1]->integer;
         look.classes[i].ready = row[0]->integer - row[1]->integer;
         look.classes[i].oldest_ms = oldest_of(row[2]);

@@ -8,6 +8,8 @@
 
 enum { NODES_MAX = 256, KEY_SIZE = 256, CONTROL_LENGTH = 1000, REDIS_MAJOR_MIN = 7 };
 
+static const char node_keys[] = REDIS_KEY "node:*", control_key[] = REDIS_CONTROL;
+
 struct queue_client {
     redisContext *c;
 };
@@ -21,7 +23,7 @@ static int err_set_redis(struct err *err, const redisContext *c)
 int queue_client_open(struct queue_client **out, const char *address, int timeout_ms,
                       struct err *err)
 {
-    const struct timeval limit = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    const struct timeval limit = {timeout_ms / 1000, (suseconds_t)(timeout_ms % 1000) * 1000};
     struct redis_address at;
 
     if (redis_address_parse(&at, address, err))
@@ -50,10 +52,10 @@ void queue_client_close(struct queue_client *c)
 }
 
 /* The answer, or NULL with `err`; an answer of another type than `type` is an error too. */
-static redisReply *ask(struct queue_client *c, int type, int argc, const char *const *argv,
+static redisReply *ask(struct queue_client *c, int type, int argc, const char **argv,
                        struct err *err)
 {
-    redisReply *reply = redisCommandArgv(c->c, argc, (const char **)(uintptr_t)argv, NULL);
+    redisReply *reply = redisCommandArgv(c->c, argc, argv, NULL);
 
     if (!reply) {
         err_set_redis(err, c->c);
@@ -100,7 +102,7 @@ int queue_client_stats(struct queue_client *c, struct stats *out, int max, int *
 
     *n = 0;
     do {
-        const char *scan[] = {"SCAN", cursor, "MATCH", REDIS_KEY "node:*", "COUNT", "1000"};
+        const char *scan[] = {"SCAN", cursor, "MATCH", node_keys, "COUNT", "1000"};
         redisReply *reply = ask(c, REDIS_REPLY_ARRAY, 6, scan, err);
         if (!reply)
             return -1;
@@ -119,7 +121,7 @@ int queue_client_stats(struct queue_client *c, struct stats *out, int max, int *
 int queue_client_tell(struct queue_client *c, const char *word, struct err *err)
 {
     char length[16];
-    const char *add[] = {"XADD", REDIS_CONTROL, "MAXLEN", "~", length, "*", "word", word};
+    const char *add[] = {"XADD", control_key, "MAXLEN", "~", length, "*", "word", word};
 
     snprintf(length, sizeof(length), "%d", CONTROL_LENGTH);
     redisReply *reply = ask(c, REDIS_REPLY_STRING, 8, add, err);

@@ -43,7 +43,7 @@ static int column_of(const char *name)
 {
     int i = 0;
 
-    while (i < MANIFEST_COLUMNS && strcasecmp(columns[i].name, name))
+    while (i < MANIFEST_COLUMNS && strcasecmp(columns[i].name, name) != 0)
         i++;
     return i;
 }

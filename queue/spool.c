@@ -58,7 +58,8 @@ static int check_version(const struct spool *s, struct err *err)
         return file_write_synced(path, version_text, strlen(version_text), err);
     buf_init(&text, 64);
     int ret = file_read(path, &text, err);
-    if (!ret && (text.len != strlen(version_text) || memcmp(text.data, version_text, text.len)))
+    if (!ret &&
+        (text.len != strlen(version_text) || memcmp(text.data, version_text, text.len) != 0))
         ret = err_set(err, ERR_CONFIG, "%s: this lentigo knows version 1 of the spool, not %.20s",
                       path, text.len ? text.data : "an empty one");
     buf_release(&text);
@@ -156,11 +157,12 @@ int spool_holder(const struct spool *s)
         return 0;
     FILE *list = fopen("/proc/locks", "re");
     while (list && !holder && fgets(line, sizeof(line), list))
-        if (sscanf(line, "%*d: FLOCK %*s WRITE %d %*x:%*x:%llu", &pid, &inode) == 2 &&
+        if (sscanf(line, // NOLINT(cert-err34-c): the kernel writes whole numbers
+                   "%*d: FLOCK %*s WRITE %d %*x:%*x:%llu", &pid, &inode) == 2 &&
             inode == st.st_ino)
             holder = pid;
     if (list)
-        fclose(list);
+        (void)fclose(list); /* opened for reading */
     return holder;
 }
 

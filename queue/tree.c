@@ -79,9 +79,11 @@ static int make_room(struct walk *w, struct err *err)
 {
     if (w->tree->n < w->room)
         return 0;
-    if (w->room >= TREE_ITEMS_MAX)
-        return err_set(err, ERR_CONFIG, "%s: more than %d files and folders", w->request->root,
-                       TREE_ITEMS_MAX);
+    if (w->room >= TREE_ITEMS_MAX) {
+        err_set(err, ERR_CONFIG, "%s: more than %d files and folders", w->request->root,
+                TREE_ITEMS_MAX);
+        return -1;
+    }
     int room = w->room ? 2 * w->room : 1024;
     if (room > TREE_ITEMS_MAX)
         room = TREE_ITEMS_MAX;
@@ -91,8 +93,10 @@ static int make_room(struct walk *w, struct err *err)
     int *pending = realloc(w->pending, (size_t)room * sizeof(*pending));
     if (pending)
         w->pending = pending;
-    if (!items || !pending)
-        return err_set(err, ERR_NOMEM, "%s: out of memory", w->request->root);
+    if (!items || !pending) {
+        err_set(err, ERR_NOMEM, "%s: out of memory", w->request->root);
+        return -1;
+    }
     w->room = room;
     return 0;
 }

@@ -9,7 +9,8 @@ enum { SHORT_TAIL = 9, TEXT_MAX = 1 << 20 };
 
 static int fail_memory(struct err *err)
 {
-    return err_set(err, ERR_NOMEM, "upload: out of memory");
+    err_set(err, ERR_NOMEM, "upload: out of memory");
+    return -1;
 }
 
 static int compare_patients(const struct gather_image *a, const struct gather_image *b)
@@ -64,7 +65,7 @@ static int cut(struct upload *u, struct err *err)
     if (largest > STUDY_IMAGES_MAX)
         return err_set(err, ERR_CONFIG, "a study has %d images, more than %d", largest,
                        STUDY_IMAGES_MAX);
-    u->scratch = calloc((size_t)largest, sizeof(*u->scratch));
+    u->scratch = calloc((size_t)largest + 1, sizeof(*u->scratch));
     return u->scratch ? 0 : fail_memory(err);
 }
 

@@ -32,15 +32,12 @@ static void add_who(struct html *h, const struct study *s)
 
 static void add_also_retake(struct html *h, const struct dossier *d)
 {
-    char n[16], total[16];
     struct buf text;
 
-    if (!report_also_retake(d))
-        return;
-    snprintf(n, sizeof(n), "%d", report_also_retake(d));
-    snprintf(total, sizeof(total), "%d", d->study.n_images);
     buf_init(&text, 1024);
-    string_fill(&text, h->language, S_ADVICE_ALSO_RETAKE, 2, (const char *const[]){n, total});
+    words_also_retake(&text, h->language, d);
+    if (!text.data && !text.failed)
+        return;
     html_raw(h, "<p class=\"advice\">");
     html_buf(h, &text);
     html_raw(h, "</p>\n");

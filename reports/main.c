@@ -4,13 +4,14 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "common/status.h"
 #include "reports/serve.h"
 #include "reports/summary.h"
 
 static int usage(const char *text)
 {
     fprintf(stderr, "lentigo-reports: %s\n", text);
-    return 64;
+    return STATUS_USAGE;
 }
 
 static int run_word(const char *word, const struct settings *s, int n, char **operands)
@@ -40,7 +41,7 @@ int main(int argc, char **argv)
     if (settings_load(&settings, is_bench ? COMMAND_BENCH : COMMAND_REPORTS, argc, argv, &first,
                       &err)) {
         fprintf(stderr, "lentigo-reports: %s\n", err.msg);
-        return err.code == ERR_INPUT ? 64 : 78;
+        return err.code == ERR_INPUT ? STATUS_USAGE : STATUS_CONFIG;
     }
     if (settings.help) {
         printf("usage: lentigo-reports [serve|summary|bench OUT] [flags]\n");

@@ -81,17 +81,12 @@ static void place_foot(struct flow *f, int page, int pages)
 
 static void place_also_retake(struct flow *f, double x, double w)
 {
-    const struct dossier *d = f->report->dossier;
-    char n[16], total[16];
     struct buf text;
 
-    if (!report_also_retake(d))
-        return;
-    snprintf(n, sizeof(n), "%d", report_also_retake(d));
-    snprintf(total, sizeof(total), "%d", d->study.n_images);
     buf_init(&text, 1024);
-    string_fill(&text, f->language, S_ADVICE_ALSO_RETAKE, 2, (const char *const[]){n, total});
-    flow_buf(f, x, w, &pdf_bold, &text);
+    words_also_retake(&text, f->language, f->report->dossier);
+    if (text.data)
+        flow_buf(f, x, w, &pdf_bold, &text);
 }
 
 /* The result, what to do, why: read first. */

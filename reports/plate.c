@@ -72,7 +72,7 @@ static int add_column(struct plate *v, const char *name, const json_t *value, st
 {
     if (json_is_string(value))
         return add_fact(v, name, json_string_value(value), err);
-    char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_SORT_KEYS);
+    char *text = json_line(value);
     int ret = text ? add_fact(v, name, text, err) : 0;
     free(text);
     return ret;

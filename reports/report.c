@@ -26,17 +26,6 @@ void report_release(struct report *r)
     memset(r, 0, sizeof(*r));
 }
 
-int report_also_retake(const struct dossier *d)
-{
-    int n = 0;
-
-    if (d->risk == RISK_RETAKE && d->study.n_images == 1)
-        return 0;
-    for (int i = 0; i < d->study.n_images; i++)
-        n += d->findings[i].risk == RISK_RETAKE;
-    return n;
-}
-
 static json_t *text_or_null(const char *text)
 {
     return text[0] ? json_text(text) : json_null();

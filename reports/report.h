@@ -19,10 +19,6 @@ int report_prepare(struct report *out, const struct dossier *d, const struct pol
                    enum language l, struct err *err);
 void report_release(struct report *r); /* safe on a zeroed one */
 
-/* How many pictures of the study give a `retake` and how many there are; 0 when the whole study
- * does, or none. For "2 of 5 pictures could not be assessed". */
-int report_also_retake(const struct dossier *d);
-
 /* Append report.json: `entries` as dossier_open made them. */
 int report_json(const struct dossier *d, const struct buf *entries, struct buf *out,
                 struct err *err);

@@ -7,6 +7,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/memory.h"
+#include "common/status.h"
 #include "queue/wire.h"
 #include "reports/publish.h"
 
@@ -29,21 +31,6 @@ struct server {
     bool is_draining;
     int64_t items, busy_us, stats_us;
 };
-
-/* Proportional set size, -1 when the kernel does not tell. */
-static int64_t memory_kb(void)
-{
-    char line[128];
-    long long kb = -1;
-    FILE *f = fopen("/proc/self/smaps_rollup", "re");
-
-    while (f && kb < 0 && fgets(line, sizeof(line), f))
-        if (!strncmp(line, "Pss:", 4))
-            kb = strtoll(line + 4, NULL, 10);
-    if (f)
-        (void)fclose(f); /* opened for reading */
-    return kb;
-}
 
 static int send_hello(struct server *v, struct err *err)
 {
@@ -70,7 +57,7 @@ static int send_stats(struct server *v, struct err *err)
     m->kind = WIRE_STATS;
     m->stages[STAGE_REPORT] =
         (struct wire_stage_stats){.items = v->items, .busy_us = v->busy_us, .lanes = 1};
-    m->memory_kb = memory_kb();
+    m->memory_kb = memory_tree_kb((int)getpid());
     return wire_write(WIRE_FD, m, err);
 }
 
@@ -234,7 +221,7 @@ int serve_run(const struct settings *s)
     int ret = -1;
 
     if (!v)
-        return 75;
+        return STATUS_AGAIN;
     if (!publisher_init(&v->publisher, s, &err))
         ret = serve(v, &err);
     if (ret)
@@ -245,5 +232,5 @@ int serve_run(const struct settings *s)
     free(v);
     if (!ret || err.code == ERR_CANCELLED) /* cancelled: the scheduler went away */
         return 0;
-    return err.code == ERR_CONFIG ? 78 : 75;
+    return err.code == ERR_CONFIG ? STATUS_CONFIG : STATUS_AGAIN;
 }

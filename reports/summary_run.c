@@ -3,6 +3,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "common/status.h"
 #include "reports/summary.h"
 
 enum { PAGE_SIZE_MAX = 1 << 30 };
@@ -76,16 +77,16 @@ int summary_run(const struct settings *settings)
 
     if (!settings->output[0]) {
         fprintf(stderr, "lentigo-reports: summary needs --output\n");
-        return 64;
+        return STATUS_USAGE;
     }
     if (!summary_gather(&s, settings->output, &err)) {
         int64_t unfinished = s.unfinished;
         int ret = write_all(&s, settings, &err);
         summary_release(&s);
         if (!ret)
-            return unfinished ? 1 : 0;
+            return unfinished ? STATUS_UNFINISHED : STATUS_OK;
     }
     log_event(LOG_ERROR, "summary.failed", "code=%s text=%s", err_name(err.code),
               log_quote(text, sizeof(text), err.msg));
-    return err.code == ERR_CONFIG ? 78 : 75;
+    return err.code == ERR_CONFIG ? STATUS_CONFIG : STATUS_AGAIN;
 }

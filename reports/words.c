@@ -130,6 +130,20 @@ static void add_words(struct buf *out, enum language l, const char *words, const
     }
 }
 
+void words_also_retake(struct buf *out, enum language l, const struct dossier *d)
+{
+    char retake[16], total[16];
+    int n = 0;
+
+    for (int i = 0; i < d->study.n_images; i++)
+        n += d->findings[i].risk == RISK_RETAKE;
+    if (!n || (d->risk == RISK_RETAKE && d->study.n_images == 1))
+        return;
+    snprintf(retake, sizeof(retake), "%d", n);
+    snprintf(total, sizeof(total), "%d", d->study.n_images);
+    string_fill(out, l, S_ADVICE_ALSO_RETAKE, 2, (const char *const[]){retake, total});
+}
+
 void words_why(struct buf *out, enum language l, const struct finding *f)
 {
     if (f->status == RESULT_SET_ASIDE) {

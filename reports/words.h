@@ -7,7 +7,7 @@
 #include "reports/dossier.h"
 #include "reports/strings.h"
 
-enum { RISK_COUNT = RISK_ROUTINE + 1, CLASS_MELANOMA = 1 };
+enum { CLASS_MELANOMA = 1 };
 
 const char *words_risk(enum language l, enum risk r);
 const char *words_advice(enum language l, enum risk r);
@@ -22,6 +22,9 @@ unsigned words_risk_tint(enum risk r); /* pale background of the same kind */
 /* "62 %", "4.1 %", "< 0.1 %", "> 99 %"; a dash when NAN. */
 void words_percent(struct buf *out, double share);
 void words_number(struct buf *out, double value, int decimals); /* a dash when NAN */
+
+/* "2 of 5 pictures could not be assessed"; nothing when none is such, or the only one. */
+void words_also_retake(struct buf *out, enum language l, const struct dossier *d);
 
 /* Why this risk: the reasons joined by "; ". */
 void words_why(struct buf *out, enum language l, const struct finding *f);

@@ -2,31 +2,22 @@
  * the death is written down, the image waits, runs alone, or is set aside. */
 #include "common/file.h"
 #include "common/log.h"
+#include "scheduler/pause.h"
 #include "scheduler/scheduler_priv.h"
 
 enum {
-    PAUSE_MIN_MS = 200,
-    PAUSE_MAX_MS = 10000,
-    DOUBLINGS_MAX = 6,
     HOLD_AFTER = 8, /* images in a row that came back before all work is held up */
     DISK_PAUSE_MS = 1000,
-    EXIT_CONFIG = 78
+    POISONED_MAX = 5, /* images set aside for deaths before any was done */
 };
-
-static int64_t pause_after(int tries)
-{
-    int64_t pause = (int64_t)PAUSE_MIN_MS << (tries < DOUBLINGS_MAX ? tries : DOUBLINGS_MAX);
-
-    return pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
-}
 
 /* The machine is short of something: this image later, and after several in a row all of them. */
 static void put_off(struct scheduler *s, struct flight *flight)
 {
-    dispatch_hold(s, flight, pause_after(flight->tries++));
+    dispatch_hold(s, flight, pause_after_ms(flight->tries++));
     if (++s->n_moved_back < HOLD_AFTER)
         return;
-    int64_t pause = pause_after(s->n_moved_back / HOLD_AFTER);
+    int64_t pause = pause_after_ms(s->n_moved_back / HOLD_AFTER);
     s->hold_until_ms = scheduler_now_ms() + pause;
     log_event(LOG_ERROR, "work.held_up", "for_ms=%lld returned=%d", (long long)pause,
               s->n_moved_back);
@@ -75,7 +66,7 @@ void casualty_failed(struct scheduler *s, struct flight *flight, const struct wi
               log_quote(quoted, sizeof(quoted), m->text));
     apply(s, flight, verdict, m->signal, m->stage);
     if (verdict == VERDICT_STOP)
-        scheduler_stop(s, EXIT_CONFIG, "worker.config", m->text);
+        scheduler_stop(s, STATUS_CONFIG, "worker.config", m->text);
 }
 
 void casualty_worker_ended(struct scheduler *s, struct child *worker, int signal)
@@ -83,7 +74,9 @@ void casualty_worker_ended(struct scheduler *s, struct child *worker, int signal
     enum verdict verdict = verdict_of_death(signal, worker->in_flight, worker->by_us);
 
     if (s->state != SCHEDULER_RUNNING)
-        verdict = VERDICT_GIVE_BACK;       /* we are the ones who end it */
+        verdict = VERDICT_GIVE_BACK; /* we are the ones who end it */
+    if (verdict == VERDICT_CRASH)
+        child_excuse(worker);
     for (int i = s->flights.n; i-- > 0;) { /* from behind: removal moves the last one */
         struct flight *flight = &s->flights.rows[i];
         if (flight->worker == worker)
@@ -114,4 +107,7 @@ void casualty_set_aside(struct scheduler *s, struct flight *flight)
         &s->figures, &s->index, flight->image,
         &(struct figures_image){.status = RESULT_SET_ASIDE, .reason = reason, .risk = "retake"});
     dispatch_settled(s, flight, RESULT_SET_ASIDE);
+    if (!s->n_done && ++s->n_poisoned == POISONED_MAX)
+        scheduler_stop(s, STATUS_UNFINISHED, "worker.dies",
+                       "it dies on every image: the fault is hardly theirs");
 }

@@ -8,15 +8,10 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/place.h"
+#include "common/status.h"
+#include "scheduler/pause.h"
 
-enum {
-    HELLO_MS = 60000,
-    PAUSE_MIN_MS = 200,
-    PAUSE_MAX_MS = 10000,
-    GOOD_WORK_MS = 30000,
-    EXIT_CONFIG = 78,
-    CHUNK = 64 << 10
-};
+enum { HELLO_MS = 60000, GOOD_WORK_MS = 30000, CHUNK = 64 << 10 };
 
 static const char *const programs[] = {"lentigo-worker", "lentigo-reports"};
 static const char *const roles[] = {"worker", "reporter"};
@@ -43,8 +38,7 @@ const char *child_state_word(const struct child *c, int64_t now_ms)
 void child_init(struct child *c, enum child_role role, uv_loop_t *loop, const char *config,
                 const struct child_events *events)
 {
-    *c = (struct child){
-        .role = role, .loop = loop, .config = config, .on = events, .pause_ms = PAUSE_MIN_MS};
+    *c = (struct child){.role = role, .loop = loop, .config = config, .on = events};
 }
 
 void child_kill(struct child *c, int signal)
@@ -162,26 +156,30 @@ static void read_rest(struct child *c)
 
 static void schedule(struct child *c, int64_t now_ms)
 {
-    bool was_good = c->up_ms && now_ms - c->up_ms >= GOOD_WORK_MS;
+    if (c->up_ms && now_ms - c->up_ms >= GOOD_WORK_MS)
+        c->pauses = 0;
+    c->start_at_ms = now_ms + pause_after_ms(c->pauses++);
+}
 
-    if (was_good)
-        c->pause_ms = PAUSE_MIN_MS;
-    c->start_at_ms = now_ms + c->pause_ms;
-    c->pause_ms = c->pause_ms * 2 < PAUSE_MAX_MS ? c->pause_ms * 2 : PAUSE_MAX_MS;
+void child_excuse(struct child *c)
+{
+    c->pauses = 0;
+    schedule(c, clock_mono_us() / 1000);
 }
 
 static void on_exit_process(uv_process_t *process, int64_t status, int signal)
 {
     struct child *c = process->data;
+    int pid = c->pid;
 
+    c->pid = 0; /* an answer in the rest makes room for an item: it must not be sent to the dead */
     read_rest(c);
     log_event(c->is_wanted ? LOG_WARN : LOG_INFO, "child.ended",
-              "child=%s pid=%d status=%d signal=%d in_flight=%d", roles[c->role], c->pid,
-              (int)status, signal, c->in_flight);
+              "child=%s pid=%d status=%d signal=%d in_flight=%d", roles[c->role], pid, (int)status,
+              signal, c->in_flight);
     c->fails += c->state == CHILD_STARTING;
     schedule(c, clock_mono_us() / 1000);
     c->state = CHILD_OFF;
-    c->pid = 0;
     buf_release(&c->input);
     uv_close((uv_handle_t *)&c->process, on_closed);
     uv_close((uv_handle_t *)&c->pipe, on_closed);
@@ -191,7 +189,7 @@ static void on_exit_process(uv_process_t *process, int64_t status, int signal)
     c->in_flight = 0;
     c->memory_kb = 0;
     c->up_ms = 0;
-    if (!signal && status == EXIT_CONFIG)
+    if (!signal && status == STATUS_CONFIG)
         c->on->fatal(c->on->ctx, programs[c->role]);
 }
 
@@ -307,6 +305,11 @@ void child_tick(struct child *c, int64_t now_ms)
     }
     if (c->state == CHILD_OFF && c->is_wanted && !c->open_handles && now_ms >= c->start_at_ms)
         child_start(c, now_ms);
+}
+
+bool child_is_up(const struct child *c)
+{
+    return c->state == CHILD_UP && c->pid > 0;
 }
 
 bool child_is_gone(const struct child *c)

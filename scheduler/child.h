@@ -55,8 +55,9 @@ struct child {
     bool is_reserved;    /* for an item that runs alone; kept by the owner */
     int64_t progress_ms; /* last sign of progress; kept by the owner */
     int64_t items, memory_kb;
-    int starts, fails;                                /* fails: in a row without HELLO */
-    int64_t started_ms, up_ms, start_at_ms, pause_ms; /* monotonic */
+    int starts, fails;                      /* fails: in a row without HELLO */
+    int pauses;                             /* before a start, since the last good work */
+    int64_t started_ms, up_ms, start_at_ms; /* monotonic */
     struct load load;
 };
 
@@ -69,9 +70,13 @@ bool child_send(struct child *c, const struct wire_message *m);
 void child_drain(struct child *c); /* DRAIN, or the end for one that is not up */
 void child_kill(struct child *c, int signal);
 
+/* Within `ended`: an item was to blame for the death, so the pause starts from its shortest. */
+void child_excuse(struct child *c);
+
 /* Several times a second: starts again what is due, kills what said no HELLO. */
 void child_tick(struct child *c, int64_t now_ms);
 
+bool child_is_up(const struct child *c); /* it said HELLO, takes work and is not known to be dead */
 bool child_is_gone(const struct child *c); /* no process and no open handle */
 const char *child_program(enum child_role role);
 const char *child_state_word(const struct child *c, int64_t now_ms);

@@ -131,7 +131,7 @@ static bool send_job(struct scheduler *s, struct flight *flight, struct child *w
 
 static bool can_take(const struct child *worker)
 {
-    return worker->state == CHILD_UP && !worker->is_reserved && worker->in_flight < worker->credit;
+    return child_is_up(worker) && !worker->is_reserved && worker->in_flight < worker->credit;
 }
 
 static struct child *freest_worker(struct scheduler *s)
@@ -154,7 +154,7 @@ static struct child *lone_worker(struct scheduler *s)
 
     for (int i = 0; i < s->n_workers; i++) {
         struct child *w = &s->workers[i];
-        if (w->state != CHILD_UP)
+        if (!child_is_up(w))
             continue;
         if (w->is_reserved)
             return w->in_flight ? NULL : w;
@@ -220,7 +220,7 @@ static void ask_for_leases(struct scheduler *s, int64_t now)
 
     for (int i = 0; i < s->n_workers; i++) {
         const struct child *w = &s->workers[i];
-        if (w->state == CHILD_UP && !w->is_reserved) {
+        if (child_is_up(w) && !w->is_reserved) {
             credit += w->credit;
             taken += w->in_flight;
         }
@@ -269,6 +269,7 @@ static void on_done(struct scheduler *s, struct child *worker, const struct wire
     worker->in_flight--;
     worker->items++;
     s->n_moved_back = 0;
+    s->n_done++;
     if (m->status == RESULT_SET_ASIDE)
         log_event(LOG_WARN, "image.set_aside", "image=%s reason=%s attempt=%d", m->id,
                   reason_word(m->reason), m->attempt);

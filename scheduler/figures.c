@@ -179,6 +179,19 @@ static void gather_children(struct scheduler *s, int64_t now_ms)
         (int)(s->reporting.n - s->reporting.head) + s->reporting.n_jobs;
 }
 
+/* Seconds until the last image or the last report, whichever comes later; NAN when unknown. */
+static double time_left(const struct scheduler *s, int64_t now_ms)
+{
+    const struct reporting *r = &s->reporting;
+    double images = index_images_left(&s->index), studies = index_studies_left(&s->index);
+    double pace = rate_over(&s->figures.stats, ETA_SECONDS);
+    double left = images > 0 ? (pace > 0 ? images / pace : (double)NAN) : 0;
+
+    if (isnan(left) || !s->want_reports || !r->made || now_ms <= r->first_ms)
+        return left;
+    return fmax(left, studies * (double)(now_ms - r->first_ms) / 1000 / (double)r->made);
+}
+
 void figures_gather(struct scheduler *s, int64_t now_ms, const char *state)
 {
     struct figures *f = &s->figures;
@@ -195,8 +208,7 @@ void figures_gather(struct scheduler *s, int64_t now_ms, const char *state)
     st->studies = x->n_studies;
     st->reports = s->want_reports ? x->finished : 0;
     st->images_per_s = rate_over(st, RATE_SECONDS);
-    double pace = rate_over(st, ETA_SECONDS);
-    st->eta_s = !index_images_left(x) ? 0 : pace > 0 ? index_images_left(x) / pace : (double)NAN;
+    st->eta_s = time_left(s, now_ms);
     st->cpu = machine_cpu(&f->machine);
     machine_gpu(&f->machine, &st->gpu, &st->gpu_memory);
     if (now_ms >= f->memory_at_ms && s->state == SCHEDULER_RUNNING) { /* the last one stays */

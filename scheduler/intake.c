@@ -2,7 +2,7 @@
 #include "common/log.h"
 #include "scheduler/scheduler_priv.h"
 
-enum { RETRY_MS = 1000, EXIT_UNFINISHED = 1, EXIT_CONFIG = 78 };
+enum { RETRY_MS = 1000 };
 
 static void on_walk(uv_work_t *work)
 {
@@ -91,7 +91,7 @@ static void settle_failure(struct scheduler *s, const struct err *err)
         s->wants_walk = true;
         s->walk_at_ms = scheduler_now_ms() + RETRY_MS;
     } else if (err->code != ERR_CANCELLED) {
-        scheduler_stop(s, err->code == ERR_CONFIG ? EXIT_CONFIG : EXIT_UNFINISHED, "spool.walk",
+        scheduler_stop(s, err->code == ERR_CONFIG ? STATUS_CONFIG : STATUS_UNFINISHED, "spool.walk",
                        err->msg);
     }
 }
@@ -103,10 +103,10 @@ static void on_walked(uv_work_t *work, int status)
 
     (void)status;
     s->is_walking = false;
-    if (!err.code)
-        take_in(s, &err);
     if (err.code) {
         settle_failure(s, &err);
+    } else if (take_in(s, &err)) { /* half an upload is in the index: only a new start is whole */
+        scheduler_stop(s, STATUS_UNFINISHED, "spool.index", err.msg);
     } else {
         log_event(LOG_INFO, "spool.walked", "studies=%zu images=%zu left=%u", s->walk.n_studies,
                   s->walk.n_images, index_images_left(&s->index));

@@ -91,7 +91,7 @@ static bool read_ticks(int64_t *busy, int64_t *total)
                      &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7]) == 8;
 
     if (in)
-        fclose(in);
+        (void)fclose(in);
     *total = 0;
     for (int i = 0; i < 8; i++)
         *total += t[i];

@@ -3,14 +3,13 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "common/status.h"
 #include "scheduler/scheduler.h"
-
-enum { EXIT_USAGE = 64, EXIT_CONFIG = 78 };
 
 static int fail(const struct err *err)
 {
     fprintf(stderr, "lentigo-scheduler: %s\n", err->msg);
-    return err->code == ERR_INPUT ? EXIT_USAGE : EXIT_CONFIG;
+    return err->code == ERR_INPUT ? STATUS_USAGE : STATUS_CONFIG;
 }
 
 static int dump(const struct settings *settings)

@@ -1,15 +1,12 @@
 #include "scheduler/reporting.h"
 
 #include "common/log.h"
+#include "scheduler/pause.h"
 #include "scheduler/scheduler_priv.h"
 
 enum {
     CREDIT_MAX = 16,
-    PAUSE_MIN_MS = 200,
-    PAUSE_MAX_MS = 10000,
-    DOUBLINGS_MAX = 6,
     STUCK_MS = 600000, /* a study of thousands of images takes minutes */
-    EXIT_CONFIG = 78
 };
 
 void reporting_release(struct reporting *r)
@@ -85,7 +82,7 @@ static struct child *freest_reporter(struct scheduler *s, bool alone)
     for (int i = 0; i < s->n_reporters; i++) {
         struct child *c = &s->reporters[i];
         int credit = c->credit < CREDIT_MAX ? c->credit : CREDIT_MAX;
-        if (c->state != CHILD_UP || c->is_reserved || c->in_flight >= (alone ? 1 : credit))
+        if (!child_is_up(c) || c->is_reserved || c->in_flight >= (alone ? 1 : credit))
             continue;
         if (!best || c->in_flight < best->in_flight)
             best = c;
@@ -109,6 +106,8 @@ static bool send_study(struct scheduler *s, struct report_job *job, struct child
     job->tries++;
     job->is_alone = study->is_suspect;
     job->sent_ms = scheduler_now_ms();
+    if (!s->reporting.first_ms)
+        s->reporting.first_ms = job->sent_ms;
     reporter->is_reserved = job->is_alone;
     if (!reporter->in_flight++)
         reporter->progress_ms = job->sent_ms;
@@ -166,13 +165,6 @@ static void put_off(struct scheduler *s, struct report_job *job, int64_t pause_m
     index_set_report(&s->index, job->study, REPORT_READY);
 }
 
-static int64_t pause_after(int tries)
-{
-    int64_t pause = (int64_t)PAUSE_MIN_MS << (tries < DOUBLINGS_MAX ? tries : DOUBLINGS_MAX);
-
-    return pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
-}
-
 static void apply(struct scheduler *s, struct report_job *job, enum verdict verdict)
 {
     struct index_study *study = &s->index.studies[job->study];
@@ -185,7 +177,7 @@ static void apply(struct scheduler *s, struct report_job *job, enum verdict verd
     if (verdict == VERDICT_SUSPECT || verdict == VERDICT_CRASH || verdict == VERDICT_UNEXPLAINED)
         study->is_suspect = true;
     if (study->crashes < VERDICT_CRASHES_MAX && study->deaths < VERDICT_DEATHS_MAX) {
-        put_off(s, job, verdict == VERDICT_LATER ? pause_after(job->tries) : 0);
+        put_off(s, job, verdict == VERDICT_LATER ? pause_after_ms(job->tries) : 0);
         return;
     }
     index_format_study(&s->index, job->study, id);
@@ -202,7 +194,7 @@ static void on_failed(struct scheduler *s, struct report_job *job, const struct 
     log_event(LOG_WARN, "study.failed", "study=%s code=%s why=%s", m->id, err_name(m->code),
               log_quote(quoted, sizeof(quoted), m->text));
     if (verdict == VERDICT_STOP)
-        scheduler_stop(s, EXIT_CONFIG, "reporter.config", m->text);
+        scheduler_stop(s, STATUS_CONFIG, "reporter.config", m->text);
     else
         apply(s, job, verdict);
 }
@@ -236,7 +228,9 @@ void reporting_ended(struct scheduler *s, struct child *reporter, int signal)
     enum verdict verdict = verdict_of_death(signal, reporter->in_flight, reporter->by_us);
 
     if (s->state != SCHEDULER_RUNNING)
-        verdict = VERDICT_GIVE_BACK;            /* we are the ones who end it */
+        verdict = VERDICT_GIVE_BACK; /* we are the ones who end it */
+    if (verdict == VERDICT_CRASH)
+        child_excuse(reporter);
     for (int i = s->reporting.n_jobs; i-- > 0;) /* from behind: removal moves the last one */
         if (s->reporting.jobs[i].reporter == reporter)
             apply(s, &s->reporting.jobs[i], verdict);

@@ -27,7 +27,8 @@ struct reporting {
     uint32_t head, n, cap;
     struct report_job *jobs; /* sent, or to be sent once more; a handful */
     int n_jobs, cap_jobs;
-    int64_t made; /* reports since the start */
+    int64_t made;     /* reports since the start */
+    int64_t first_ms; /* when the first study was sent, 0 = not yet */
 };
 
 void reporting_release(struct reporting *r);

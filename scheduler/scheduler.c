@@ -19,9 +19,6 @@ enum {
     DRAIN_MS = 60000,        /* longer than a worker needs for what it holds */
     FAILS_MAX = 10,          /* starts in a row without HELLO before a run gives up */
     REDIS_WAIT_MS = 5000,
-    EXIT_UNFINISHED = 1,
-    EXIT_AGAIN = 75,
-    EXIT_CONFIG = 78
 };
 
 int64_t scheduler_now_ms(void)
@@ -83,9 +80,9 @@ static void on_signal(uv_signal_t *handle, int number)
     if (number == SIGHUP && !s->is_run)
         return; /* a terminal that goes away is none of an installation's business */
     if (s->state == SCHEDULER_RUNNING && number != SIGHUP)
-        drain(s, s->is_run ? EXIT_AGAIN : 0);
+        drain(s, s->is_run ? STATUS_AGAIN : 0);
     else
-        scheduler_stop(s, EXIT_AGAIN, "stopped", "asked to stop at once");
+        scheduler_stop(s, STATUS_AGAIN, "stopped", "asked to stop at once");
 }
 
 /* ---- children ---- */
@@ -104,7 +101,7 @@ static void check_facts(struct scheduler *s, const struct child_facts *facts)
     } else if (strcmp(s->facts.model_sha256, facts->model_sha256) != 0 ||
                strcmp(s->facts.policy_sha256, facts->policy_sha256) != 0 ||
                strcmp(s->facts.precision, facts->precision) != 0 || s->facts.size != facts->size) {
-        scheduler_stop(s, EXIT_CONFIG, "worker.differs",
+        scheduler_stop(s, STATUS_CONFIG, "worker.differs",
                        "two workers differ in model, policy, precision or size");
     }
 }
@@ -148,12 +145,12 @@ static void on_ended(void *ctx, struct child *child, int status, int signal)
     else
         reporting_ended(s, child, signal);
     if (s->is_run && child->fails >= FAILS_MAX)
-        scheduler_stop(s, EXIT_UNFINISHED, "child.never_up", child_program(child->role));
+        scheduler_stop(s, STATUS_UNFINISHED, "child.never_up", child_program(child->role));
 }
 
 static void on_fatal(void *ctx, const char *why)
 {
-    scheduler_stop(ctx, EXIT_CONFIG, "child.config", why);
+    scheduler_stop(ctx, STATUS_CONFIG, "child.config", why);
 }
 
 /* A run starts what it has work for; an installation starts everything. */
@@ -205,7 +202,7 @@ void scheduler_publish(struct scheduler *s)
 
     figures_gather(s, now, state_word(s, now));
     if (figures_publish(s))
-        scheduler_stop(s, EXIT_AGAIN, "parent.gone", "nobody reads our progress");
+        scheduler_stop(s, STATUS_AGAIN, "parent.gone", "nobody reads our progress");
 }
 
 /* Redis is asked how long its queues are, and its answer publishes; without Redis at once. */
@@ -241,7 +238,7 @@ static void on_tick(uv_timer_t *handle)
     reporting_tick(s, now);
     tick_figures(s, now);
     if (s->state == SCHEDULER_RUNNING && s->is_run && is_finished(s))
-        drain(s, s->index.failed ? EXIT_UNFINISHED : 0);
+        drain(s, s->index.failed ? STATUS_UNFINISHED : 0);
     if (s->state == SCHEDULER_DRAINING && now > s->drain_until_ms)
         kill_children(s);
     if (s->state != SCHEDULER_RUNNING && are_children_gone(s) && !s->is_walking)
@@ -358,10 +355,10 @@ static void write_figures(struct scheduler *s)
 static int status_of(const struct err *err)
 {
     switch (err->code) {
-    case ERR_CONFIG: return EXIT_CONFIG;
+    case ERR_CONFIG: return STATUS_CONFIG;
     case ERR_AGAIN:
-    case ERR_NOMEM: return EXIT_AGAIN;
-    default: return EXIT_UNFINISHED;
+    case ERR_NOMEM: return STATUS_AGAIN;
+    default: return STATUS_UNFINISHED;
     }
 }
 
@@ -379,7 +376,7 @@ int scheduler_run(const struct settings *settings)
     name_node(s);
     figures_open(&s->figures, s->node);
     if (uv_loop_init(&s->loop))
-        return EXIT_AGAIN;
+        return STATUS_AGAIN;
     if (open_parts(s, &err)) {
         log_event(LOG_ERROR, "scheduler.start", "code=%s why=%s", err_name(err.code),
                   log_quote(quoted, sizeof(quoted), err.msg));

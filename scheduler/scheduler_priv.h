@@ -11,6 +11,7 @@
 #ifndef SCHEDULER_SCHEDULER_PRIV_H
 #define SCHEDULER_SCHEDULER_PRIV_H
 
+#include "common/status.h"
 #include "queue/broker.h"
 #include "queue/stats.h"
 #include "scheduler/child.h"
@@ -62,6 +63,7 @@ struct scheduler {
     int64_t lease_at_ms;
     int n_moved_back; /* images in a row that came back for want of something */
     int64_t hold_until_ms;
+    int64_t n_done, n_poisoned; /* since the start: by workers; set aside for deaths */
     bool is_disk_full, is_paused;
     int64_t disk_at_ms, publish_at_ms;
 

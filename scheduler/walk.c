@@ -17,13 +17,8 @@ int walk_write_aside(const char *study_dir, const struct study_image *image, enu
 
     if (!entry)
         return err_set(err, ERR_NOMEM, "image entry");
-    entry->reason = reason;
-    entry->decision.risk = RISK_RETAKE;
-    snprintf(entry->decision.reason, sizeof(entry->decision.reason), "unusable");
-    snprintf(entry->file, sizeof(entry->file), "%s", image->file);
-    snprintf(entry->stem, sizeof(entry->stem), "%s", image->stem);
-    snprintf(entry->sha256, sizeof(entry->sha256), "%s", image->sha256);
-    snprintf(entry->detail, sizeof(entry->detail), "%s", detail);
+    entry_begin(entry, image->file, image->stem, image->sha256);
+    entry_set_aside(entry, reason, detail);
     object = entry_to_json(entry);
     if (!object)
         err_set(err, ERR_NOMEM, "image entry");

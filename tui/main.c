@@ -6,30 +6,17 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "common/status.h"
 #include "common/version.h"
 #include "tui/frame.h"
 #include "tui/top.h"
 
-enum {
-    STATUS_OK = 0,
-    STATUS_FAILED = 1,
-    STATUS_USAGE = 64,
-    STATUS_AGAIN = 75,
-    STATUS_CONFIG = 78,
-    PLAIN_COLS = 80,
-    OUTPUT_MAX = 8 << 20
-};
+enum { PLAIN_COLS = 80, OUTPUT_MAX = 8 << 20 };
 
 static int fail(const struct err *err)
 {
     fprintf(stderr, "lentigo top: %s\n", err->msg);
-    switch (err->code) {
-    case ERR_INPUT: return STATUS_USAGE;
-    case ERR_CONFIG: return STATUS_CONFIG;
-    case ERR_AGAIN:
-    case ERR_NOMEM: return STATUS_AGAIN;
-    default: return STATUS_FAILED;
-    }
+    return status_of_err(err);
 }
 
 static int help(void)

@@ -5,20 +5,8 @@
 #ifndef WORKER_ANALYST_H
 #define WORKER_ANALYST_H
 
-#include <stdatomic.h>
-
-#include "engine/engine.h"
-#include "lesion/entry.h"
-#include "lesion/policy.h"
-#include "preprocess/decode.h"
-
-/* What is used for every image of a process. */
-struct subject {
-    struct model *model;
-    struct engine *engine;
-    struct policy *policy; /* NULL while one is being chosen (eval --fit-policy) */
-    int size;              /* px, longest side of the network input */
-};
+#include "lesion/measure.h"
+#include "worker/subject.h"
 
 enum { ANALYST_BATCH_MAX = 64 };
 
@@ -43,7 +31,8 @@ int analyst_segment(struct analyst *a, const struct decoded *const *pictures, in
 void analyst_lesion_input(const struct analyst *a, int i, const struct decoded *picture,
                           double mm_per_px, struct lesion_input *out);
 
-/* Measures and, when there is a policy, risk of picture `i` of the last analyst_segment, into `measures` and `decision`. */
+/* Measures of a picture of the last analyst_segment and, when there is a policy, its risk; without
+ * one `*decision` stays as it is. */
 int analyst_judge(struct analyst *a, const struct lesion_input *in, bool is_duplicate,
                   struct lesion_measures *measures, struct risk_decision *decision,
                   struct err *err);

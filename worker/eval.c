@@ -4,10 +4,11 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/status.h"
 #include "lesion/policy_fit.h"
+#include "worker/analyst.h"
 #include "worker/labels.h"
 #include "worker/metrics.h"
-#include "worker/subject.h"
 #include "worker/tools.h"
 
 /* Masks are compared at their own resolution, which the measuring image carries up to
@@ -20,7 +21,7 @@ struct evaluation {
     struct metrics metrics;
     uint8_t *predicted, *truth; /* of the largest mask seen */
     size_t capacity;
-    int risks[4];                  /* images by enum risk */
+    int risks[RISK_COUNT];         /* images by enum risk */
     struct policy_sample *samples; /* one an image, when a policy is to be chosen */
     struct decoded image, mask;
     struct lesion_measures measures;
@@ -104,7 +105,7 @@ static json_t *risk_shares(const struct evaluation *e)
     json_t *shares = json_object();
     double n = e->metrics.n ? e->metrics.n : 1;
 
-    for (int r = 0; r < 4; r++)
+    for (int r = 0; r < RISK_COUNT; r++)
         json_object_set_new(shares, risk_word((enum risk)r), json_rounded(e->risks[r] / n, 4));
     return shares;
 }
@@ -178,7 +179,7 @@ int tool_eval(const struct settings *s)
     int ret = -1;
 
     if (!e)
-        return 75;
+        return STATUS_AGAIN;
     e->settings = s;
     if (!s->data[0])
         err_set(&err, ERR_INPUT, "eval: --data DIR is needed (see lentigo eval --help)");

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "worker/record.h"
+#include "lesion/entry.h"
 
 void item_list_push(struct item_list *list, struct item *item)
 {
@@ -12,6 +12,15 @@ void item_list_push(struct item_list *list, struct item *item)
     else
         list->head = item;
     list->tail = item;
+    list->length++;
+}
+
+void item_list_push_first(struct item_list *list, struct item *item)
+{
+    item->next = list->head;
+    if (!list->head)
+        list->tail = item;
+    list->head = item;
     list->length++;
 }
 
@@ -70,7 +79,8 @@ void item_set_aside(struct item *item, enum reason reason, const char *detail)
     struct err err = {0};
 
     if (entry) {
-        record_entry_aside(entry, &item->image, reason, detail);
+        entry_begin(entry, item->image.file, item->image.stem, item->image.sha256);
+        entry_set_aside(entry, reason, detail);
         entry->width = item->decoded.width;
         entry->height = item->decoded.height;
         item->entry = entry_to_json(entry);

@@ -42,7 +42,8 @@ struct item_list {
 };
 
 void item_list_push(struct item_list *list, struct item *item);
-struct item *item_list_pop(struct item_list *list); /* NULL when empty */
+void item_list_push_first(struct item_list *list, struct item *item); /* it is the next one */
+struct item *item_list_pop(struct item_list *list);                   /* NULL when empty */
 
 /* A new item of a JOB message, its original not yet open; NULL when memory is gone. */
 struct item *item_new(const struct wire_message *job, uint64_t tag);

@@ -1,7 +1,8 @@
 /* labels.h -- labels.csv of a labelled set: which picture, which diagnosis, which split.
  *
  * The set's folder holds images/<id>.jpg, masks/<id>.png (0 or 255, the picture's size) and
- * labels.csv with at least the columns id, dx (MEL, NV, BCC, AKIEC, BKL, DF, VASC) and split. */
+ * labels.csv (queue/csv.h) with at least the columns id, dx (MEL, NV, BCC, AKIEC, BKL, DF, VASC)
+ * and split. */
 #ifndef WORKER_LABELS_H
 #define WORKER_LABELS_H
 
@@ -23,8 +24,5 @@ struct labels {
 int labels_read(struct labels *out, const char *dir, const char *split, long limit,
                 struct err *err);
 void labels_release(struct labels *l);
-
-/* "MEL" for 1 ... "VASC" for 7. */
-const char *label_class_name(int class);
 
 #endif

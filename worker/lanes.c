@@ -13,6 +13,7 @@ struct lane {
     struct lanes *owner;
     struct analyst analyst;
     struct record_scratch scratch;
+    struct image_entry entry; /* of the image at work */
 };
 
 struct lanes {
@@ -67,44 +68,34 @@ static int check_unchanged(const struct item *item, struct err *err)
     return 0;
 }
 
-static int fill_entry(struct item *item, const struct lesion_measures *measures,
-                      const struct risk_decision *decision, struct err *err)
+static int finish_entry(struct lane *lane, struct item *item, struct err *err)
 {
-    struct image_entry *entry = calloc(1, sizeof(*entry));
+    struct image_entry *entry = &lane->entry;
 
-    if (!entry)
-        return err_set(err, ERR_NOMEM, "image entry");
-    record_entry_aside(entry, &item->image, REASON_NONE, "");
     entry->width = item->decoded.width;
     entry->height = item->decoded.height;
-    entry->measures = *measures;
-    entry->decision = *decision;
     item->entry = entry_to_json(entry);
-    free(entry);
     if (!item->entry)
         return err_set(err, ERR_NOMEM, "image entry as JSON");
     item->status = RESULT_DONE;
-    item->malignant_probability = measures->malignant_probability;
-    snprintf(item->risk, sizeof(item->risk), "%s", risk_word(decision->risk));
+    item->malignant_probability = entry->measures.malignant_probability;
+    snprintf(item->risk, sizeof(item->risk), "%s", risk_word(entry->decision.risk));
     return 0;
 }
 
 static int measure_item(struct lane *lane, int i, struct item *item, struct err *err)
 {
-    struct lesion_measures *measures = calloc(1, sizeof(*measures));
-    struct risk_decision decision;
+    struct image_entry *entry = &lane->entry;
     struct lesion_input in;
-    int ret = -1;
 
-    if (!measures)
-        return err_set(err, ERR_NOMEM, "measures");
+    entry_begin(entry, item->image.file, item->image.stem, item->image.sha256);
     analyst_lesion_input(&lane->analyst, i, &item->decoded, item->image.mm_per_px, &in);
-    if (!check_unchanged(item, err) &&
-        !analyst_judge(&lane->analyst, &in, item->image.is_duplicate, measures, &decision, err) &&
-        !record_pictures(&lane->scratch, item, &in, measures, err))
-        ret = fill_entry(item, measures, &decision, err);
-    free(measures);
-    return ret;
+    if (check_unchanged(item, err) ||
+        analyst_judge(&lane->analyst, &in, item->image.is_duplicate, &entry->measures,
+                      &entry->decision, err) ||
+        record_pictures(&lane->scratch, item, &in, &entry->measures, err))
+        return -1;
+    return finish_entry(lane, item, err);
 }
 
 /* An error while measuring: the original changed under us (the item is set aside), or trouble of
@@ -274,7 +265,7 @@ void lanes_close(struct lanes *l)
     pthread_mutex_unlock(&l->lock);
     if (l->has_committer)
         pthread_join(l->committer, NULL);
-    for (int i = 0; i < l->n_started; i++)
+    for (int i = 0; i < l->config.lanes; i++)
         record_scratch_release(&l->lane[i].scratch);
     free_items(&l->ready);
     free_items(&l->commit);

@@ -5,9 +5,10 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/status.h"
 #include "common/text.h"
+#include "worker/analyst.h"
 #include "worker/record.h"
-#include "worker/subject.h"
 #include "worker/tools.h"
 
 /* What one picture after the other needs. */
@@ -17,7 +18,6 @@ struct predictor {
     struct decoder *decoder;
     struct analyst analyst;
     struct record_scratch scratch;
-    struct lesion_measures measures;
     struct image_entry entry;
     struct decoded decoded;
 };
@@ -25,13 +25,7 @@ struct predictor {
 int tool_fail(const struct err *err)
 {
     fprintf(stderr, "lentigo: %s\n", err->msg);
-    switch (err->code) {
-    case ERR_CONFIG: return 78;
-    case ERR_AGAIN:
-    case ERR_NOMEM: return 75;
-    case ERR_INPUT: return 64;
-    default: return 1;
-    }
+    return status_of_err(err);
 }
 
 /* Name and stem as the entry has them. */
@@ -52,16 +46,10 @@ static void name_entry(struct image_entry *e, const char *path)
     text_add_path_name(&name, stem);
     snprintf(image.stem, sizeof(image.stem), "%s", name.data ? name.data : "");
     buf_release(&name);
-    record_entry_aside(e, &image, REASON_NONE, "");
+    entry_begin(e, image.file, image.stem, "");
 }
 
-static void set_aside(struct image_entry *e, enum reason reason, const char *detail)
-{
-    e->reason = reason;
-    snprintf(e->detail, sizeof(e->detail), "%s", detail);
-}
-
-/* ERR_INPUT: the picture is set aside and its entry says so. */
+/* What the picture shows, into the entry; its mask beside it when one is wanted. */
 static int judge(struct predictor *p, struct err *err)
 {
     const struct decoded *pictures[] = {&p->decoded};
@@ -71,9 +59,8 @@ static int judge(struct predictor *p, struct err *err)
     if (analyst_segment(&p->analyst, pictures, 1, err))
         return -1;
     analyst_lesion_input(&p->analyst, 0, &p->decoded, NAN, &in);
-    if (analyst_judge(&p->analyst, &in, false, &p->measures, &p->entry.decision, err))
+    if (analyst_judge(&p->analyst, &in, false, &p->entry.measures, &p->entry.decision, err))
         return -1;
-    p->entry.measures = p->measures;
     if (!p->settings->mask[0])
         return 0;
     if (path_format(path, sizeof(path), err, "%s/%s.mask.png", p->settings->mask, p->entry.stem))
@@ -90,8 +77,10 @@ static int predict_fd(struct predictor *p, int fd, struct err *err)
         return -1;
     p->entry.width = p->decoded.width;
     p->entry.height = p->decoded.height;
+    if (p->decoded.err.code == ERR_AGAIN)
+        return err_set(err, ERR_AGAIN, "%s", p->decoded.err.msg);
     if (p->decoded.reason != REASON_NONE) {
-        set_aside(&p->entry, p->decoded.reason, p->decoded.err.msg);
+        entry_set_aside(&p->entry, p->decoded.reason, p->decoded.err.msg);
         return 0;
     }
     return judge(p, err);
@@ -105,12 +94,12 @@ static int predict_file(struct predictor *p, const char *path, struct err *err)
     name_entry(&p->entry, path);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0) {
-        set_aside(&p->entry, errno == ENOENT ? REASON_MISSING_FILE : REASON_UNREADABLE,
-                  strerror(errno));
+        entry_set_aside(&p->entry, errno == ENOENT ? REASON_MISSING_FILE : REASON_UNREADABLE,
+                        strerror(errno));
         return 0;
     }
     if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-        set_aside(&p->entry, REASON_SPECIAL_FILE, "not a regular file");
+        entry_set_aside(&p->entry, REASON_SPECIAL_FILE, "not a regular file");
     else
         ret = predict_fd(p, fd, err);
     close(fd);
@@ -146,7 +135,7 @@ int tool_predict(const struct settings *s, int n, char **files)
     int ret = -1;
 
     if (!p)
-        return 75;
+        return STATUS_AGAIN;
     p->settings = s;
     if (!n)
         err_set(&err, ERR_INPUT, "predict: name at least one image (see lentigo predict --help)");

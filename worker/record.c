@@ -19,17 +19,6 @@ json_t *record_model(const struct model *model, const struct engine_facts *facts
                      policy_sha256(policy));
 }
 
-void record_entry_aside(struct image_entry *out, const struct study_image *image,
-                        enum reason reason, const char *detail)
-{
-    *out = (struct image_entry){.reason = reason, .decision.risk = RISK_RETAKE};
-    snprintf(out->file, sizeof(out->file), "%s", image->file);
-    snprintf(out->stem, sizeof(out->stem), "%s", image->stem);
-    snprintf(out->sha256, sizeof(out->sha256), "%s", image->sha256);
-    snprintf(out->detail, sizeof(out->detail), "%s", detail);
-    snprintf(out->decision.reason, sizeof(out->decision.reason), "unusable");
-}
-
 int record_scratch_init(struct record_scratch *s, struct err *err)
 {
     *s = (struct record_scratch){0};

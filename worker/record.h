@@ -1,4 +1,4 @@
-/* record.h -- what the worker writes down of an image: its entry and the files beside it. */
+/* record.h -- what the worker writes down beside an image's entry: its model, mask and copies. */
 #ifndef WORKER_RECORD_H
 #define WORKER_RECORD_H
 
@@ -12,10 +12,6 @@
 /* The "model" object of results (queue/result.h). The caller owns it; NULL when memory is gone. */
 json_t *record_model(const struct model *model, const struct engine_facts *facts, int size,
                      const struct policy *policy);
-
-/* Entry of an image that was set aside. */
-void record_entry_aside(struct image_entry *out, const struct study_image *image,
-                        enum reason reason, const char *detail);
 
 /* Scratch of one lane for whole-size masks and encoded files. */
 struct record_scratch {

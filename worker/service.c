@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
@@ -12,11 +13,12 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/status.h"
 #include "worker/lanes.h"
 #include "worker/record.h"
 #include "worker/subject.h"
 
-enum { TICK_MS = 500, TICKS_PER_STATS = 2, EXIT_GONE = 1, EXIT_BROKEN = 70, EXIT_CONFIG = 78 };
+enum { TICK_MS = 500, TICKS_PER_STATS = 2 };
 
 struct service {
     uv_loop_t loop;
@@ -52,6 +54,14 @@ static void stop(struct service *v, int exit_status)
 
 /* ---- to the scheduler ---- */
 
+/* Drained is who holds nothing and has told so: answers may still wait for a scheduler that reads
+ * slowly, and would be lost with the pipe. */
+static void stop_if_drained(struct service *v)
+{
+    if (v->is_draining && !v->held && !uv_stream_get_write_queue_size((uv_stream_t *)&v->pipe))
+        stop(v, STATUS_OK);
+}
+
 static void on_written(uv_write_t *request, int status)
 {
     struct service *v = request->handle->data;
@@ -59,7 +69,9 @@ static void on_written(uv_write_t *request, int status)
     free(request->data);
     free(request);
     if (status < 0)
-        stop(v, EXIT_GONE);
+        stop(v, STATUS_UNFINISHED);
+    else
+        stop_if_drained(v);
 }
 
 static void tell(struct service *v, const struct wire_message *m)
@@ -73,7 +85,7 @@ static void tell(struct service *v, const struct wire_message *m)
         log_event(LOG_ERROR, "wire.format", "code=%s", err_name(err.code));
         free(request);
         buf_release(&line);
-        stop(v, EXIT_BROKEN);
+        stop(v, STATUS_BROKEN);
         return;
     }
     uv_buf_t bytes = uv_buf_init(line.data, (unsigned)line.len);
@@ -81,7 +93,7 @@ static void tell(struct service *v, const struct wire_message *m)
     if (uv_write(request, (uv_stream_t *)&v->pipe, &bytes, 1, on_written)) {
         free(request);
         buf_release(&line);
-        stop(v, EXIT_GONE);
+        stop(v, STATUS_UNFINISHED);
     }
 }
 
@@ -128,8 +140,7 @@ static void answer(struct service *v, struct item *item)
     v->held--;
     v->moved++;
     item_free(item);
-    if (v->is_draining && v->held == 0)
-        stop(v, 0);
+    stop_if_drained(v);
 }
 
 /* ---- decoding ---- */
@@ -168,6 +179,24 @@ static int free_slot(const struct service *v)
     return -1;
 }
 
+static int submit(struct service *v, struct item *item, int slot, struct err *err)
+{
+    struct decode_request request = {
+        .slot = slot,
+        .fd = item->fd,
+        .size = v->subject.size,
+        .want_display = item->want_display,
+        .tag = item->tag,
+    };
+
+    if (decoder_submit(v->decoder, &request, err))
+        return -1;
+    item->state = ITEM_DECODING;
+    v->in_slot[slot] = item;
+    return 0;
+}
+
+/* Called whenever a slot or an item came free, and at each tick for a decoder that was behind. */
 static void fill_slots(struct service *v)
 {
     int slot;
@@ -175,24 +204,18 @@ static void fill_slots(struct service *v)
     while (v->waiting.head && (slot = free_slot(v)) >= 0) {
         struct item *item = item_list_pop(&v->waiting);
         struct err err = {0};
-        if (open_original(item, &err)) {
+        if (item->fd < 0 && open_original(item, &err)) {
             settle_unopened(v, item, &err);
             continue;
         }
-        struct decode_request request = {
-            .slot = slot,
-            .fd = item->fd,
-            .size = v->subject.size,
-            .want_display = item->want_display,
-            .tag = item->tag,
-        };
-        item->state = ITEM_DECODING;
-        v->in_slot[slot] = item;
-        if (decoder_submit(v->decoder, &request, &err)) {
-            log_event(LOG_ERROR, "decoder.lost", "code=%s", err_name(err.code));
-            stop(v, EXIT_BROKEN);
+        if (!submit(v, item, slot, &err))
+            continue;
+        item_list_push_first(&v->waiting, item);
+        if (err.code == ERR_AGAIN)
             return;
-        }
+        log_event(LOG_ERROR, "decoder.lost", "code=%s", err_name(err.code));
+        stop(v, STATUS_BROKEN);
+        return;
     }
 }
 
@@ -222,7 +245,7 @@ static void on_decoded(uv_poll_t *handle, int status, int events)
 
     (void)events;
     if (status < 0) {
-        stop(v, EXIT_BROKEN);
+        stop(v, STATUS_BROKEN);
         return;
     }
     while ((got = decoder_next(v->decoder, &d, &err)) == 1) {
@@ -240,7 +263,7 @@ static void on_decoded(uv_poll_t *handle, int status, int events)
     }
     if (got < 0) {
         log_event(LOG_ERROR, "decoder.lost", "code=%s", err_name(err.code));
-        stop(v, EXIT_BROKEN);
+        stop(v, STATUS_BROKEN);
         return;
     }
     fill_slots(v);
@@ -261,7 +284,7 @@ static void on_finished(uv_async_t *handle)
 
 static void on_broken(uv_async_t *handle)
 {
-    stop(handle->data, EXIT_BROKEN);
+    stop(handle->data, STATUS_BROKEN);
 }
 
 static void wake_finished(void *ctx)
@@ -294,8 +317,7 @@ static int on_message(void *ctx, const char *line, size_t n, struct err *err)
     }
     case WIRE_DRAIN:
         v->is_draining = true;
-        if (v->held == 0)
-            stop(v, 0);
+        stop_if_drained(v);
         return 0;
     default: return err_set(err, ERR_BUG, "message of kind %d is not for a worker", (int)m.kind);
     }
@@ -316,13 +338,13 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *chunk)
     struct err err = {0};
 
     if (n < 0) {
-        stop(v, v->is_draining && v->held == 0 ? 0 : EXIT_GONE);
+        stop(v, v->is_draining && v->held == 0 ? 0 : STATUS_UNFINISHED);
         return;
     }
     if (wire_feed(&v->input, chunk->base, (size_t)n, on_message, v, &err)) {
         char text[300];
         log_event(LOG_ERROR, "wire.broken", "text=%s", log_quote(text, sizeof(text), err.msg));
-        stop(v, EXIT_BROKEN);
+        stop(v, STATUS_BROKEN);
         return;
     }
     fill_slots(v);
@@ -373,12 +395,25 @@ static void on_tick(uv_timer_t *handle)
 {
     struct service *v = handle->data;
 
+    fill_slots(v);
     say_alive(v);
     if (++v->ticks % TICKS_PER_STATS == 0)
         say_stats(v);
 }
 
 /* ---- life ---- */
+
+/* A slot takes two descriptors, its memory and its original; the usual limit of 1024 is for programs
+ * that select(2), which nothing here does. The zygote inherits it. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit))
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* else as many as there may be */
+}
 
 static int open_parts(struct service *v, struct err *err)
 {
@@ -449,10 +484,10 @@ static void close_parts(struct service *v)
         item_free(item);
     free(v->in_slot);
     json_decref(v->model);
-    subject_close(&v->subject, v->decoder);
     uv_walk(&v->loop, close_handle, NULL);
     uv_run(&v->loop, UV_RUN_DEFAULT);
     uv_loop_close(&v->loop);
+    subject_close(&v->subject, v->decoder); /* after its descriptor has left the loop */
     buf_release(&v->input);
 }
 
@@ -466,11 +501,12 @@ int service_run(const struct settings *s)
     v->settings = s;
     worker_shape_of(&v->shape, s);
     buf_init(&v->input, WIRE_LINE_MAX);
+    raise_descriptor_limit();
     /* The parts come first: the decoder forks before libuv has a thread or a descriptor. */
     if (open_parts(v, &err) || open_loop(v, &err)) {
         log_event(LOG_ERROR, "worker.start", "code=%s text=%s", err_name(err.code),
                   log_quote(text, sizeof(text), err.msg));
-        return err.code == ERR_CONFIG ? EXIT_CONFIG : EXIT_BROKEN;
+        return err.code == ERR_CONFIG ? STATUS_CONFIG : STATUS_BROKEN;
     }
     log_event(LOG_INFO, "worker.start", "lanes=%d decoders=%d slots=%d batch=%d precision=%s",
               v->shape.lanes, v->shape.decoders, v->shape.slots, v->shape.batch,

@@ -5,7 +5,7 @@
 #include "common/settings.h"
 
 /* Speak wire on WIRE_FD until drained, the scheduler is gone, or something is broken. Returns the
- * exit status: 0 drained, 1 scheduler gone, 70 (EX_SOFTWARE) broken and to be restarted,
+ * exit status (common/status.h): 0 drained, 1 scheduler gone, 70 broken and to be restarted,
  * 78 configuration. */
 int service_run(const struct settings *s);
 

@@ -4,6 +4,7 @@
 
 #include "common/file.h"
 #include "common/place.h"
+#include "worker/analyst.h"
 
 /* The network size is not known before the model is open, and the slots are shared with the zygote
  * before that. Slots are sparse, so room for a larger size costs address space only. */
@@ -16,14 +17,21 @@ static int cores_here(void)
     return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
 }
 
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
 void worker_shape_of(struct worker_shape *out, const struct settings *s)
 {
     int cores = cores_here();
 
-    out->batch = s->batch < ANALYST_BATCH_MAX ? (int)s->batch : ANALYST_BATCH_MAX;
+    /* What is worked out here keeps to the limits; a machine may have more cores than that. */
+    out->batch = least((int)s->batch, ANALYST_BATCH_MAX);
     out->lanes = s->jobs ? (int)s->jobs : cores;
-    out->decoders = s->decoders ? (int)s->decoders : cores;
-    out->slots = s->slots ? (int)s->slots : out->decoders + 4 * out->lanes * out->batch;
+    out->decoders = s->decoders ? (int)s->decoders : least(cores, DECODE_CHILDREN_MAX);
+    out->slots = s->slots ? (int)s->slots
+                          : least(out->decoders + 4 * out->lanes * out->batch, DECODE_SLOTS_MAX);
 }
 
 static int open_decoder(struct decoder **decoder, const struct worker_shape *shape,

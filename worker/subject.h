@@ -6,7 +6,17 @@
 #define WORKER_SUBJECT_H
 
 #include "common/settings.h"
-#include "worker/analyst.h"
+#include "engine/engine.h"
+#include "lesion/policy.h"
+#include "preprocess/decode.h"
+
+/* What is used for every image of a process. */
+struct subject {
+    struct model *model;
+    struct engine *engine;
+    struct policy *policy; /* NULL while one is being chosen (eval --fit-policy) */
+    int size;              /* px, longest side of the network input */
+};
 
 /* How many of each this machine gets: settings, or their defaults for its cores. */
 struct worker_shape {

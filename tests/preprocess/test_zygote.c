@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void hook(uint64_t tag)
@@ -229,6 +230,45 @@ static void nothing_leaks_over_500_images(void **state)
         close(originals[i]);
 }
 
+/* The zygote has room for a few of the originals that it is sent at once. */
+static void too_few_descriptors_blame_no_image(void **state)
+{
+    enum { SLOTS = 24 };
+    const struct decoder_config config = {.slots = SLOTS,
+                                          .children = 1,
+                                          .size_max = 64,
+                                          .seconds = 20,
+                                          .memory_mb = 512,
+                                          .megapixels_max = 60};
+    struct decode_request request = {.fd = support_original(64, 64, ".jpg"), .size = 64};
+    struct rlimit old, few;
+    struct decoder *d = NULL;
+    struct decoded out;
+    struct err err = {0};
+    int answers = 0, decoded = 0, put_off = 0;
+
+    (void)state;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    few = (struct rlimit){.rlim_cur = (rlim_t)request.fd + SLOTS + 10, .rlim_max = old.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    assert_int_equal(decoder_open(&d, &config, &err), 0);
+    for (; request.slot < SLOTS; request.slot++)
+        assert_int_equal(decoder_submit(d, &request, &err), 0);
+    while (answers < SLOTS) {
+        struct pollfd p = {.fd = decoder_fd(d), .events = POLLIN};
+        assert_int_equal(poll(&p, 1, 10000), 1);
+        for (; decoder_next(d, &out, &err) == 1; answers++) {
+            decoded += out.reason == REASON_NONE;
+            put_off += out.reason != REASON_NONE && out.err.code == ERR_AGAIN;
+        }
+    }
+    assert_true(decoded > 0 && put_off > 0);
+    assert_int_equal(decoded + put_off, SLOTS);
+    decoder_close(d);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    close(request.fd);
+}
+
 static void bad_configuration_is_refused(void **state)
 {
     struct decoder_config config = {.slots = 4,
@@ -255,6 +295,7 @@ int main(void)
         cmocka_unit_test(closing_ends_zygote_and_children),
         cmocka_unit_test(interrupts_do_not_end_it),
         cmocka_unit_test(a_child_killed_in_waiting_is_replaced),
+        cmocka_unit_test(too_few_descriptors_blame_no_image),
         cmocka_unit_test(many_images_all_come_back),
         cmocka_unit_test(nothing_leaks_over_500_images),
     };

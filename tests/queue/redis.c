@@ -11,7 +11,7 @@ static const char program[] = "/usr/bin/redis-server";
 
 void test_redis_skip_if_missing(void)
 {
-    if (access(program, X_OK))
+    if (access(program, X_OK) || access(TEST_REDIS_CLI, X_OK))
         exit(getenv("REQUIRE_REDIS") ? 1 : 77); // NOLINT(concurrency-mt-unsafe)
 }
 

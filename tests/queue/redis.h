@@ -10,7 +10,9 @@ struct test_redis {
     char dir[64], socket[96];
 };
 
-/* Exit status 77 on a machine without redis-server, 1 when REQUIRE_REDIS is set. */
+#define TEST_REDIS_CLI "/usr/bin/redis-cli" /* of the package that redis-server needs */
+
+/* Exit status 77 on a machine without redis-server or redis-cli, 1 when REQUIRE_REDIS is set. */
 void test_redis_skip_if_missing(void);
 
 /* A folder, and an empty Redis in it that answers. */

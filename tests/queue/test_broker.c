@@ -426,7 +426,7 @@ static void a_flushed_redis_is_noticed(void **state)
     broker_set_epoch(a.b, 1);
     look(&a);
     assert_true(a.look.has_epoch);
-    snprintf(command, sizeof(command), "redis-cli -s %s flushall >/dev/null", redis.socket);
+    snprintf(command, sizeof(command), TEST_REDIS_CLI " -s %s flushall >/dev/null", redis.socket);
     FILE *cli = popen(command, "r"); // NOLINT(cert-env33-c)
     assert_int_equal(pclose(cli), 0);
     broker_lease(a.b, 1); /* its group is gone */
@@ -502,7 +502,8 @@ static void a_malformed_entry_is_handed_out_to_be_discarded(void **state)
     (void)state;
     peer_open(&a, "a");
     snprintf(command, sizeof(command),
-             "redis-cli -s %s xadd 'lentigo:{s0}:jobs:bulk' '*' n -3 x y >/dev/null", redis.socket);
+             TEST_REDIS_CLI " -s %s xadd 'lentigo:{s0}:jobs:bulk' '*' n -3 x y >/dev/null",
+             redis.socket);
     FILE *cli = popen(command, "r"); // NOLINT(cert-env33-c)
     assert_int_equal(pclose(cli), 0);
     lease(&a, 5);

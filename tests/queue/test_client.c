@@ -23,8 +23,8 @@ static void set_node(const struct test_redis *redis, const char *node, const cha
     assert_true(fputs(text, out) >= 0);
     assert_int_equal(fclose(out), 0);
     snprintf(command, sizeof(command),
-             "redis-cli -s %s -x set 'lentigo:{s0}:node:%s' < %s >/dev/null", redis->socket, node,
-             path);
+             TEST_REDIS_CLI " -s %s -x set 'lentigo:{s0}:node:%s' < %s >/dev/null", redis->socket,
+             node, path);
     FILE *cli = popen(command, "r"); // NOLINT(cert-env33-c)
     assert_int_equal(pclose(cli), 0);
     unlink(path);

@@ -38,6 +38,15 @@ with Scratch() as tmp:
     other.mkdir()
     lentigo("run", other, "-o", out, check=78)
     lentigo("run", upload, check=64)
+    (tmp / "mine").mkdir(mode=0o755)
+    before = (tmp / "mine").stat().st_ino
+    lentigo("run", upload, "-o", tmp / "mine", "--reports", "none", check=0)
+    after = (tmp / "mine").stat()
+    assert after.st_ino == before, "an empty OUT was made anew"
+    assert after.st_mode & 0o777 == 0o700, "patients' data for all to read"
+    (tmp / "other" / "x").write_text("x")
+    refused = lentigo("run", upload, "-o", tmp / "other", check=78)
+    assert "not empty" in refused.stderr and (tmp / "other" / "x").exists(), refused.stderr
     lentigo("run", tmp / "nowhere", "-o", tmp / "out2", check=78)
     assert not processes_naming(tmp), processes_naming(tmp)
 print("test_run: 1 passed, 0 failed")

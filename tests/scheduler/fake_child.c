@@ -6,7 +6,7 @@
  *   FAKE_CREDIT=N      (4)
  *   FAKE_VERSION=N     of the wire
  *   FAKE_EXIT=N        end with this status instead of saying HELLO
- *   FAKE_SEGV=S        die of SIGSEGV at work on an id that ends in S
+ *   FAKE_SEGV=S        die of SIGSEGV at work on an id that ends in S; * = on any
  *   FAKE_SIGNAL=S      answer FAILED with signal 11 in stage decode for such an id
  *   FAKE_HANG=S        stand still at such an id
  *   FAKE_KILL=N        kill -9 itself at every N-th item
@@ -44,7 +44,7 @@ static bool ends_in(const char *id, const char *tail)
 {
     size_t n = strlen(id), m = strlen(tail);
 
-    return m && n >= m && !strcmp(id + n - m, tail);
+    return m && (!strcmp(tail, "*") || (n >= m && !strcmp(id + n - m, tail)));
 }
 
 static void tell(void)

@@ -153,19 +153,26 @@ static int teardown(void **state)
 
 /* ---- the scheduler ---- */
 
-static void start(void)
+static void start_with(int out)
 {
     scheduler = fork();
     if (scheduler)
         return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int out = open(in_dir("stdout"), O_WRONLY | O_CREAT | O_APPEND, 0600);
     int log = open(in_dir("stderr"), O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(out, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
     execl(BINARY_DIR "/bin/lentigo-scheduler", "lentigo-scheduler", "--config", in_dir("config"),
           (char *)NULL);
     _exit(127);
+}
+
+static void start(void)
+{
+    int out = open(in_dir("stdout"), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+    start_with(out);
+    close(out);
 }
 
 /* Its exit status; 1000 + the signal that ended it. */
@@ -486,6 +493,30 @@ static void a_study_that_cannot_be_reported_ends_with_status_1(void **state)
     assert_int_equal(lines_with("stderr", "study.given_up"), 1);
 }
 
+static void a_worker_that_dies_on_everything_blames_few(void **state)
+{
+    (void)state;
+    setenv("FAKE_SEGV", "*", 1);
+    assert_int_equal(run(30), 1);
+    struct count c = count_spool();
+    assert_int_equal(c.aside, 1 + 5);
+    assert_int_equal(lines_with("stderr", "worker.dies"), 1);
+}
+
+/* The parent is gone: nobody reads our progress. */
+static void a_run_without_a_reader_stops(void **state)
+{
+    int ends[2];
+
+    (void)state;
+    setenv("FAKE_MS", "200", 1);
+    assert_int_equal(pipe(ends), 0);
+    close(ends[0]);
+    start_with(ends[1]);
+    close(ends[1]);
+    assert_int_equal(wait_for_end(20), 75);
+}
+
 static void one_scheduler_at_a_time(void **state)
 {
     (void)state;
@@ -585,6 +616,8 @@ int main(void)
         CASE(children_of_another_version_or_configuration_stop_it),
         CASE(without_reports_no_reporter_is_started),
         CASE(a_study_that_cannot_be_reported_ends_with_status_1),
+        CASE(a_worker_that_dies_on_everything_blames_few),
+        CASE(a_run_without_a_reader_stops),
         CASE(one_scheduler_at_a_time),
         CASE(a_full_disk_holds_work_up_and_sets_nothing_aside),
         CASE(an_installation_takes_new_uploads_and_can_be_paused),

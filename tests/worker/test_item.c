@@ -24,6 +24,22 @@ static void list_keeps_order(void **state)
     assert_ptr_equal(item_list_pop(&list), &b);
 }
 
+static void list_takes_one_back(void **state)
+{
+    struct item a = {0}, b = {0}, c = {0};
+    struct item_list list = {0};
+
+    (void)state;
+    item_list_push_first(&list, &b);
+    item_list_push_first(&list, &a);
+    item_list_push(&list, &c);
+    assert_int_equal(list.length, 3);
+    assert_ptr_equal(item_list_pop(&list), &a);
+    assert_ptr_equal(item_list_pop(&list), &b);
+    assert_ptr_equal(item_list_pop(&list), &c);
+    assert_null(item_list_pop(&list));
+}
+
 static struct wire_message job(void)
 {
     struct wire_message m = {.kind = WIRE_JOB, .attempt = 2, .is_alone = true};
@@ -72,6 +88,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(list_keeps_order),
+        cmocka_unit_test(list_takes_one_back),
         cmocka_unit_test(set_aside_has_an_entry),
         cmocka_unit_test(given_back_keeps_the_error),
     };

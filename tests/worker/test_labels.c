@@ -49,7 +49,7 @@ static void bad_rows_name_the_line(void **state)
         {"unknown diagnosis", "id,dx,split\na,NV,test\nb,XX,test\n", "labels.csv:3"},
         {"missing field",     "id,dx,split\na,NV\n",                 "labels.csv:2"},
         {"path as id",        "id,dx,split\n../a,NV,test\n",         "labels.csv:2"},
-        {"quote",             "id,dx,split\n\"a\",NV,test\n",        "labels.csv:2"},
+        {"open quote",        "id,dx,split\n\"a,NV,test\n",          "labels.csv:2"},
     };
 
     (void)state;

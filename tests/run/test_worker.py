@@ -1,0 +1,62 @@
+"""The worker alone, with this script as its scheduler: it starts under a low limit of descriptors,
+and a drain ends it only when every answer was told, however slowly they are read."""
+import json
+import resource
+import socket
+import time
+
+from harness import *
+
+JOBS = 3000
+PATIENCE_S = 3  # in which nothing is read: the worker has long finished its items
+
+
+def start_worker(*flags):
+    ours, theirs = socket.socketpair()
+
+    def prepare():
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+        os.dup2(theirs.fileno(), 3)
+        os.set_inheritable(3, True)
+
+    worker = subprocess.Popen([str(BIN / "lentigo-worker"), *flags], preexec_fn=prepare,
+                              close_fds=False, stderr=subprocess.PIPE, env=environment())
+    theirs.close()
+    ours.settimeout(60)
+    return worker, ours
+
+
+def job(n):
+    """Its study does not exist, so the worker gives it back."""
+    return {"kind": "job", "id": f"u/s/{n}", "attempt": 1, "study_dir": "/nonexistent", "n": n,
+            "file": "x.jpg", "stem": "x", "sha256": "a" * 64, "size_bytes": 3, "lesion_id": "",
+            "body_site": "", "acquired_at": "", "notes": "", "mm_per_px": None,
+            "is_duplicate": False, "set_aside": "none", "detail": "", "is_alone": False,
+            "want_display": False}
+
+
+def send(sock, message):
+    sock.sendall(json.dumps(message).encode() + b"\n")
+
+
+def messages(stream):
+    for line in stream:
+        yield json.loads(line)
+
+
+if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 1024:
+    print("the limit of descriptors cannot be raised here: skipped")
+    sys.exit(SKIP)
+worker, sock = start_worker("--slots", "100", "--jobs", "1", "--decoders", "1", "--log-level", "error")
+stream = sock.makefile("rb")
+hello = next(messages(stream), None)
+assert hello and hello["kind"] == "hello", worker.communicate(timeout=10)[1]
+for n in range(JOBS):
+    send(sock, job(n))
+send(sock, {"kind": "drain"})
+time.sleep(PATIENCE_S)
+answers = [m for m in messages(stream) if m["kind"] in ("done", "failed")]
+assert len(answers) == JOBS and len({a["id"] for a in answers}) == JOBS, len(answers)
+assert worker.wait(30) == 0, worker.returncode
+print("test_worker: 1 passed, 0 failed")
