@@ -197,6 +197,9 @@ int dir_make(const char *path, struct err *err)
 
     if (path_format(part, sizeof(part), err, "%s", path))
         return -1;
+    /* Most often only the last folder is missing: one call instead of one for each part. */
+    if (!mkdir(part, 0700))
+        return 0;
     for (char *slash = part[0] ? part + 1 : part; !is_last; slash++) {
         char was = *slash;
         if (was != '/' && was != 0)
