@@ -97,7 +97,7 @@ static int measure(const struct settings *s, const char *input, const char *dir,
 
 int cmd_bench_pipeline(const struct settings *s, int argc, char **argv)
 {
-    const char *tmp = getenv("TMPDIR"); // NOLINT(concurrency-mt-unsafe): one thread
+    const char *tmp = getenv("TMPDIR");
     char dir[SETTINGS_PATH_SIZE];
     struct err err = {0};
     int ret = -1;

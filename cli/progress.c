@@ -7,7 +7,7 @@ enum { PLAIN_EVERY_US = 5000000 };
 
 void progress_open(struct progress *p)
 {
-    const char *term = getenv("TERM"); // NOLINT(concurrency-mt-unsafe): this program has one thread
+    const char *term = getenv("TERM");
 
     *p = (struct progress){
         .is_terminal = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0,

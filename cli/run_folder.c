@@ -283,7 +283,7 @@ static void remove_old_socket(const json_t *note)
 
 static int make_socket(struct run *r, struct err *err)
 {
-    const char *base = getenv("XDG_RUNTIME_DIR"); // NOLINT(concurrency-mt-unsafe): one thread
+    const char *base = getenv("XDG_RUNTIME_DIR");
 
     /* A socket's path is at most 107 bytes, so it cannot stand in OUT. */
     if (!base || strlen(base) > 60 || access(base, W_OK))
@@ -299,7 +299,7 @@ static int make_socket(struct run *r, struct err *err)
 /* Where `lentigo top` without an operand finds the newest run of this user. */
 static int note_last_run(const struct run *r, struct err *err)
 {
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME"); // NOLINT: one thread
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
     char dir[SETTINGS_PATH_SIZE], path[SETTINGS_PATH_SIZE];
 
     if (!state && !home)

@@ -26,7 +26,7 @@ static bool is_there(const char *path)
 
 int place_program(char out[SETTINGS_PATH_SIZE], const char *name, struct err *err)
 {
-    const char *dir = getenv("LENTIGO_LIBEXEC"); // NOLINT(concurrency-mt-unsafe): before threads
+    const char *dir = getenv("LENTIGO_LIBEXEC");
     char own[SETTINGS_PATH_SIZE];
 
     if (!dir) {
@@ -42,7 +42,7 @@ int place_program(char out[SETTINGS_PATH_SIZE], const char *name, struct err *er
 int place_data(char out[SETTINGS_PATH_SIZE], const char *name, struct err *err)
 {
     static const char *const below[] = {"/../share/lentigo", "/../../.."};
-    const char *dir = getenv("LENTIGO_DATADIR"); // NOLINT(concurrency-mt-unsafe): before threads
+    const char *dir = getenv("LENTIGO_DATADIR");
     char own[SETTINGS_PATH_SIZE];
 
     if (dir) {

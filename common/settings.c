@@ -157,7 +157,7 @@ static int load_environment(struct settings *s, bool only_config, struct err *er
         if (only_config && row->offset != offsetof(struct settings, config))
             continue;
         environment_name(row->name, name);
-        const char *value = getenv(name); // NOLINT(concurrency-mt-unsafe): before any thread
+        const char *value = getenv(name);
         if (value && set_value(s, row, value, err))
             return err_wrap(err, "environment variable %s", name);
     }
@@ -211,7 +211,6 @@ static int load_flags(struct settings *s, enum settings_command command, int arg
     make_flag_tables(&tables, command);
     optind = 0;
     opterr = 0;
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread
     while ((flag = getopt_long(argc, argv, tables.letters, tables.longs, NULL)) != -1) {
         if (flag == '?' || flag == ':')
             return err_set(err, ERR_INPUT, "%s %s (see --help)",
@@ -303,7 +302,7 @@ int settings_export(const struct settings *s, struct err *err)
         buf_clear(&value);
         format_row(row, (const char *)s + o, &value);
         environment_name(row->name, name);
-        ret = setenv(name, value.data ? value.data : "", 1); // NOLINT(concurrency-mt-unsafe)
+        ret = setenv(name, value.data ? value.data : "", 1);
     }
     buf_release(&value);
     return ret ? err_set(err, ERR_NOMEM, "%s: no memory for the environment", name) : 0;

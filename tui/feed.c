@@ -109,8 +109,7 @@ int feed_start(struct feed **out, struct source *source, struct err *err)
     f->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (f->fd < 0) {
         free(f);
-        return err_set(err, ERR_AGAIN, "eventfd: %s",
-                       strerror(errno)); // NOLINT(concurrency-mt-unsafe)
+        return err_set(err, ERR_AGAIN, "eventfd: %s", strerror(errno));
     }
     pthread_mutex_init(&f->lock, NULL);
     pthread_condattr_init(&monotonic);
@@ -120,8 +119,7 @@ int feed_start(struct feed **out, struct source *source, struct err *err)
     int e = start_thread(f);
     if (e) {
         feed_free(f);
-        return err_set(err, ERR_AGAIN, "no thread: %s",
-                       strerror(e)); // NOLINT(concurrency-mt-unsafe)
+        return err_set(err, ERR_AGAIN, "no thread: %s", strerror(e));
     }
     *out = f;
     return 0;

@@ -38,8 +38,7 @@ static int write_all(const struct buf *text, struct err *err)
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
-            return err_set(err, ERR_BUG, "standard output: %s",
-                           strerror(errno)); // NOLINT(concurrency-mt-unsafe)
+            return err_set(err, ERR_BUG, "standard output: %s", strerror(errno));
         done += (size_t)n;
     }
     return 0;
@@ -47,7 +46,7 @@ static int write_all(const struct buf *text, struct err *err)
 
 static int columns(void)
 {
-    const char *text = getenv("COLUMNS"); // NOLINT(concurrency-mt-unsafe): before any thread
+    const char *text = getenv("COLUMNS");
     long n = text ? strtol(text, NULL, 10) : 0;
 
     return n > 0 && n <= FRAME_COLS_MAX ? (int)n : PLAIN_COLS;
@@ -103,7 +102,7 @@ int main(int argc, char **argv)
 
     file_hold_standard();
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)setlocale(LC_ALL, ""); // NOLINT(concurrency-mt-unsafe): no thread yet
+    (void)setlocale(LC_ALL, "");
     if (settings_load(&settings, COMMAND_TOP, argc, argv, &first, &err))
         return fail(&err);
     if (settings.help)

@@ -48,7 +48,7 @@ static const struct {
 
 bool screen_is_ascii(void)
 {
-    const char *term = getenv("TERM"); // NOLINT(concurrency-mt-unsafe): nobody writes it
+    const char *term = getenv("TERM");
 
     /* The font of the Linux console has no braille; some locales make lines two columns wide. */
     return strcmp(nl_langinfo(CODESET), "UTF-8") != 0 || (term && !strcmp(term, "linux")) ||
@@ -92,7 +92,7 @@ static void prepare_rescue(void)
 
 static void start_colours(struct screen *s)
 {
-    const char *no_colour = getenv("NO_COLOR"); // NOLINT(concurrency-mt-unsafe): nobody writes it
+    const char *no_colour = getenv("NO_COLOR");
 
     s->has_colours = has_colors() && !(no_colour && no_colour[0]) && start_color() == OK &&
                      use_default_colors() == OK;

@@ -146,8 +146,8 @@ static int find_run(struct source *source, const char *out, struct err *err)
 /* `lentigo run` leaves a link to its folder, or a file that holds its path. */
 static int find_last_run(struct source *source, struct err *err)
 {
-    const char *state = getenv("XDG_STATE_HOME"); // NOLINT(concurrency-mt-unsafe): no thread yet
-    const char *home = getenv("HOME");            // NOLINT(concurrency-mt-unsafe)
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
     char path[PATH_MAX], target[PATH_MAX];
     struct buf text;
     int ret = -1;

@@ -114,8 +114,7 @@ static int catch_signals(struct sitting *t, struct err *err)
     sigdelset(&t->while_waiting, SIGWINCH);
     t->signals = signalfd(-1, &ending, SFD_CLOEXEC);
     if (t->signals < 0)
-        return err_set(err, ERR_AGAIN, "signalfd: %s",
-                       strerror(errno)); // NOLINT(concurrency-mt-unsafe)
+        return err_set(err, ERR_AGAIN, "signalfd: %s", strerror(errno));
     return 0;
 }
 

@@ -12,13 +12,13 @@ static const char program[] = "/usr/bin/redis-server";
 void test_redis_skip_if_missing(void)
 {
     if (access(program, X_OK) || access(TEST_REDIS_CLI, X_OK))
-        exit(getenv("REQUIRE_REDIS") ? 1 : 77); // NOLINT(concurrency-mt-unsafe)
+        exit(getenv("REQUIRE_REDIS") ? 1 : 77);
 }
 
 static void give_up(const char *text)
 {
     fprintf(stderr, "redis for tests: %s\n", text);
-    exit(1); // NOLINT(concurrency-mt-unsafe)
+    exit(1);
 }
 
 void test_redis_start(struct test_redis *r)

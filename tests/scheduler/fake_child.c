@@ -31,7 +31,7 @@ static bool is_draining;
 
 static const char *setting(const char *name)
 {
-    const char *value = getenv(name); // NOLINT(concurrency-mt-unsafe): one thread
+    const char *value = getenv(name);
     return value ? value : "";
 }
 
@@ -52,7 +52,7 @@ static void tell(void)
     struct err err = {0};
 
     if (wire_write(WIRE_FD, &out, &err))
-        exit(9); // NOLINT(concurrency-mt-unsafe)
+        exit(9);
 }
 
 static void note(const struct wire_message *m)
@@ -63,7 +63,7 @@ static void note(const struct wire_message *m)
                      m->is_alone);
 
     if (fd >= 0 && write(fd, line, (size_t)n) != n)
-        exit(9); // NOLINT(concurrency-mt-unsafe)
+        exit(9);
     if (fd >= 0)
         close(fd);
 }
@@ -104,7 +104,7 @@ static void misbehave(const struct wire_message *m)
     while (ends_in(m->id, setting("FAKE_HANG"))) {
         struct pollfd fd = {WIRE_FD, 0, 0};
         if (poll(&fd, 1, -1) > 0 && (fd.revents & POLLHUP))
-            exit(0); // NOLINT(concurrency-mt-unsafe)
+            exit(0);
     }
     if (every && ++n_worked % every == 0)
         raise(SIGKILL);
@@ -139,7 +139,7 @@ static void make_result(const struct wire_message *m)
     snprintf(path, sizeof(path), "%s/results", m->study_dir);
     if (dir_make(path, &err) ||
         result_write(m->study_dir, m->image.n, RESULT_DONE, entry, NULL, &err))
-        exit(9); // NOLINT(concurrency-mt-unsafe)
+        exit(9);
     json_decref(entry);
     out = (struct wire_message){.kind = WIRE_DONE,
                                 .attempt = m->attempt,
@@ -155,7 +155,7 @@ static void make_report(const struct wire_message *m)
 
     snprintf(path, sizeof(path), "%s/report.json", m->study_dir);
     if (file_write(path, "{}\n", 3, &err))
-        exit(9); // NOLINT(concurrency-mt-unsafe)
+        exit(9);
     out = (struct wire_message){.kind = WIRE_REPORTED, .attempt = m->attempt};
 }
 
@@ -190,9 +190,9 @@ static void take(void)
         return;
     int got = wire_read(WIRE_FD, &pending, &in, &err);
     if (got < 0)
-        exit(9); // NOLINT(concurrency-mt-unsafe)
+        exit(9);
     if (got == 0)
-        exit(0); // NOLINT(concurrency-mt-unsafe)
+        exit(0);
     if (in.kind == WIRE_DRAIN)
         is_draining = true;
     else
