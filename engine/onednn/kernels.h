@@ -80,6 +80,23 @@ struct classes_job {
 };
 size_t classes_scratch(int w);
 
+/* A 3x3 convolution of stride 1 and zero padding with ReLU, by tiles of WINOGRAD_OUT x WINOGRAD_OUT
+ * outputs. All tiles of all images are counted through: row by row, image by image. */
+enum { WINOGRAD_OUT = 4, WINOGRAD_IN = WINOGRAD_OUT + 2, WINOGRAD_POINTS = 36 };
+struct winograd_job {
+    const void *in; /* n,h,w; pixels are in_step apart and have c channels */
+    int h, w, c, in_step;
+    const void *zeros;  /* c zeros: an input outside the image */
+    const void *weight; /* WINOGRAD_POINTS times what winograd_pack makes */
+    const float *bias;  /* k */
+    void *out;          /* n,h,w; pixels are out_step apart and have k channels */
+    int k, out_step;
+    void *points; /* of some tiles: for each point tiles,c; points_step elements apart */
+    size_t points_step;
+    float *sums; /* of the same tiles: for each point tiles,k; sums_step floats apart */
+    size_t sums_step;
+};
+
 struct kernels {
     const char *isa;
     size_t elem_size;
@@ -93,6 +110,13 @@ struct kernels {
     void (*sum)(const struct sum_job *job);
     void (*attend)(const struct attend_job *job);
     void (*classes)(const struct classes_job *job);
+    /* The weight of one point, c,k, in the order that winograd_multiply reads. */
+    void (*winograd_pack)(void *to, const float *from, int c, int k);
+    /* The three steps, for the `n` tiles from `first` on: inputs to points, for each point in any
+     * order points to sums, sums to outputs. */
+    void (*winograd_in)(const struct winograd_job *job, int first, int n);
+    void (*winograd_multiply)(const struct winograd_job *job, int point, int n);
+    void (*winograd_out)(const struct winograd_job *job, int first, int n);
     void (*widen)(float *out, const void *in, size_t count); /* any count */
 };
 

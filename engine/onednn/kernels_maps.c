@@ -175,5 +175,9 @@ const struct kernels KERNEL(kernels) = {
     .sum = KERNEL(sum),
     .attend = KERNEL(attend),
     .classes = KERNEL(classes),
+    .winograd_pack = KERNEL(winograd_pack),
+    .winograd_in = KERNEL(winograd_in),
+    .winograd_multiply = KERNEL(winograd_multiply),
+    .winograd_out = KERNEL(winograd_out),
     .widen = KERNEL(widen),
 };

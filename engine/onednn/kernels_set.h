@@ -22,6 +22,10 @@ void KERNEL(bins)(const void *in, struct shape shape, int bins, void *out, float
 void KERNEL(sum)(const struct sum_job *job);
 void KERNEL(attend)(const struct attend_job *job);
 void KERNEL(classes)(const struct classes_job *job);
+void KERNEL(winograd_pack)(void *to, const float *from, int c, int k);
+void KERNEL(winograd_in)(const struct winograd_job *job, int first, int n);
+void KERNEL(winograd_multiply)(const struct winograd_job *job, int point, int n);
+void KERNEL(winograd_out)(const struct winograd_job *job, int first, int n);
 void KERNEL(widen)(float *out, const void *in, size_t count);
 
 extern const struct kernels KERNEL(kernels);

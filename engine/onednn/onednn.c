@@ -1,5 +1,5 @@
-/* onednn.c -- the CPU backend: oneDNN for the dense convolutions, our own loops (kernels.h) for
- * everything between them.
+/* onednn.c -- the CPU backend: our own Winograd convolutions (winograd.h) where they pay, oneDNN
+ * for the other dense ones, our own loops (kernels.h) for everything between them.
  *
  * One stream is one thread, and runs its primitives alone: two streams on two cores do as well as
  * one image over both when the machine is idle, and half as long again better when it is not (no
@@ -58,6 +58,7 @@ static void onednn_close(struct backend_engine *e)
 {
     packed_release(&e->shared.packed);
     own_weights_release(&e->shared.own);
+    winograd_release(&e->shared.winograd);
     dnnl_engine_destroy(e->shared.engine);
     free(e);
 }
@@ -73,6 +74,10 @@ static int onednn_open(struct backend_engine **out, const struct model *model,
     e->shared.kernels = kernels_choose(precision);
     int ret = DNNL_FAILED(err, dnnl_engine_create(&e->shared.engine, dnnl_cpu, 0));
     packed_init(&e->shared.packed, model, e->shared.engine);
+    /* AMX multiplies bf16 eight times as fast as the vectors that our kernels have; the transforms
+     * alone would take longer than its direct convolutions. */
+    e->shared.use_winograd = e->shared.type == dnnl_f32 || !isa_has(dnnl_cpu_isa_avx512_core_amx);
+    winograd_init(&e->shared.winograd, model, e->shared.kernels);
     if (!ret)
         ret = own_weights_load(&e->shared.own, model, err);
     if (ret) {
@@ -195,6 +200,27 @@ static int run_conv(struct backend_stream *s, const struct plan *p, int layer, s
     return DNNL_FAILED(err, dnnl_primitive_execute(c->primitive, s->stream, 5, args));
 }
 
+static void run_winograd(struct backend_stream *s, const struct plan *p, int layer)
+{
+    const struct layer *l = &network[layer];
+    struct shape out = p->shapes[layer], in = p->shapes[l->in[0]];
+    struct winograd_job job = {
+        .in = map_at(s, p, l->in[0], 0),
+        .h = out.h,
+        .w = out.w,
+        .c = in.c,
+        .in_step = in.c,
+        .zeros = p->arena + p->zeros_at,
+        .weight = p->winograd[layer].points,
+        .bias = p->winograd[layer].bias,
+        .out = map_at(s, p, layer, 0),
+        .k = out.c,
+        .out_step = out.c,
+    };
+
+    winograd_run(s->engine->shared.kernels, &job, p->n, p->arena + p->scratch_at);
+}
+
 /* Channels in front of input `k` in a concat. */
 static int channels_before(const struct layer *concat, int k)
 {
@@ -312,8 +338,12 @@ static int run_step(struct backend_stream *s, const struct plan *p, int layer,
 {
     if (plan_run_at(layer) != layer)
         return 0;
-    if (plan_is_conv(layer))
+    if (p->conv[layer].primitive)
         return run_conv(s, p, layer, err);
+    if (p->winograd[layer].points) {
+        run_winograd(s, p, layer);
+        return 0;
+    }
     if (network[layer].op == LAYER_CONCAT) {
         run_concat(s, p, layer);
         return 0;

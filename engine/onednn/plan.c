@@ -55,11 +55,23 @@ static size_t align(size_t bytes)
     return (bytes + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
 }
 
+/* What the hungriest of our own loops wants. */
+static size_t scratch_bytes(const struct plan *p, size_t elem_size)
+{
+    size_t most = classes_scratch(p->w) * sizeof(float);
+
+    for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
+        size_t need = p->winograd[i].points ? winograd_scratch(i, p->shapes, p->n, elem_size) : 0;
+        most = need > most ? need : most;
+    }
+    return most > PIXEL_BYTES_MAX ? most : PIXEL_BYTES_MAX;
+}
+
 /* `scratchpad` bytes are what oneDNN's hungriest primitive wants. */
 static void lay_out(struct plan *p, size_t elem_size, size_t scratchpad, bool keep)
 {
     int run_at[LAYER_COUNT];
-    size_t scratch = classes_scratch(p->w) * sizeof(float);
+    size_t scratch = scratch_bytes(p, elem_size);
 
     for (int i = 0; i < LAYER_COUNT; i++)
         run_at[i] = i < LAYER_COUNT_INFERENCE ? plan_run_at(i) : i;
@@ -68,7 +80,7 @@ static void lay_out(struct plan *p, size_t elem_size, size_t scratchpad, bool ke
     network_memory(&p->memory, p->bytes, run_at, keep);
     p->scratchpad_at = align(p->memory.total);
     p->scratch_at = align(p->scratchpad_at + scratchpad);
-    p->zeros_at = align(p->scratch_at + (scratch > PIXEL_BYTES_MAX ? scratch : PIXEL_BYTES_MAX));
+    p->zeros_at = align(p->scratch_at + scratch);
     p->arena_bytes = align(p->zeros_at + PIXEL_BYTES_MAX);
 }
 
@@ -221,9 +233,12 @@ int plan_new(struct plan **out, struct shared *shared, dnnl_stream_t stream,
     p->h = shape.h;
     p->w = shape.w;
     network_shapes(p->shapes, shape.h, shape.w);
-    for (int i = 0; i < LAYER_COUNT_INFERENCE && !ret; i++)
-        if (plan_is_conv(i))
+    for (int i = 0; i < LAYER_COUNT_INFERENCE && !ret; i++) {
+        if (shared->use_winograd && winograd_does(i, p->shapes))
+            ret = winograd_get(&shared->winograd, i, &p->winograd[i], err);
+        else if (plan_is_conv(i))
             ret = make_conv(p, shared, stream, i, &scratchpad, err);
+    }
     if (!ret)
         ret = make_all_taps(p, err);
     if (ret) {
@@ -260,7 +275,7 @@ int plan_bind(struct plan *p, char *arena, struct err *err)
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
         const struct plan_conv *c = &p->conv[i];
         char *src, *dst = arena + p->memory.offset[i];
-        if (!plan_is_conv(i))
+        if (!c->primitive)
             continue;
         src = arena + p->memory.offset[network[i].in[0]];
         if (DNNL_FAILED(err, dnnl_memory_set_data_handle(c->src, src)) ||

@@ -11,6 +11,7 @@
 
 #include "engine/onednn/own_weights.h"
 #include "engine/onednn/packed.h"
+#include "engine/onednn/winograd.h"
 
 /* What all streams of an engine share. */
 struct shared {
@@ -19,6 +20,8 @@ struct shared {
     const struct kernels *kernels;
     struct packed packed;
     struct own_weights own;
+    bool use_winograd;
+    struct winograd winograd;
 };
 
 struct plan_conv {
@@ -32,8 +35,9 @@ struct plan {
     uint64_t used; /* when it last ran, for the cache */
     struct shape shapes[LAYER_COUNT];
     struct memory_plan memory;
-    size_t bytes[LAYER_COUNT]; /* of n images; 0: never stored */
-    struct plan_conv conv[LAYER_COUNT_INFERENCE];
+    size_t bytes[LAYER_COUNT];                              /* of n images; 0: never stored */
+    struct plan_conv conv[LAYER_COUNT_INFERENCE];           /* of those that oneDNN does */
+    struct winograd_weight winograd[LAYER_COUNT_INFERENCE]; /* of those that we do; borrowed */
     struct tap *taps[LAYER_COUNT + 1][2]; /* rows and columns of each resize; last: the classes */
     /* behind the activations: oneDNN's scratchpad, our loops' scratch, a pixel of zeros */
     size_t scratchpad_at, scratch_at, zeros_at, arena_bytes;
@@ -57,7 +61,7 @@ void plan_free(struct plan *p);
 /* Use `arena` of at least p->arena_bytes, aligned to 64. */
 int plan_bind(struct plan *p, char *arena, struct err *err);
 
-/* True for a convolution that oneDNN does (not the depthwise and attention ones). */
+/* True for a dense convolution that makes its output alone (not the attention's). */
 bool plan_is_conv(int layer);
 
 /* The row whose step makes `layer`'s output; its own unless it is fused. */

@@ -8,85 +8,15 @@
 
 #include <cmocka.h>
 
-#include "engine/onednn/kernels.h"
-#include "engine/ref/ops.h"
+#include "tests/engine/maps.h"
 #include "tests/engine/support.h"
-
-enum { MARK = 0x5a, MARK_BYTES = 64 };
-
-/* A map in the set's precision and in double; marked behind. */
-struct map {
-    struct shape shape;
-    size_t count;
-    char *elems;
-    double *exact;
-    float *wide;
-};
 
 static uint64_t seed = 11;
 
-static void put(char *to, size_t elem_size, float v)
+/* bf16 keeps 8 bits. */
+static double limit(const struct kernels *k)
 {
-    uint32_t bits;
-
-    memcpy(&bits, &v, sizeof(bits));
-    if (elem_size == 2)
-        memcpy(to, (uint16_t[1]){(uint16_t)(bits >> 16)}, 2);
-    else
-        memcpy(to, &v, 4);
-}
-
-static struct map map_new(const struct kernels *k, int h, int w, int c)
-{
-    struct map m = {
-        .shape = {h, w, c},
-          .count = (size_t)h * (size_t)w * (size_t)c
-    };
-
-    m.elems = aligned_alloc(64, (m.count * k->elem_size + MARK_BYTES + 63) / 64 * 64);
-    m.exact = malloc(m.count * sizeof(double));
-    m.wide = malloc(m.count * sizeof(float));
-    memset(m.elems, MARK, (m.count * k->elem_size + MARK_BYTES + 63) / 64 * 64);
-    return m;
-}
-
-/* Random values that both precisions hold exactly. */
-static struct map map_random(const struct kernels *k, int h, int w, int c)
-{
-    struct map m = map_new(k, h, w, c);
-
-    for (size_t i = 0; i < m.count; i++) {
-        float v = (float)(int)(random_next(&seed) % 255) / 64 - 2;
-        put(m.elems + i * k->elem_size, k->elem_size, v);
-        m.exact[i] = v;
-    }
-    return m;
-}
-
-static void map_free(struct map *m)
-{
-    free(m->elems);
-    free(m->exact);
-    free(m->wide);
-}
-
-static struct ref_map ref_of(const struct map *m)
-{
-    return (struct ref_map){m->shape, m->exact};
-}
-
-/* The elements against the exact values; bf16 keeps 8 bits. */
-static void map_check(const struct kernels *k, struct map *m, const char *what)
-{
-    double limit = k->elem_size == 2 ? 1.0 / 200 : 2e-6;
-
-    k->widen(m->wide, m->elems, m->count);
-    for (size_t i = 0; i < m->count; i++)
-        if (!(fabs(m->wide[i] - m->exact[i]) <= limit * (1 + fabs(m->exact[i]))))
-            fail_msg("%s, %s: value %zu is %g, not %g", k->isa, what, i, m->wide[i], m->exact[i]);
-    for (size_t i = m->count * k->elem_size; i < m->count * k->elem_size + MARK_BYTES; i++)
-        if (m->elems[i] != MARK)
-            fail_msg("%s, %s: byte %zu behind the end was written", k->isa, what, i);
+    return k->elem_size == 2 ? 1.0 / 200 : 2e-6;
 }
 
 static void check_convert(const struct kernels *k)
@@ -99,7 +29,7 @@ static void check_convert(const struct kernels *k)
         m.exact[i] = rgb[i] - 127.5;
     }
     k->convert(m.elems, rgb, 259);
-    map_check(k, &m, "convert");
+    map_check(k, &m, limit(k), "convert");
     for (int i = 0; i < 259; i++)
         assert_true(m.wide[i] == (float)m.exact[i]); /* exact in bf16 too */
     map_free(&m);
@@ -108,7 +38,7 @@ static void check_convert(const struct kernels *k)
 static void check_halve(const struct kernels *k, int h, int w)
 {
     enum { C = 128, STEP = 192 }; /* as L_F2D has it */
-    struct map in = map_random(k, h, w, C), conv = map_new(k, (h + 1) / 2, (w + 1) / 2, C);
+    struct map in = map_random(k, h, w, C, &seed), conv = map_new(k, (h + 1) / 2, (w + 1) / 2, C);
     struct map pool = map_new(k, (h + 1) / 2, (w + 1) / 2, STEP);
     struct map mean = map_new(k, (h + 1) / 2, (w + 1) / 2, C);
     float weight[9 * C], bias[C];
@@ -139,8 +69,8 @@ static void check_halve(const struct kernels *k, int h, int w)
                             .pool = pool.elems,
                             .pool_step = STEP};
     k->halve(&job);
-    map_check(k, &conv, "depthwise");
-    map_check(k, &pool, "average");
+    map_check(k, &conv, limit(k), "depthwise");
+    map_check(k, &pool, limit(k), "average");
     map_free(&in);
     map_free(&conv);
     map_free(&pool);
@@ -149,13 +79,14 @@ static void check_halve(const struct kernels *k, int h, int w)
 
 static void check_copy(const struct kernels *k)
 {
-    struct map a = map_random(k, 3, 5, 32), b = map_random(k, 3, 5, 64), out = map_new(k, 3, 5, 96);
+    struct map a = map_random(k, 3, 5, 32, &seed), b = map_random(k, 3, 5, 64, &seed),
+               out = map_new(k, 3, 5, 96);
     struct ref_map in[2] = {ref_of(&a), ref_of(&b)};
 
     ref_concat(in, 2, ref_of(&out));
     k->copy(out.elems, 96, a.elems, 32, 15);
     k->copy(out.elems + 32 * k->elem_size, 96, b.elems, 64, 15);
-    map_check(k, &out, "copy");
+    map_check(k, &out, limit(k), "copy");
     map_free(&a);
     map_free(&b);
     map_free(&out);
@@ -164,11 +95,11 @@ static void check_copy(const struct kernels *k)
 static void check_bins(const struct kernels *k, int h, int w)
 {
     for (int bins = 1; bins <= 4; bins *= 2) {
-        struct map in = map_random(k, h, w, 48), out = map_new(k, bins, bins, 48);
+        struct map in = map_random(k, h, w, 48, &seed), out = map_new(k, bins, bins, 48);
         float scratch[48];
         ref_bins(ref_of(&in), ref_of(&out));
         k->bins(in.elems, in.shape, bins, out.elems, scratch);
-        map_check(k, &out, "bins");
+        map_check(k, &out, limit(k), "bins");
         map_free(&in);
         map_free(&out);
     }
@@ -190,7 +121,7 @@ static void check_sum(const struct kernels *k, int h, int w)
 
     for (int i = 0; i < 3; i++) {
         int side = 1 << i;
-        in[i] = map_random(k, side, side, C);
+        in[i] = map_random(k, side, side, C, &seed);
         big[i] = map_new(k, h, w, C);
         ref_resize(ref_of(&in[i]), ref_of(&big[i]));
         parts[i] = ref_of(&big[i]);
@@ -203,7 +134,7 @@ static void check_sum(const struct kernels *k, int h, int w)
     }
     ref_sum(parts, 3, ref_of(&out));
     k->sum(&job);
-    map_check(k, &out, "sum");
+    map_check(k, &out, limit(k), "sum");
     for (int i = 0; i < 3; i++) {
         map_free(&in[i]);
         map_free(&big[i]);
@@ -233,7 +164,7 @@ static void fill_attend(struct attend_weights *to, double hidden[72], double hid
 static void check_attend(const struct kernels *k, int h, int w, int yh, int yw)
 {
     enum { C = 64, SIDE = 80 };
-    struct map x = map_random(k, h, w, C), y = map_random(k, yh, yw, C);
+    struct map x = map_random(k, h, w, C, &seed), y = map_random(k, yh, yw, C, &seed);
     struct map up = map_new(k, h, w, C), stats = map_new(k, h, w, 4), hidden = map_new(k, h, w, 2);
     struct map attention = map_new(k, h, w, 1), out = map_new(k, h, w, C);
     struct attend_weights weights;
@@ -265,7 +196,7 @@ static void check_attend(const struct kernels *k, int h, int w, int yh, int yw)
                              .attention = planes + 6 * plane_size(h, w),
                              .out = out.elems};
     k->attend(&job);
-    map_check(k, &out, "attend");
+    map_check(k, &out, limit(k), "attend");
     free(planes);
     map_free(&x);
     map_free(&y);
@@ -278,7 +209,7 @@ static void check_attend(const struct kernels *k, int h, int w, int yh, int yw)
 
 static void check_classes(const struct kernels *k, int h, int w)
 {
-    struct map logits = map_random(k, (h + 7) / 8, (w + 7) / 8, ENGINE_CLASSES);
+    struct map logits = map_random(k, (h + 7) / 8, (w + 7) / 8, ENGINE_CLASSES, &seed);
     size_t pixels = (size_t)h * (size_t)w, differ = 0;
     struct engine_image a = {.content_w = (w * 2 + 2) / 3, .content_h = (h + 1) / 2}, b;
     struct tap *rows = malloc((size_t)h * sizeof(*rows)),

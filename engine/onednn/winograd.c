@@ -1,0 +1,174 @@
+#include "engine/onednn/winograd.h"
+
+#include <stdlib.h>
+
+#include "engine/weights.h"
+
+enum {
+    TILES = 64,     /* at a time: points and sums stay near, and a weight is read for many */
+    TILES_MIN = 16, /* an image with fewer leaves the larger weights without use */
+    CACHE_LINE = 64,
+};
+
+void winograd_init(struct winograd *w, const struct model *model, const struct kernels *kernels)
+{
+    *w = (struct winograd){.model = model, .kernels = kernels};
+    pthread_mutex_init(&w->lock, NULL);
+}
+
+void winograd_release(struct winograd *w)
+{
+    for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
+        free(w->weights[i].points);
+        free(w->weights[i].bias);
+    }
+    pthread_mutex_destroy(&w->lock);
+}
+
+static int tiles_of(struct shape s)
+{
+    return (s.h + WINOGRAD_OUT - 1) / WINOGRAD_OUT * ((s.w + WINOGRAD_OUT - 1) / WINOGRAD_OUT);
+}
+
+bool winograd_does(int layer, const struct shape shapes[LAYER_COUNT])
+{
+    const struct layer *l = &network[layer];
+
+    return l->op == LAYER_CONV && l->kernel == 3 && l->stride == 1 && l->groups == 1 && l->relu &&
+           l->channels % 32 == 0 && network[l->in[0]].channels % 32 == 0 &&
+           tiles_of(shapes[layer]) >= TILES_MIN;
+}
+
+/* ---- weights ----------------------------------------------------------------------------- */
+
+/* Rows of G for the points 0, 1, -1, 1/2, -2 and infinity. */
+static const double to_points[WINOGRAD_IN][3] = {
+    {1,          0,         0        },
+    {1.0 / 3,    1.0 / 3,   1.0 / 3  },
+    {-1.0 / 3,   1.0 / 3,   -1.0 / 3 },
+    {-16.0 / 15, -8.0 / 15, -4.0 / 15},
+    {1.0 / 15,   -2.0 / 15, 4.0 / 15 },
+    {0,          0,         1        },
+};
+
+/* A 3x3 kernel to its 36 points, `step` apart. */
+static void transform(const double kernel[9], float *to, size_t step)
+{
+    double half[WINOGRAD_IN][3];
+
+    for (int p = 0; p < WINOGRAD_IN; p++)
+        for (int x = 0; x < 3; x++)
+            half[p][x] = to_points[p][0] * kernel[x] + to_points[p][1] * kernel[3 + x] +
+                         to_points[p][2] * kernel[6 + x];
+    for (int i = 0; i < WINOGRAD_POINTS; i++) {
+        const double *line = half[i / WINOGRAD_IN], *g = to_points[i % WINOGRAD_IN];
+        to[(size_t)i * step] = (float)(line[0] * g[0] + line[1] * g[1] + line[2] * g[2]);
+    }
+}
+
+struct raw {
+    double *weight, *bias; /* out,in,3,3 and out */
+    float *points;         /* 36,in,out */
+};
+
+static void raw_release(struct raw *r)
+{
+    free(r->weight);
+    free(r->bias);
+    free(r->points);
+}
+
+static int load(const struct winograd *w, int layer, struct raw *r, struct err *err)
+{
+    size_t count = weights_count(layer), k = (size_t)network[layer].channels, c = count / 9 / k;
+
+    *r = (struct raw){.weight = malloc(count * sizeof(double)),
+                      .bias = calloc(k, sizeof(double)),
+                      .points = malloc(WINOGRAD_POINTS * c * k * sizeof(float))};
+    if (!r->weight || !r->bias || !r->points)
+        return err_set(err, ERR_NOMEM, "out of memory for the weights of %s", network[layer].name);
+    if (weights_fold(w->model, layer, r->weight, r->bias, err))
+        return -1;
+    for (size_t i = 0; i < c; i++)
+        for (size_t o = 0; o < k; o++)
+            transform(r->weight + (o * c + i) * 9, r->points + i * k + o, c * k);
+    return 0;
+}
+
+static int make(struct winograd *w, int layer, struct err *err)
+{
+    struct winograd_weight *to = &w->weights[layer];
+    int k = network[layer].channels, c = network[network[layer].in[0]].channels;
+    size_t one = (size_t)c * (size_t)k;
+    struct raw raw;
+    int ret = load(w, layer, &raw, err);
+
+    if (!ret) {
+        to->points = aligned_alloc(CACHE_LINE, WINOGRAD_POINTS * one * w->kernels->elem_size);
+        to->bias = malloc((size_t)k * sizeof(float));
+        if (!to->points || !to->bias)
+            ret =
+                err_set(err, ERR_NOMEM, "out of memory for the weights of %s", network[layer].name);
+    }
+    for (int p = 0; p < WINOGRAD_POINTS && !ret; p++)
+        w->kernels->winograd_pack((char *)to->points + (size_t)p * one * w->kernels->elem_size,
+                                  raw.points + (size_t)p * one, c, k);
+    for (int i = 0; i < k && !ret; i++)
+        to->bias[i] = (float)raw.bias[i];
+    if (ret) {
+        free(to->points);
+        free(to->bias);
+        *to = (struct winograd_weight){0};
+    }
+    raw_release(&raw);
+    return ret;
+}
+
+int winograd_get(struct winograd *w, int layer, struct winograd_weight *out, struct err *err)
+{
+    pthread_mutex_lock(&w->lock);
+    int ret = w->weights[layer].points ? 0 : make(w, layer, err);
+    *out = w->weights[layer];
+    pthread_mutex_unlock(&w->lock);
+    return ret;
+}
+
+/* ---- run --------------------------------------------------------------------------------- */
+
+/* Elements between two points: an odd number of cache lines, since a power of two would put all 36
+ * into the same few sets of the cache. */
+static size_t point_step(size_t elems, size_t elem_size)
+{
+    size_t lines = (elems * elem_size + CACHE_LINE - 1) / CACHE_LINE;
+
+    return (lines | 1) * CACHE_LINE / elem_size;
+}
+
+size_t winograd_scratch(int layer, const struct shape shapes[LAYER_COUNT], int n, size_t elem_size)
+{
+    int tiles = n * tiles_of(shapes[layer]);
+    size_t most = (size_t)(tiles < TILES ? tiles : TILES);
+    size_t c = (size_t)network[network[layer].in[0]].channels, k = (size_t)network[layer].channels;
+
+    return WINOGRAD_POINTS * (point_step(most * c, elem_size) * elem_size +
+                              point_step(most * k, sizeof(float)) * sizeof(float));
+}
+
+void winograd_run(const struct kernels *kernels, struct winograd_job *job, int n, void *scratch)
+{
+    int tiles = n * tiles_of((struct shape){job->h, job->w, job->k});
+    int most = tiles < TILES ? tiles : TILES;
+
+    job->points = scratch;
+    job->points_step = point_step((size_t)most * (size_t)job->c, kernels->elem_size);
+    job->sums =
+        (float *)((char *)scratch + WINOGRAD_POINTS * job->points_step * kernels->elem_size);
+    job->sums_step = point_step((size_t)most * (size_t)job->k, sizeof(float));
+    for (int first = 0; first < tiles; first += most) {
+        int now = tiles - first < most ? tiles - first : most;
+        kernels->winograd_in(job, first, now);
+        for (int p = 0; p < WINOGRAD_POINTS; p++)
+            kernels->winograd_multiply(job, p, now);
+        kernels->winograd_out(job, first, now);
+    }
+}

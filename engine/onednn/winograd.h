@@ -1,0 +1,44 @@
+/* winograd.h -- the convolutions that we do ourselves: 3x3, stride 1, by kernels_winograd.c.
+ *
+ * oneDNN's direct convolutions run at nine tenths of the cores' peak, so only fewer products can
+ * beat them: F(4x4, 3x3) needs a quarter. Which convolution is done which way depends on the shape
+ * of the input alone, never on batch or threads, so that these do not change a mask. */
+#ifndef ENGINE_ONEDNN_WINOGRAD_H
+#define ENGINE_ONEDNN_WINOGRAD_H
+
+#include <pthread.h>
+
+#include "common/err.h"
+#include "engine/model.h"
+#include "engine/network.h"
+#include "engine/onednn/kernels.h"
+
+struct winograd_weight {
+    void *points; /* NULL: not made yet */
+    float *bias;
+};
+
+/* Weights of all layers, each made when a plan first asks for it and kept. */
+struct winograd {
+    const struct model *model;     /* borrowed */
+    const struct kernels *kernels; /* borrowed */
+    pthread_mutex_t lock;          /* guards what follows */
+    struct winograd_weight weights[LAYER_COUNT_INFERENCE];
+};
+
+void winograd_init(struct winograd *w, const struct model *model, const struct kernels *kernels);
+void winograd_release(struct winograd *w);
+
+/* Whether `layer` is done this way for these shapes. */
+bool winograd_does(int layer, const struct shape shapes[LAYER_COUNT]);
+
+/* The weights of `layer`, borrowed. Any thread. */
+int winograd_get(struct winograd *w, int layer, struct winograd_weight *out, struct err *err);
+
+/* Bytes of scratch that `layer` wants for `n` images. */
+size_t winograd_scratch(int layer, const struct shape shapes[LAYER_COUNT], int n, size_t elem_size);
+
+/* `job` without points and sums; `scratch` as winograd_scratch says, aligned to 64. */
+void winograd_run(const struct kernels *kernels, struct winograd_job *job, int n, void *scratch);
+
+#endif

@@ -1,0 +1,34 @@
+/* maps.h -- activations for the tests of kernels: in a set's precision and in double, with marked
+ * bytes behind. */
+#ifndef TESTS_ENGINE_MAPS_H
+#define TESTS_ENGINE_MAPS_H
+
+#include "engine/onednn/kernels.h"
+#include "engine/ref/ops.h"
+
+enum { MARK = 0x5a, MARK_BYTES = 64 };
+
+struct map {
+    struct shape shape;
+    size_t count;
+    char *elems;
+    double *exact;
+    float *wide;
+};
+
+/* `v` as an element; its bits beyond the set's precision are cut off. */
+void put(char *to, size_t elem_size, float v);
+
+struct map map_new(const struct kernels *k, int h, int w, int c);
+
+/* Random values that both precisions hold exactly. */
+struct map map_random(const struct kernels *k, int h, int w, int c, uint64_t *seed);
+void map_free(struct map *m);
+
+struct ref_map ref_of(const struct map *m);
+
+/* Fails the test where the elements are not within `limit` * (1 + |exact|) of the exact values, or
+ * a byte behind them was written. */
+void map_check(const struct kernels *k, struct map *m, double limit, const char *what);
+
+#endif
