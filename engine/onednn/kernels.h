@@ -87,7 +87,7 @@ struct winograd_job {
     const void *in; /* n,h,w; pixels are in_step apart and have c channels */
     int h, w, c, in_step;
     const void *zeros;  /* c zeros: an input outside the image */
-    const void *weight; /* WINOGRAD_POINTS times what winograd_pack makes */
+    const void *weight; /* what winograd_pack makes */
     const float *bias;  /* k */
     void *out;          /* n,h,w; pixels are out_step apart and have k channels */
     int k, out_step;
@@ -110,7 +110,7 @@ struct kernels {
     void (*sum)(const struct sum_job *job);
     void (*attend)(const struct attend_job *job);
     void (*classes)(const struct classes_job *job);
-    /* The weight of one point, c,k, in the order that winograd_multiply reads. */
+    /* c,3,3,k to WINOGRAD_POINTS times c * k elements, in the order that winograd_multiply reads. */
     void (*winograd_pack)(void *to, const float *from, int c, int k);
     /* The three steps, for the `n` tiles from `first` on: inputs to points, for each point in any
      * order points to sums, sums to outputs. */

@@ -55,20 +55,70 @@ static int panel_vectors(int channels)
     return channels % (WIDE * LANES) ? NARROW : WIDE;
 }
 
-/* in,out of one point to panels; in a panel: in/DEPTH,out,DEPTH. */
+/* Rows of G. */
+static inline __attribute__((always_inline)) void weigh(const vec g[3], vec out[IN])
+{
+    vec even = g[0] + g[2], far = g[0] + 4.0F * g[2];
+
+    out[0] = g[0];
+    out[1] = (even + g[1]) * (1.0F / 3);
+    out[2] = (g[1] - even) * (1.0F / 3);
+    out[3] = (4.0F * g[0] + 2.0F * g[1] + g[2]) * (-4.0F / 15);
+    out[4] = (far - 2.0F * g[1]) * (1.0F / 15);
+    out[5] = g[2];
+}
+
+/* Nine weights of LANES output channels to their points. */
+static inline __attribute__((always_inline)) void weigh_kernel(const float *at, int k,
+                                                               vec out[WINOGRAD_POINTS])
+{
+    vec half[IN][3], line[3], point[IN];
+
+#pragma GCC unroll 3
+    for (int x = 0; x < 3; x++) {
+#pragma GCC unroll 3
+        for (int y = 0; y < 3; y++)
+            line[y] = load_f32(at + ((size_t)y * 3 + x) * k);
+        weigh(line, point);
+#pragma GCC unroll 6
+        for (int p = 0; p < IN; p++)
+            half[p][x] = point[p];
+    }
+#pragma GCC unroll 6
+    for (int p = 0; p < IN; p++)
+        weigh(half[p], out + (ptrdiff_t)p * IN);
+}
+
+/* The weights of DEPTH inputs side by side. */
+static inline void store_weights(elem *to, const vec *points, int point)
+{
+#ifdef KERNEL_BF16
+    elem low[LANES], high[LANES];
+    store(low, points[point]);
+    store(high, points[WINOGRAD_POINTS + point]);
+    uvec both = __builtin_convertvector(*(const hvec_at *)low, uvec) |
+                __builtin_convertvector(*(const hvec_at *)high, uvec) << 16;
+    memcpy(to, &both, sizeof(both));
+#else
+    store(to, points[point]);
+#endif
+}
+
+/* A point's weight is in panels of output channels; in a panel: in/DEPTH,out,DEPTH. */
 void KERNEL(winograd_pack)(void *to, const float *from, int c, int k)
 {
     int width = panel_vectors(k) * LANES;
-    elem *out = to;
+    vec points[DEPTH * WINOGRAD_POINTS];
 
-    for (int panel = 0; panel < k; panel += width)
-        for (int i = 0; i < c; i += DEPTH)
-            for (int j = panel; j < panel + width; j++)
-                for (int d = 0; d < DEPTH; d++) {
-                    elem one[LANES];
-                    store(one, all_lanes(from[((size_t)i + d) * k + j]));
-                    *out++ = one[0];
-                }
+    for (int i = 0; i < c; i += DEPTH)
+        for (int j = 0; j < k; j += LANES) {
+            elem *at = (elem *)to + (size_t)(j - j % width) * c +
+                       ((size_t)i / DEPTH * width + j % width) * DEPTH;
+            for (int d = 0; d < DEPTH; d++)
+                weigh_kernel(from + ((size_t)i + d) * 9 * k + j, k, points + d * WINOGRAD_POINTS);
+            for (int p = 0; p < WINOGRAD_POINTS; p++)
+                store_weights(at + (size_t)p * c * k, points, p);
+        }
 }
 
 /* Six values of a line to their points: rows of B transposed. */

@@ -41,41 +41,16 @@ bool winograd_does(int layer, const struct shape shapes[LAYER_COUNT])
 
 /* ---- weights ----------------------------------------------------------------------------- */
 
-/* Rows of G for the points 0, 1, -1, 1/2, -2 and infinity. */
-static const double to_points[WINOGRAD_IN][3] = {
-    {1,          0,         0        },
-    {1.0 / 3,    1.0 / 3,   1.0 / 3  },
-    {-1.0 / 3,   1.0 / 3,   -1.0 / 3 },
-    {-16.0 / 15, -8.0 / 15, -4.0 / 15},
-    {1.0 / 15,   -2.0 / 15, 4.0 / 15 },
-    {0,          0,         1        },
-};
-
-/* A 3x3 kernel to its 36 points, `step` apart. */
-static void transform(const double kernel[9], float *to, size_t step)
-{
-    double half[WINOGRAD_IN][3];
-
-    for (int p = 0; p < WINOGRAD_IN; p++)
-        for (int x = 0; x < 3; x++)
-            half[p][x] = to_points[p][0] * kernel[x] + to_points[p][1] * kernel[3 + x] +
-                         to_points[p][2] * kernel[6 + x];
-    for (int i = 0; i < WINOGRAD_POINTS; i++) {
-        const double *line = half[i / WINOGRAD_IN], *g = to_points[i % WINOGRAD_IN];
-        to[(size_t)i * step] = (float)(line[0] * g[0] + line[1] * g[1] + line[2] * g[2]);
-    }
-}
-
 struct raw {
     double *weight, *bias; /* out,in,3,3 and out */
-    float *points;         /* 36,in,out */
+    float *turned;         /* in,3,3,out */
 };
 
 static void raw_release(struct raw *r)
 {
     free(r->weight);
     free(r->bias);
-    free(r->points);
+    free(r->turned);
 }
 
 static int load(const struct winograd *w, int layer, struct raw *r, struct err *err)
@@ -84,14 +59,14 @@ static int load(const struct winograd *w, int layer, struct raw *r, struct err *
 
     *r = (struct raw){.weight = malloc(count * sizeof(double)),
                       .bias = calloc(k, sizeof(double)),
-                      .points = malloc(WINOGRAD_POINTS * c * k * sizeof(float))};
-    if (!r->weight || !r->bias || !r->points)
+                      .turned = malloc(count * sizeof(float))};
+    if (!r->weight || !r->bias || !r->turned)
         return err_set(err, ERR_NOMEM, "out of memory for the weights of %s", network[layer].name);
     if (weights_fold(w->model, layer, r->weight, r->bias, err))
         return -1;
-    for (size_t i = 0; i < c; i++)
-        for (size_t o = 0; o < k; o++)
-            transform(r->weight + (o * c + i) * 9, r->points + i * k + o, c * k);
+    for (size_t o = 0; o < k; o++)
+        for (size_t i = 0; i < c * 9; i++)
+            r->turned[i * k + o] = (float)r->weight[o * c * 9 + i];
     return 0;
 }
 
@@ -99,20 +74,19 @@ static int make(struct winograd *w, int layer, struct err *err)
 {
     struct winograd_weight *to = &w->weights[layer];
     int k = network[layer].channels, c = network[network[layer].in[0]].channels;
-    size_t one = (size_t)c * (size_t)k;
     struct raw raw;
     int ret = load(w, layer, &raw, err);
 
     if (!ret) {
-        to->points = aligned_alloc(CACHE_LINE, WINOGRAD_POINTS * one * w->kernels->elem_size);
+        to->points = aligned_alloc(CACHE_LINE,
+                                   WINOGRAD_POINTS * (size_t)c * (size_t)k * w->kernels->elem_size);
         to->bias = malloc((size_t)k * sizeof(float));
         if (!to->points || !to->bias)
             ret =
                 err_set(err, ERR_NOMEM, "out of memory for the weights of %s", network[layer].name);
     }
-    for (int p = 0; p < WINOGRAD_POINTS && !ret; p++)
-        w->kernels->winograd_pack((char *)to->points + (size_t)p * one * w->kernels->elem_size,
-                                  raw.points + (size_t)p * one, c, k);
+    if (!ret)
+        w->kernels->winograd_pack(to->points, raw.turned, c, k);
     for (int i = 0; i < k && !ret; i++)
         to->bias[i] = (float)raw.bias[i];
     if (ret) {
