@@ -5,8 +5,7 @@
 #include "engine/weights.h"
 
 enum {
-    TILES = 64,     /* at a time: points and sums stay near, and a weight is read for many */
-    TILES_MIN = 16, /* an image with fewer leaves the larger weights without use */
+    TILES = 64, /* at a time: points and sums stay near, and a weight is read for many */
     CACHE_LINE = 64,
 };
 
@@ -30,13 +29,19 @@ static int tiles_of(struct shape s)
     return (s.h + WINOGRAD_OUT - 1) / WINOGRAD_OUT * ((s.w + WINOGRAD_OUT - 1) / WINOGRAD_OUT);
 }
 
+/* 36 products a tile against 9 a pixel. */
+static bool needs_fewer_products(struct shape s)
+{
+    return 4 * tiles_of(s) < s.h * s.w;
+}
+
 bool winograd_does(int layer, const struct shape shapes[LAYER_COUNT])
 {
     const struct layer *l = &network[layer];
 
     return l->op == LAYER_CONV && l->kernel == 3 && l->stride == 1 && l->groups == 1 && l->relu &&
            l->channels % 32 == 0 && network[l->in[0]].channels % 32 == 0 &&
-           tiles_of(shapes[layer]) >= TILES_MIN;
+           needs_fewer_products(shapes[layer]);
 }
 
 /* ---- weights ----------------------------------------------------------------------------- */

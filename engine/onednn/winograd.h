@@ -2,7 +2,9 @@
  *
  * oneDNN's direct convolutions run at nine tenths of the cores' peak, so only fewer products can
  * beat them: F(4x4, 3x3) needs a quarter. Which convolution is done which way depends on the shape
- * of the input alone, never on batch or threads, so that these do not change a mask. */
+ * of the input alone, never on batch or threads, so that these do not change a mask. Maps of a few
+ * tiles are done this way too, though their 36 points of weights are then read for little: for one
+ * image direct convolutions are as fast, for a batch slower. */
 #ifndef ENGINE_ONEDNN_WINOGRAD_H
 #define ENGINE_ONEDNN_WINOGRAD_H
 

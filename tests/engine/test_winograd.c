@@ -157,15 +157,18 @@ static void layers_are_chosen_by_shape(void **state)
         bool does;
     } cases[] = {
         {L_F2B,    512, true },
-        {L_F7B,    512, true }, /* 16x16: 16 tiles, just enough */
-        {L_F7B,    480, true }, /* 15x15: as many tiles */
-        {L_F7B,    256, false}, /* 8x8: 4 tiles */
-        {L_F2B,    256, true },
+        {L_F7E,    256, true }, /* 8x8 */
+        {L_F7E,    96,  true }, /* 3x3: one tile, 36 products against 81 */
+        {L_F7E,    64,  false}, /* 2x2: no fewer products */
+        {L_F7E,    1,   false},
+        {L_CM,     256, true },
+        {L_X0,     256, true },
         {L_F1,     512, false}, /* stride 2 */
         {L_F2A,    512, false}, /* 1x1 */
         {L_F2D,    512, false}, /* depthwise */
         {L_Q0,     512, false}, /* the attention's own */
         {L_LOGITS, 512, false},
+        {L_F2,     512, false}, /* no convolution */
     };
     struct shape shapes[LAYER_COUNT];
 
