@@ -165,25 +165,39 @@ void network_shapes(struct shape out[LAYER_COUNT], int h, int w)
         out[i] = layer_shape(&network[i], out);
 }
 
-/* The rows between which a layer's output must stay. */
+/* The times between which a layer's output must stay. */
 struct life {
     int born, dies;
 };
 
-static void find_lives(struct life life[LAYER_COUNT], const int *run_at, bool keep)
+static int time_of(const struct run_order *order, int layer)
 {
-    for (int i = 0; i < LAYER_COUNT; i++) {
-        int row = run_at ? run_at[i] : i;
-        life[i] = keep ? (struct life){0, LAYER_COUNT} : (struct life){row, row};
-    }
-    for (int i = 0; i < LAYER_COUNT && !keep; i++)
+    return order ? order->at[layer] : layer;
+}
+
+/* A part that is run again for the next image writes all its own outputs again. */
+static void outlive_rounds(struct life *life, const struct run_order *order)
+{
+    if (life->born < order->front && life->dies >= order->front)
+        life->born = 0;
+    if (life->born < order->back && life->dies >= order->back)
+        life->dies = LAYER_COUNT;
+}
+
+static void find_lives(struct life life[LAYER_COUNT], const struct run_order *order)
+{
+    for (int i = 0; i < LAYER_COUNT; i++)
+        life[i] = (struct life){time_of(order, i), time_of(order, i)};
+    for (int i = 0; i < LAYER_COUNT; i++)
         for (int k = 0; k < layer_inputs(&network[i]); k++) {
-            int in = network[i].in[k], row = run_at ? run_at[i] : i;
-            if (life[in].dies < row)
-                life[in].dies = row;
+            int in = network[i].in[k], now = time_of(order, i);
+            if (life[in].dies < now)
+                life[in].dies = now;
             if (network[i].op == LAYER_CONCAT && life[i].born > life[in].born)
                 life[i].born = life[in].born;
         }
+    for (int i = 0; i < LAYER_COUNT && order; i++)
+        outlive_rounds(&life[i], order);
     life[L_LOGITS].dies = LAYER_COUNT; /* the caller's */
 }
 
@@ -208,13 +222,15 @@ static size_t first_fit(int id, const struct life *life, const size_t *bytes, co
 }
 
 void network_memory(struct memory_plan *plan, const size_t bytes[LAYER_COUNT],
-                    const int run_at[LAYER_COUNT], bool keep)
+                    const struct run_order *order, bool keep)
 {
     struct life life[LAYER_COUNT];
     bool placed[LAYER_COUNT] = {false};
 
     *plan = (struct memory_plan){0};
-    find_lives(life, run_at, keep);
+    find_lives(life, order);
+    for (int i = 0; i < LAYER_COUNT && keep; i++)
+        life[i] = (struct life){0, LAYER_COUNT};
     for (;;) { /* the largest first */
         int id = L_NONE;
         for (int i = 0; i < LAYER_COUNT; i++)

@@ -92,11 +92,20 @@ struct memory_plan {
 };
 enum { MEMORY_ALIGN = 256 }; /* bytes */
 
-/* `bytes` of a layer is 0 when its output is never stored. `run_at`: the row at which a layer is
- * really made, for backends that fuse several into one step; NULL: each at its own. `keep`: nothing
- * is shared, so that every output can be looked at afterwards. */
+/* For backends that run the table in another order, fuse several rows into one step, or run parts
+ * of it image by image. */
+struct run_order {
+    int at[LAYER_COUNT]; /* when a layer is made, counted from 0 */
+    /* What is made before `front`, and what from `back` on, is made for one image after the other:
+     * what such a part hands on or is handed must survive all its rounds. */
+    int front, back;
+};
+
+/* `bytes` of a layer is 0 when its output is never stored; it covers all images whose outputs are
+ * there at the same time. `order` NULL: the table's, all images at once. `keep`: nothing is shared,
+ * so that every output can be looked at afterwards. */
 void network_memory(struct memory_plan *plan, const size_t bytes[LAYER_COUNT],
-                    const int run_at[LAYER_COUNT], bool keep);
+                    const struct run_order *order, bool keep);
 
 /* What a tensor is to its layer. */
 enum role { ROLE_WEIGHT, ROLE_BIAS, ROLE_GAMMA, ROLE_BETA, ROLE_MEAN, ROLE_VARIANCE, ROLE_SCALE };

@@ -168,9 +168,9 @@ static int find_plan(struct backend_stream *s, int n, int h, int w, struct plan 
     }
     p->used = ++s->clock;
     *out = p;
-    if (grow_arena(s, p->arena_bytes, err) || plan_bind(p, s->arena, err))
+    if (grow_arena(s, p->arena_bytes, err))
         return -1;
-    memset(p->arena + p->zeros_at, 0, PIXEL_BYTES_MAX);
+    memset(s->arena + p->zeros_at, 0, PIXEL_BYTES_MAX);
     return 0;
 }
 
@@ -183,10 +183,17 @@ static void *map_at(const struct backend_stream *s, const struct plan *p, int la
     size_t one =
         (size_t)shape.h * (size_t)shape.w * (size_t)shape.c * s->engine->shared.kernels->elem_size;
 
-    return p->arena + p->memory.offset[layer] + (size_t)image * one;
+    return s->arena + p->memory.offset[layer] + (p->copies[layer] > 1 ? (size_t)image * one : 0);
 }
 
-static int run_conv(struct backend_stream *s, const struct plan *p, int layer, struct err *err)
+/* Images of a batch that a step works on. */
+struct images {
+    struct engine_image *all;
+    int first, count;
+};
+
+static int run_conv(struct backend_stream *s, const struct plan *p, int layer, int first,
+                    struct err *err)
 {
     const struct plan_conv *c = &p->conv[layer];
     const dnnl_exec_arg_t args[] = {
@@ -197,28 +204,34 @@ static int run_conv(struct backend_stream *s, const struct plan *p, int layer, s
         {DNNL_ARG_SCRATCHPAD, c->scratchpad},
     };
 
+    if (DNNL_FAILED(
+            err, dnnl_memory_set_data_handle(c->src, map_at(s, p, network[layer].in[0], first))) ||
+        DNNL_FAILED(err, dnnl_memory_set_data_handle(c->dst, map_at(s, p, layer, first))) ||
+        DNNL_FAILED(err, dnnl_memory_set_data_handle(c->scratchpad, s->arena + p->scratchpad_at)))
+        return -1;
     return DNNL_FAILED(err, dnnl_primitive_execute(c->primitive, s->stream, 5, args));
 }
 
-static void run_winograd(struct backend_stream *s, const struct plan *p, int layer)
+static void run_winograd(struct backend_stream *s, const struct plan *p, int layer,
+                         const struct images *images)
 {
     const struct layer *l = &network[layer];
     struct shape out = p->shapes[layer], in = p->shapes[l->in[0]];
     struct winograd_job job = {
-        .in = map_at(s, p, l->in[0], 0),
+        .in = map_at(s, p, l->in[0], images->first),
         .h = out.h,
         .w = out.w,
         .c = in.c,
         .in_step = in.c,
-        .zeros = p->arena + p->zeros_at,
+        .zeros = s->arena + p->zeros_at,
         .weight = p->winograd[layer].points,
         .bias = p->winograd[layer].bias,
-        .out = map_at(s, p, layer, 0),
+        .out = map_at(s, p, layer, images->first),
         .k = out.c,
         .out_step = out.c,
     };
 
-    winograd_run(s->engine->shared.kernels, &job, p->n, p->arena + p->scratch_at);
+    winograd_run(s->engine->shared.kernels, &job, images->count, s->arena + p->scratch_at);
 }
 
 /* Channels in front of input `k` in a concat. */
@@ -249,7 +262,7 @@ static void run_halve(struct backend_stream *s, const struct plan *p, int layer,
         .c = in.c,
         .weight = weight,
         .bias = weight + 9 * (size_t)in.c,
-        .zeros = p->arena + p->zeros_at,
+        .zeros = s->arena + p->zeros_at,
         .conv = map_at(s, p, layer, image),
         .pool = map_at(s, p, concat, image),
         .pool_step = network[concat].channels,
@@ -257,17 +270,18 @@ static void run_halve(struct backend_stream *s, const struct plan *p, int layer,
     s->engine->shared.kernels->halve(&job);
 }
 
-static void run_concat(struct backend_stream *s, const struct plan *p, int layer)
+static void run_concat(struct backend_stream *s, const struct plan *p, int layer,
+                       const struct images *images)
 {
     const struct kernels *k = s->engine->shared.kernels;
     const struct layer *l = &network[layer];
-    size_t pixels = (size_t)p->n * (size_t)p->shapes[layer].h * (size_t)p->shapes[layer].w;
-    char *out = map_at(s, p, layer, 0);
+    size_t pixels = (size_t)images->count * (size_t)p->shapes[layer].h * (size_t)p->shapes[layer].w;
+    char *out = map_at(s, p, layer, images->first);
 
     for (int i = 0; i < layer_inputs(l); i++)
         if (network[l->in[i]].op != LAYER_AVERAGE) /* that one is there already */
             k->copy(out + (size_t)channels_before(l, i) * k->elem_size, l->channels,
-                    map_at(s, p, l->in[i], 0), network[l->in[i]].channels, pixels);
+                    map_at(s, p, l->in[i], images->first), network[l->in[i]].channels, pixels);
 }
 
 static void run_sum(struct backend_stream *s, const struct plan *p, int layer, int image)
@@ -325,7 +339,7 @@ static void run_own(struct backend_stream *s, const struct plan *p, int layer,
     case LAYER_CONV: run_halve(s, p, layer, image); break;
     case LAYER_BINS:
         k->bins(map_at(s, p, l->in[0], image), p->shapes[l->in[0]], l->kernel,
-                map_at(s, p, layer, image), (float *)(p->arena + p->scratch_at));
+                map_at(s, p, layer, image), (float *)(s->arena + p->scratch_at));
         break;
     case LAYER_SUM: run_sum(s, p, layer, image); break;
     case LAYER_BLEND: run_attend(s, p, layer, image); break;
@@ -334,22 +348,18 @@ static void run_own(struct backend_stream *s, const struct plan *p, int layer,
 }
 
 static int run_step(struct backend_stream *s, const struct plan *p, int layer,
-                    const struct engine_image *images, struct err *err)
+                    const struct images *images, struct err *err)
 {
-    if (plan_run_at(layer) != layer)
-        return 0;
     if (p->conv[layer].primitive)
-        return run_conv(s, p, layer, err);
+        return run_conv(s, p, layer, images->first, err);
     if (p->winograd[layer].points) {
-        run_winograd(s, p, layer);
-        return 0;
+        run_winograd(s, p, layer, images);
+    } else if (network[layer].op == LAYER_CONCAT) {
+        run_concat(s, p, layer, images);
+    } else {
+        for (int i = images->first; i < images->first + images->count; i++)
+            run_own(s, p, layer, images->all, i);
     }
-    if (network[layer].op == LAYER_CONCAT) {
-        run_concat(s, p, layer);
-        return 0;
-    }
-    for (int i = 0; i < p->n; i++)
-        run_own(s, p, layer, images, i);
     return 0;
 }
 
@@ -363,7 +373,7 @@ static void run_classes(struct backend_stream *s, const struct plan *p, struct e
         .w = p->w,
         .rows = p->taps[LAYER_COUNT][0],
         .columns = p->taps[LAYER_COUNT][1],
-        .scratch = (float *)(p->arena + p->scratch_at),
+        .scratch = (float *)(s->arena + p->scratch_at),
         .image = image,
     };
 
@@ -379,23 +389,48 @@ static double ms_since(int64_t *start)
     return ms;
 }
 
+/* Steps [from, to) for some images. */
+static int run_steps(struct backend_stream *s, const struct plan *p, int from, int to,
+                     const struct images *images, struct err *err)
+{
+    int64_t start = clock_mono_us();
+
+    for (int i = from; i < to; i++) {
+        if (run_step(s, p, p->order.layer[i], images, err))
+            return -1;
+        s->ms[p->order.layer[i]] += ms_since(&start);
+    }
+    return 0;
+}
+
+static int run_back(struct backend_stream *s, const struct plan *p, const struct images *one,
+                    struct err *err)
+{
+    if (run_steps(s, p, p->order.run.back, p->order.steps, one, err))
+        return -1;
+    int64_t start = clock_mono_us();
+    run_classes(s, p, &one->all[one->first], one->first);
+    s->ms[LAYER_COUNT] += ms_since(&start);
+    return 0;
+}
+
 static int onednn_run(struct backend_stream *s, int w, int h, struct engine_image *images, int n,
                       struct err *err)
 {
     struct plan *p;
 
     s->last = NULL;
+    memset(s->ms, 0, sizeof(s->ms));
     if (find_plan(s, n, h, w, &p, err))
         return -1;
-    int64_t start = clock_mono_us();
-    for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
-        if (run_step(s, p, i, images, err))
-            return -1;
-        s->ms[i] = ms_since(&start);
-    }
     for (int i = 0; i < n; i++)
-        run_classes(s, p, &images[i], i);
-    s->ms[LAYER_COUNT] = ms_since(&start);
+        if (run_steps(s, p, 0, p->order.run.front, &(struct images){images, i, 1}, err))
+            return -1;
+    if (run_steps(s, p, p->order.run.front, p->order.run.back, &(struct images){images, 0, n}, err))
+        return -1;
+    for (int i = 0; i < n; i++)
+        if (run_back(s, p, &(struct images){images, i, 1}, err))
+            return -1;
     if (DNNL_FAILED(err, dnnl_stream_wait(s->stream)))
         return -1;
     s->last = p;
@@ -421,14 +456,14 @@ static int onednn_layer(struct backend_stream *s, int layer, int image, float *o
     if (!p || layer < 0 || layer >= LAYER_COUNT_INFERENCE || image < 0 || image >= p->n ||
         !p->bytes[layer])
         return err_set(err, ERR_INPUT, "layer %d of image %d is not stored", layer, image);
+    if (image != p->n - 1 && p->copies[layer] == 1)
+        return err_set(err, ERR_INPUT, "layer %d is stored for the last image only", layer);
     struct shape shape = p->shapes[layer];
-    if (plan_run_at(layer) == layer) {
+    if (order_step_of(layer) == layer) {
         s->engine->shared.kernels->widen(out, map_at(s, p, layer, image),
                                          (size_t)shape.h * (size_t)shape.w * (size_t)shape.c);
         return 0;
     }
-    if (image != p->n - 1)
-        return err_set(err, ERR_INPUT, "layer %d is stored for the last image only", layer);
     read_planes((const float *)map_at(s, p, layer, 0), shape, out);
     return 0;
 }

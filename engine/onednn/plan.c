@@ -13,46 +13,37 @@ bool plan_is_conv(int layer)
     return l->op == LAYER_CONV && l->groups == 1 && l->channels > HIDDEN_CHANNELS;
 }
 
-/* The first row behind `layer` with this operation. */
-static int next_row(int layer, enum layer_op op)
-{
-    for (int i = layer + 1; i < LAYER_COUNT_INFERENCE; i++)
-        if (network[i].op == op)
-            return i;
-    return layer;
-}
-
-int plan_run_at(int layer)
-{
-    const struct layer *l = &network[layer];
-
-    switch (l->op) {
-    case LAYER_AVERAGE: return layer - 1; /* with the depthwise convolution in front of it */
-    case LAYER_RESIZE:
-        return network[layer + 1].op == LAYER_STATS ? next_row(layer, LAYER_BLEND)
-                                                    : next_row(layer, LAYER_SUM);
-    case LAYER_STATS: return next_row(layer, LAYER_BLEND);
-    case LAYER_CONV: return l->channels <= HIDDEN_CHANNELS ? next_row(layer, LAYER_BLEND) : layer;
-    default: return layer;
-    }
-}
-
 /* ---- memory ------------------------------------------------------------------------------ */
 
+/* Of one image. */
 static size_t layer_bytes(const struct plan *p, int layer, size_t elem_size)
 {
     struct shape s = p->shapes[layer];
 
     if (network[layer].op == LAYER_AVERAGE || network[layer].op == LAYER_RESIZE)
-        return 0;                    /* written into the concat; made where it is used */
-    if (plan_run_at(layer) != layer) /* planes of one image at a time */
+        return 0; /* written into the concat; made where it is used */
+    if (order_step_of(layer) != layer)
         return plane_size(s.h, s.w) * (size_t)s.c * sizeof(float);
-    return (size_t)p->n * (size_t)s.h * (size_t)s.w * (size_t)s.c * elem_size;
+    return (size_t)s.h * (size_t)s.w * (size_t)s.c * elem_size;
+}
+
+/* Planes are of one image at a time. */
+static int layer_copies(const struct plan *p, int layer, bool keep)
+{
+    bool all = keep || order_keeps_all(&p->order, layer);
+
+    return all && order_step_of(layer) == layer ? p->n : 1;
 }
 
 static size_t align(size_t bytes)
 {
     return (bytes + MEMORY_ALIGN - 1) / MEMORY_ALIGN * MEMORY_ALIGN;
+}
+
+/* Images that the step of `layer` takes at once. */
+static int batch_of(const struct plan *p, int layer)
+{
+    return order_runs_all(&p->order, layer) ? p->n : 1;
 }
 
 /* What the hungriest of our own loops wants. */
@@ -61,7 +52,8 @@ static size_t scratch_bytes(const struct plan *p, size_t elem_size)
     size_t most = classes_scratch(p->w) * sizeof(float);
 
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
-        size_t need = p->winograd[i].points ? winograd_scratch(i, p->shapes, p->n, elem_size) : 0;
+        size_t need =
+            p->winograd[i].points ? winograd_scratch(i, p->shapes, batch_of(p, i), elem_size) : 0;
         most = need > most ? need : most;
     }
     return most > PIXEL_BYTES_MAX ? most : PIXEL_BYTES_MAX;
@@ -70,14 +62,13 @@ static size_t scratch_bytes(const struct plan *p, size_t elem_size)
 /* `scratchpad` bytes are what oneDNN's hungriest primitive wants. */
 static void lay_out(struct plan *p, size_t elem_size, size_t scratchpad, bool keep)
 {
-    int run_at[LAYER_COUNT];
     size_t scratch = scratch_bytes(p, elem_size);
 
-    for (int i = 0; i < LAYER_COUNT; i++)
-        run_at[i] = i < LAYER_COUNT_INFERENCE ? plan_run_at(i) : i;
-    for (int i = 0; i < LAYER_COUNT_INFERENCE; i++)
-        p->bytes[i] = layer_bytes(p, i, elem_size);
-    network_memory(&p->memory, p->bytes, run_at, keep);
+    for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
+        p->copies[i] = layer_copies(p, i, keep);
+        p->bytes[i] = (size_t)p->copies[i] * layer_bytes(p, i, elem_size);
+    }
+    network_memory(&p->memory, p->bytes, &p->order.run, keep);
     p->scratchpad_at = align(p->memory.total);
     p->scratch_at = align(p->scratchpad_at + scratchpad);
     p->zeros_at = align(p->scratch_at + scratch);
@@ -120,7 +111,8 @@ static int describe_conv(const struct plan *p, const struct shared *shared, int 
 {
     const struct layer *l = &network[layer];
     struct shape in = p->shapes[l->in[0]], to = p->shapes[layer];
-    const dnnl_dims_t src_dims = {p->n, in.c, in.h, in.w}, dst_dims = {p->n, to.c, to.h, to.w};
+    int n = batch_of(p, layer);
+    const dnnl_dims_t src_dims = {n, in.c, in.h, in.w}, dst_dims = {n, to.c, to.h, to.w};
     const dnnl_dims_t weight_dims = {to.c, in.c, l->kernel, l->kernel}, bias_dims = {to.c};
     const dnnl_dims_t strides = {l->stride, l->stride}, pad = {l->kernel / 2, l->kernel / 2};
     dnnl_memory_desc_t src, weight, bias, dst;
@@ -233,6 +225,7 @@ int plan_new(struct plan **out, struct shared *shared, dnnl_stream_t stream,
     p->h = shape.h;
     p->w = shape.w;
     network_shapes(p->shapes, shape.h, shape.w);
+    order_make(&p->order, p->shapes);
     for (int i = 0; i < LAYER_COUNT_INFERENCE && !ret; i++) {
         if (shared->use_winograd && winograd_does(i, p->shapes))
             ret = winograd_get(&shared->winograd, i, &p->winograd[i], err);
@@ -265,24 +258,4 @@ void plan_free(struct plan *p)
         free(p->taps[i][1]);
     }
     free(p);
-}
-
-int plan_bind(struct plan *p, char *arena, struct err *err)
-{
-    if (p->arena == arena)
-        return 0;
-    p->arena = NULL; /* half bound is not bound */
-    for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
-        const struct plan_conv *c = &p->conv[i];
-        char *src, *dst = arena + p->memory.offset[i];
-        if (!c->primitive)
-            continue;
-        src = arena + p->memory.offset[network[i].in[0]];
-        if (DNNL_FAILED(err, dnnl_memory_set_data_handle(c->src, src)) ||
-            DNNL_FAILED(err, dnnl_memory_set_data_handle(c->dst, dst)) ||
-            DNNL_FAILED(err, dnnl_memory_set_data_handle(c->scratchpad, arena + p->scratchpad_at)))
-            return -1;
-    }
-    p->arena = arena;
-    return 0;
 }

@@ -2,13 +2,13 @@
  *
  * Several rows become one step where our own loops do them together: depthwise with average pool,
  * the context module's resizes with its sum, a fusion block from its resize to its blend. All
- * activations lie in one arena that the plans of a stream share; a plan is bound to it before it
- * runs. */
+ * activations lie in one arena that the plans of a stream share. */
 #ifndef ENGINE_ONEDNN_PLAN_H
 #define ENGINE_ONEDNN_PLAN_H
 
 #include <dnnl.h>
 
+#include "engine/onednn/order.h"
 #include "engine/onednn/own_weights.h"
 #include "engine/onednn/packed.h"
 #include "engine/onednn/winograd.h"
@@ -26,7 +26,7 @@ struct shared {
 
 struct plan_conv {
     dnnl_primitive_t primitive;
-    dnnl_memory_t src, dst, scratchpad; /* ours; handles set by plan_bind */
+    dnnl_memory_t src, dst, scratchpad; /* ours; handles set before each run */
     dnnl_memory_t weight, bias;         /* the engine's */
 };
 
@@ -34,14 +34,15 @@ struct plan {
     int n, h, w;
     uint64_t used; /* when it last ran, for the cache */
     struct shape shapes[LAYER_COUNT];
+    struct order order;
     struct memory_plan memory;
-    size_t bytes[LAYER_COUNT];                              /* of n images; 0: never stored */
+    size_t bytes[LAYER_COUNT]; /* of `copies` images; 0: never stored */
+    int copies[LAYER_COUNT];   /* outputs that are there at the same time: 1 or n */
     struct plan_conv conv[LAYER_COUNT_INFERENCE];           /* of those that oneDNN does */
     struct winograd_weight winograd[LAYER_COUNT_INFERENCE]; /* of those that we do; borrowed */
     struct tap *taps[LAYER_COUNT + 1][2]; /* rows and columns of each resize; last: the classes */
     /* behind the activations: oneDNN's scratchpad, our loops' scratch, a pixel of zeros */
     size_t scratchpad_at, scratch_at, zeros_at, arena_bytes;
-    char *arena; /* what it is bound to */
 };
 
 enum { PIXEL_BYTES_MAX = 1024 * 4 };
@@ -58,13 +59,6 @@ int plan_new(struct plan **out, struct shared *shared, dnnl_stream_t stream,
              struct plan_shape shape, struct err *err);
 void plan_free(struct plan *p);
 
-/* Use `arena` of at least p->arena_bytes, aligned to 64. */
-int plan_bind(struct plan *p, char *arena, struct err *err);
-
 /* True for a dense convolution that makes its output alone (not the attention's). */
 bool plan_is_conv(int layer);
-
-/* The row whose step makes `layer`'s output; its own unless it is fused. */
-int plan_run_at(int layer);
-
 #endif
