@@ -262,8 +262,10 @@ static int run_bench(struct bench *b, struct err *err)
 {
     const struct settings *s = b->settings;
     char folder[SETTINGS_PATH_SIZE];
-    struct engine_config config = {
-        .backend = s->backend, .precision = s->precision, .device = s->device};
+    struct engine_config config = {.backend = s->backend,
+                                   .precision = s->precision,
+                                   .device = s->device,
+                                   .threads = (int)s->threads};
 
     if (place_model(folder, s->model, err) || model_open(&b->model, folder, err) ||
         engine_open(&b->engine, b->model, &config, err))

@@ -72,7 +72,8 @@ static int take_lock(struct run *r, struct err *err)
 static json_t *describe(const struct run *r, struct err *err)
 {
     const struct settings *s = &r->settings;
-    const struct engine_config config = {s->backend, s->precision, s->device};
+    const struct engine_config config = {
+        .backend = s->backend, .precision = s->precision, .device = s->device};
     char path[SETTINGS_PATH_SIZE];
     struct model *model = NULL;
     struct policy *policy = NULL;

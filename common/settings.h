@@ -43,6 +43,7 @@ struct settings {
     char backend[SETTINGS_WORD_SIZE];   /* auto|ref|onednn|cudnn */
     char model[SETTINGS_PATH_SIZE]; /* folder with weights.safetensors, card.json, policy.json */
     long jobs;                      /* compute streams; 0 = one per core */
+    long threads;                   /* of one stream; 0 = all cores to predict, one to bench */
     long batch;                     /* images a batch, at most */
     /* decoding */
     long decoders;       /* sandboxed children at once; 0 = one per core */

@@ -23,7 +23,9 @@ struct backend {
                 struct err *err);
     void (*close)(struct backend_engine *e);
 
-    int (*stream_open)(struct backend_stream **out, struct backend_engine *e, struct err *err);
+    /* `threads`, at least 1, may work on one image; a backend may do with fewer. */
+    int (*stream_open)(struct backend_stream **out, struct backend_engine *e, int threads,
+                       struct err *err);
     void (*stream_close)(struct backend_stream *s);
 
     /* Class maps and scores of `n` images; the scores come zeroed. */

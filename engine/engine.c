@@ -16,6 +16,7 @@ struct engine {
     const struct backend *backend;
     struct backend_engine *inner;
     struct engine_facts facts;
+    int threads; /* of each stream */
 };
 
 struct engine_stream {
@@ -99,6 +100,7 @@ int engine_open(struct engine **out, const struct model *model, const struct eng
         return err_set(err, ERR_NOMEM, "out of memory for an engine");
     e->backend = backend;
     e->facts = facts_of(backend, precision);
+    e->threads = config->threads > 0 ? config->threads : 1;
     if (backend->open(&e->inner, model, precision, err)) {
         free(e);
         return -1;
@@ -137,7 +139,7 @@ int engine_stream_open(struct engine_stream **out, struct engine *e, struct err 
         return err_set(err, ERR_NOMEM, "out of memory for a stream");
     flush_denormals();
     s->backend = e->backend;
-    if (e->backend->stream_open(&s->inner, e->inner, err)) {
+    if (e->backend->stream_open(&s->inner, e->inner, e->threads, err)) {
         free(s);
         return -1;
     }

@@ -20,6 +20,9 @@ struct engine_config {
     const char *backend;   /* "auto", "ref", "onednn", "cudnn" */
     const char *precision; /* "auto", "f32", "bf16", "fp16", "int8" */
     const char *device;    /* "auto", "cpu", "cuda:N" */
+    /* Cores that work on one image of a stream together; 0 is 1. One core a stream makes the most
+     * images a second, several the shortest wait for one. The results are the same. */
+    int threads;
 };
 
 struct engine_facts {

@@ -129,7 +129,14 @@ static int predict_all(struct predictor *p, int n, char **files, struct err *err
 
 int tool_predict(const struct settings *s, int n, char **files)
 {
-    const struct worker_shape shape = {.lanes = 1, .decoders = 1, .slots = 1, .batch = 1};
+    /* one image after the other, so each gets all cores */
+    const struct worker_shape shape = {
+        .lanes = 1,
+        .decoders = 1,
+        .slots = 1,
+        .batch = 1,
+        .threads = s->threads ? (int)s->threads : worker_cores(),
+    };
     struct predictor *p = calloc(1, sizeof(*p));
     struct err err = {0};
     int ret = -1;

@@ -10,7 +10,7 @@
  * before that. Slots are sparse, so room for a larger size costs address space only. */
 enum { SIZE_MAX_UNKNOWN = 1024 };
 
-static int cores_here(void)
+int worker_cores(void)
 {
     cpu_set_t set;
 
@@ -24,7 +24,7 @@ static int least(int a, int b)
 
 void worker_shape_of(struct worker_shape *out, const struct settings *s)
 {
-    int cores = cores_here();
+    int cores = worker_cores();
 
     /* What is worked out here keeps to the limits; a machine may have more cores than that. */
     out->batch = least((int)s->batch, ANALYST_BATCH_MAX);
@@ -49,9 +49,13 @@ static int open_decoder(struct decoder **decoder, const struct worker_shape *sha
     return decoder_open(decoder, &config, err);
 }
 
-static int open_subject(struct subject *out, const struct settings *s, struct err *err)
+static int open_subject(struct subject *out, const struct worker_shape *shape,
+                        const struct settings *s, struct err *err)
 {
-    const struct engine_config config = {s->backend, s->precision, s->device};
+    const struct engine_config config = {.backend = s->backend,
+                                         .precision = s->precision,
+                                         .device = s->device,
+                                         .threads = shape->threads};
     char dir[SETTINGS_PATH_SIZE], path[SETTINGS_PATH_SIZE];
 
     if (place_model(dir, s->model, err) || model_open(&out->model, dir, err))
@@ -72,7 +76,7 @@ int subject_open(struct subject *out, struct decoder **decoder, const struct wor
 {
     *out = (struct subject){0};
     *decoder = NULL;
-    if (open_decoder(decoder, shape, s, err) || open_subject(out, s, err)) {
+    if (open_decoder(decoder, shape, s, err) || open_subject(out, shape, s, err)) {
         subject_close(out, *decoder);
         *decoder = NULL;
         return -1;

@@ -21,7 +21,11 @@ struct subject {
 /* How many of each this machine gets: settings, or their defaults for its cores. */
 struct worker_shape {
     int lanes, decoders, slots, batch;
+    int threads; /* of each lane; 0 is 1 */
 };
+
+/* Cores that this process may run on. */
+int worker_cores(void);
 
 void worker_shape_of(struct worker_shape *out, const struct settings *s);
 

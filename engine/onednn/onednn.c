@@ -1,9 +1,10 @@
 /* onednn.c -- the CPU backend: our own Winograd convolutions (winograd.h) where they pay, oneDNN
  * for the other dense ones, our own loops (kernels.h) for everything between them.
  *
- * One stream is one thread, and runs its primitives alone: two streams on two cores do as well as
- * one image over both when the machine is idle, and half as long again better when it is not (no
- * barriers). NHWC throughout. What was tried and left: channel slices of a wider tensor as source
+ * A stream is meant to be one thread that runs its primitives alone: two streams on two cores make
+ * more images than one image over both, by a tenth when the machine is idle and by half when it is
+ * not (no barriers). Who waits for a single image gives its stream more threads (OpenMP's, which
+ * oneDNN uses too). NHWC throughout. What was tried and left: channel slices of a wider tensor as source
  * or destination (oneDNN falls silently to its reference code, 500 times slower), hence the copies
  * of concat; blocked layouts (no faster); the library's own scratchpads (wrong results when a
  * cached primitive runs in two threads). */
@@ -27,6 +28,7 @@ struct backend_engine {
 struct backend_stream {
     struct backend_engine *engine;
     dnnl_stream_t stream;
+    int threads; /* that oneDNN and the Winograd convolutions use; the rest is one thread's */
     bool keep;
     char *arena; /* shared by all plans: only one runs at a time */
     size_t arena_bytes;
@@ -90,7 +92,7 @@ static int onednn_open(struct backend_engine **out, const struct model *model,
 
 /* ---- stream ------------------------------------------------------------------------------ */
 
-static int onednn_stream_open(struct backend_stream **out, struct backend_engine *e,
+static int onednn_stream_open(struct backend_stream **out, struct backend_engine *e, int threads,
                               struct err *err)
 {
     struct backend_stream *s = calloc(1, sizeof(*s));
@@ -98,8 +100,9 @@ static int onednn_stream_open(struct backend_stream **out, struct backend_engine
     if (!s)
         return err_set(err, ERR_NOMEM, "out of memory for a stream");
     /* Per thread, and frozen into each primitive when it is made. */
-    omp_set_num_threads(1);
+    omp_set_num_threads(threads);
     s->engine = e;
+    s->threads = threads;
     if (DNNL_FAILED(err,
                     dnnl_stream_create(&s->stream, e->shared.engine, dnnl_stream_default_flags))) {
         free(s);
@@ -231,7 +234,8 @@ static void run_winograd(struct backend_stream *s, const struct plan *p, int lay
         .out_step = out.c,
     };
 
-    winograd_run(s->engine->shared.kernels, &job, images->count, s->arena + p->scratch_at);
+    winograd_run(s->engine->shared.kernels, &job, images->count, s->threads,
+                 s->arena + p->scratch_at);
 }
 
 /* Channels in front of input `k` in a concat. */

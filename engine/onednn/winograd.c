@@ -6,6 +6,7 @@
 
 enum {
     TILES = 64, /* at a time: points and sums stay near, and a weight is read for many */
+    SHARE = 4,  /* tiles that a thread takes at a time */
     CACHE_LINE = 64,
 };
 
@@ -133,21 +134,47 @@ size_t winograd_scratch(int layer, const struct shape shapes[LAYER_COUNT], int n
                               point_step(most * k, sizeof(float)) * sizeof(float));
 }
 
-void winograd_run(const struct kernels *kernels, struct winograd_job *job, int n, void *scratch)
+/* `job` for the tiles from `first` on of those whose points and sums are at hand. */
+static struct winograd_job part_of(const struct winograd_job *job, int first, size_t elem_size)
+{
+    struct winograd_job part = *job;
+
+    part.points = (char *)job->points + (size_t)first * (size_t)job->c * elem_size;
+    part.sums = job->sums + (size_t)first * (size_t)job->k;
+    return part;
+}
+
+/* The tiles from `first` on, `now` of them; by all threads of the team that calls it. */
+static void run_group(const struct kernels *kernels, const struct winograd_job *job, int first,
+                      int now)
+{
+#pragma omp for
+    for (int t = 0; t < now; t += SHARE) {
+        struct winograd_job part = part_of(job, t, kernels->elem_size);
+        kernels->winograd_in(&part, first + t, now - t < SHARE ? now - t : SHARE);
+    }
+#pragma omp for
+    for (int p = 0; p < WINOGRAD_POINTS; p++)
+        kernels->winograd_multiply(job, p, now);
+#pragma omp for
+    for (int t = 0; t < now; t += SHARE) {
+        struct winograd_job part = part_of(job, t, kernels->elem_size);
+        kernels->winograd_out(&part, first + t, now - t < SHARE ? now - t : SHARE);
+    }
+}
+
+void winograd_run(const struct kernels *kernels, const struct winograd_job *job, int n, int threads,
+                  void *scratch)
 {
     int tiles = n * tiles_of((struct shape){job->h, job->w, job->k});
     int most = tiles < TILES ? tiles : TILES;
+    struct winograd_job all = *job;
 
-    job->points = scratch;
-    job->points_step = point_step((size_t)most * (size_t)job->c, kernels->elem_size);
-    job->sums =
-        (float *)((char *)scratch + WINOGRAD_POINTS * job->points_step * kernels->elem_size);
-    job->sums_step = point_step((size_t)most * (size_t)job->k, sizeof(float));
-    for (int first = 0; first < tiles; first += most) {
-        int now = tiles - first < most ? tiles - first : most;
-        kernels->winograd_in(job, first, now);
-        for (int p = 0; p < WINOGRAD_POINTS; p++)
-            kernels->winograd_multiply(job, p, now);
-        kernels->winograd_out(job, first, now);
-    }
+    all.points = scratch;
+    all.points_step = point_step((size_t)most * (size_t)job->c, kernels->elem_size);
+    all.sums = (float *)((char *)scratch + WINOGRAD_POINTS * all.points_step * kernels->elem_size);
+    all.sums_step = point_step((size_t)most * (size_t)job->k, sizeof(float));
+#pragma omp parallel num_threads(threads) if (threads > 1)
+    for (int first = 0; first < tiles; first += most)
+        run_group(kernels, &all, first, tiles - first < most ? tiles - first : most);
 }

@@ -40,7 +40,9 @@ int winograd_get(struct winograd *w, int layer, struct winograd_weight *out, str
 /* Bytes of scratch that `layer` wants for `n` images. */
 size_t winograd_scratch(int layer, const struct shape shapes[LAYER_COUNT], int n, size_t elem_size);
 
-/* `job` without points and sums; `scratch` as winograd_scratch says, aligned to 64. */
-void winograd_run(const struct kernels *kernels, struct winograd_job *job, int n, void *scratch);
+/* `job` without points and sums; `scratch` as winograd_scratch says, aligned to 64. What each of
+ * `threads` does is the same whoever does it. */
+void winograd_run(const struct kernels *kernels, const struct winograd_job *job, int n, int threads,
+                  void *scratch);
 
 #endif

@@ -94,10 +94,12 @@ static int ref_open(struct backend_engine **out, const struct model *model, cons
     return 0;
 }
 
-static int ref_stream_open(struct backend_stream **out, struct backend_engine *e, struct err *err)
+static int ref_stream_open(struct backend_stream **out, struct backend_engine *e, int threads,
+                           struct err *err)
 {
     struct backend_stream *s = calloc(1, sizeof(*s));
 
+    (void)threads; /* nobody waits for the oracle */
     if (!s)
         return err_set(err, ERR_NOMEM, "out of memory for a stream");
     s->engine = e;

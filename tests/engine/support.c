@@ -153,11 +153,15 @@ double nmse(const float *a, const double *b, size_t n)
 
 void rig_open(struct rig *r, const char *model, const char *backend, const char *precision)
 {
+    rig_open_with(r, model, &(struct engine_config){.backend = backend, .precision = precision});
+}
+
+void rig_open_with(struct rig *r, const char *model, const struct engine_config *config)
+{
     struct err err = {0};
-    struct engine_config config = {.backend = backend, .precision = precision};
 
     *r = (struct rig){0};
-    if (model_open(&r->model, model, &err) || engine_open(&r->engine, r->model, &config, &err) ||
+    if (model_open(&r->model, model, &err) || engine_open(&r->engine, r->model, config, &err) ||
         engine_stream_open(&r->stream, r->engine, &err))
         fail_msg("%s", err.msg);
 }

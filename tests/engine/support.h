@@ -43,6 +43,7 @@ struct rig {
     struct engine_stream *stream;
 };
 void rig_open(struct rig *r, const char *model, const char *backend, const char *precision);
+void rig_open_with(struct rig *r, const char *model, const struct engine_config *config);
 void rig_close(struct rig *r);
 
 #endif

@@ -204,6 +204,32 @@ static void batches_and_turns_change_nothing(void **state)
     }
 }
 
+/* Several threads on one image, and one: the same to the last bit. */
+static void threads_of_a_stream_change_nothing(void **state)
+{
+    static const char *const precisions[] = {"f32", "bf16"};
+    enum { W = 352, H = 256 };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(precisions) / sizeof(*precisions); i++) {
+        struct picture one = picture_new(W, H, 4), more = picture_new(W, H, 4);
+        struct rig r;
+        if (!can("auto", precisions[i]))
+            continue;
+        rig_open(&r, model_path, "auto", precisions[i]);
+        run(&r, W, H, &one.image, 1);
+        rig_close(&r);
+        rig_open_with(&r, model_path,
+                      &(struct engine_config){.precision = precisions[i], .threads = 3});
+        run(&r, W, H, &more.image, 1);
+        rig_close(&r);
+        assert_memory_equal(one.map, more.map, W * H);
+        assert_memory_equal(&one.image.scores, &more.image.scores, sizeof(one.image.scores));
+        picture_free(&one);
+        picture_free(&more);
+    }
+}
+
 /* A plan made before the memory moved runs again after it. */
 static void memory_grows_under_a_plan(void **state)
 {
@@ -339,6 +365,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(odd_shapes_agree_with_the_oracle),
         cmocka_unit_test(batches_and_turns_change_nothing),
+        cmocka_unit_test(threads_of_a_stream_change_nothing),
         cmocka_unit_test(memory_grows_under_a_plan),
         cmocka_unit_test(many_shapes_come_and_go),
         cmocka_unit_test(threads_share_an_engine),

@@ -105,7 +105,7 @@ static void check_layer(const struct kernels *k, const struct model *model, int 
                                .out = wide_out,
                                .k = l->channels,
                                .out_step = l->channels + BESIDE_OUT};
-    winograd_run(k, &job, n, scratch);
+    winograd_run(k, &job, n, 1, scratch);
     for (int i = 0; i < MARK_BYTES; i++)
         assert_int_equal(scratch[scratch_bytes + (size_t)i], MARK);
     narrow_pixels(k, wide_out, BESIDE_OUT, &out);
