@@ -23,6 +23,7 @@ static const struct {
     int (*run)(const struct settings *s, int argc, char **argv);
 } benches[] = {
     {"engine",   cmd_bench_engine  },
+    {"limit",    cmd_bench_limit   },
     {"pipeline", cmd_bench_pipeline},
     {"reports",  bench_reports     },
 };
@@ -34,6 +35,7 @@ int cmd_bench(const struct settings *s, int argc, char **argv)
     for (size_t i = 0; argc > 0 && i < sizeof(benches) / sizeof(*benches); i++)
         if (!strcmp(argv[0], benches[i].name))
             return benches[i].run(s, argc - 1, argv + 1);
-    err_set(&err, ERR_INPUT, "bench: engine, pipeline or reports (see lentigo bench --help)");
+    err_set(&err, ERR_INPUT,
+            "bench: engine, limit, pipeline or reports (see lentigo bench --help)");
     return command_fail(&err);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/bench_line.h"
 #include "cli/commands.h"
 #include "cli/commands_engine.h"
 #include "common/clock.h"
@@ -153,27 +154,6 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void print_line(json_t *line, const struct settings *s)
-{
-    char *text = json_line(line);
-
-    if (s->json) {
-        puts(text ? text : "");
-    } else {
-        const char *key;
-        json_t *value;
-        json_object_foreach(line, key, value)
-        {
-            char *plain = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(5));
-            printf("%s=%s ", key, plain ? plain : "");
-            free(plain);
-        }
-        puts("");
-    }
-    free(text);
-    json_decref(line);
-}
-
 static void print_result(const struct bench *b)
 {
     const struct engine_facts *facts = engine_facts(b->engine);
@@ -182,39 +162,42 @@ static void print_result(const struct bench *b)
 
     qsort(b->round_ms, (size_t)rounds, sizeof(*b->round_ms), by_value);
     double median = b->round_ms[rounds / 2];
-    print_line(json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i}", "what",
-                         "engine", "size", b->size, "batch", (int)s->batch, "precision",
-                         facts->precision, "device", facts->device, "backend", facts->backend,
-                         "ms_per_image", json_rounded(median, 3), "images_per_s",
-                         json_rounded(1000 / median, 1), "best", json_rounded(b->round_ms[0], 3),
-                         "worst", json_rounded(b->round_ms[rounds - 1], 3), "threads", b->threads),
-               s);
+    bench_print(json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i}", "what",
+                          "engine", "size", b->size, "batch", (int)s->batch, "precision",
+                          facts->precision, "device", facts->device, "backend", facts->backend,
+                          "ms_per_image", json_rounded(median, 3), "images_per_s",
+                          json_rounded(1000 / median, 1), "best", json_rounded(b->round_ms[0], 3),
+                          "worst", json_rounded(b->round_ms[rounds - 1], 3), "threads", b->threads),
+                s->json);
 }
 
-static double layer_gflop(int layer, int size)
+/* A line for each step: its time beside what oneDNN's own convolution takes alone. */
+static int print_layers(const struct bench *b, const struct lane *l, struct err *err)
 {
-    struct shape shapes[LAYER_COUNT];
-    const struct layer *l = &network[layer];
+    const char *precision = engine_facts(b->engine)->precision;
+    struct engine_limit limit[LAYER_COUNT] = {0};
+    bool known = !strcmp(engine_facts(b->engine)->backend, "onednn");
 
-    if (l->op != LAYER_CONV)
-        return 0;
-    network_shapes(shapes, size, size);
-    return 2e-9 * shapes[layer].h * shapes[layer].w * l->channels * l->kernel * l->kernel *
-           network[l->in[0]].channels / l->groups;
-}
-
-static void print_layers(const struct bench *b, const struct lane *l)
-{
+    if (known &&
+        engine_debug_limit(precision, b->size, b->size, (int)b->settings->rounds, limit, err))
+        return -1;
     for (int i = 0; i <= LAYER_COUNT; i++) {
         double ms = l->layer_ms[i] / (double)b->settings->batch;
-        double gflop = i < LAYER_COUNT ? layer_gflop(i, b->size) : 0;
-        if (ms > 0)
-            print_line(json_pack("{s:s, s:s, s:o, s:o}", "what", "layer", "layer",
-                                 i < LAYER_COUNT ? network[i].name : "resize and classes", "ms",
-                                 json_rounded(ms, 4), "gflops",
-                                 json_rounded(gflop / (ms / 1e3), 1)),
-                       b->settings);
+        struct layer_work work = bench_layer_work(i, b->size, precision);
+        if (!(ms > 0))
+            continue;
+        json_t *line =
+            json_pack("{s:s, s:s, s:o, s:o, s:o}", "what", "layer", "layer",
+                      i < LAYER_COUNT ? network[i].name : "resize and classes", "ms",
+                      json_rounded(ms, 4), "gflops", json_rounded(work.gflop / (ms / 1e3), 1), "mb",
+                      json_rounded(work.bytes / 1e6, 3));
+        if (i < LAYER_COUNT && limit[i].ms > 0) {
+            json_object_set_new(line, "limit_ms", json_rounded(limit[i].ms, 4));
+            json_object_set_new(line, "share_of_limit", json_rounded(limit[i].ms / ms, 3));
+        }
+        bench_print(line, b->settings->json);
     }
+    return 0;
 }
 
 static int start_lanes(struct bench *b, struct lane *lanes, struct err *err)
@@ -250,7 +233,7 @@ static int run_lanes(struct bench *b, struct err *err)
     if (!err->code) {
         print_result(b);
         if (b->settings->layers)
-            print_layers(b, &lanes[0]);
+            (void)print_layers(b, &lanes[0], err); /* a failure is in err */
     }
     pthread_barrier_destroy(&b->barrier);
     pthread_mutex_destroy(&b->gate);

@@ -31,7 +31,7 @@ static const struct command commands[] = {
     {"predict",   COMMAND_PREDICT, NULL, "lentigo-worker", "predict", "IMAGE...", "one JSON line per image, no queue", "lentigo predict lesion.jpg --mask masks/"},
     {"eval",      COMMAND_EVAL,    NULL, "lentigo-worker", "eval", "--data DIR", "figures of a model on a labelled set", "lentigo eval --data lesions --split test"},
     {"model",     COMMAND_MODEL,   cmd_model,     NULL, NULL, "import|show ...", "bring weights in, look at a model", "lentigo model import model.pdparams -o models/mine"},
-    {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, "engine|pipeline|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
+    {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, "engine|limit|pipeline|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
     {"demo-data", COMMAND_DEMO,    cmd_demo_data, NULL, NULL, "DIR",          "a synthetic clinic upload with known truth", "lentigo demo-data /tmp/demo --patients 12 --seed 1"},
     {"doctor",    COMMAND_DOCTOR,  cmd_doctor,    NULL, NULL, "[OUT]",        "check that nothing was lost", "lentigo doctor /data/friday-out"},
 };

@@ -5,8 +5,7 @@
 #ifndef ENGINE_BACKEND_H
 #define ENGINE_BACKEND_H
 
-#include "engine/engine.h"
-#include "engine/network.h"
+#include "engine/engine_debug.h"
 
 struct backend_engine;
 struct backend_stream;
@@ -36,6 +35,8 @@ struct backend {
     void (*keep_layers)(struct backend_stream *s); /* before the first run */
     int (*layer)(struct backend_stream *s, int layer, int image, float *out, struct err *err);
     const double *(*layer_ms)(struct backend_stream *s);
+    int (*limit)(const char *precision, int w, int h, int rounds,
+                 struct engine_limit out[LAYER_COUNT], struct err *err); /* or NULL */
 };
 
 extern const struct backend backend_ref;

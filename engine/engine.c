@@ -187,3 +187,14 @@ const double *engine_debug_ms(struct engine_stream *s)
 {
     return s->backend->layer_ms(s->inner);
 }
+
+int engine_debug_limit(const char *precision, int w, int h, int rounds,
+                       struct engine_limit out[LAYER_COUNT], struct err *err)
+{
+    for (const struct backend *const *b = backends; *b; b++)
+        if ((*b)->limit) {
+            flush_denormals();
+            return (*b)->limit(precision, w, h, rounds, out, err);
+        }
+    return err_set(err, ERR_CONFIG, "no backend of this build knows the machine's limit");
+}

@@ -17,6 +17,7 @@
 #include "common/clock.h"
 #include "engine/backend.h"
 #include "engine/onednn/dnnl_try.h"
+#include "engine/onednn/limit.h"
 #include "engine/onednn/plan.h"
 
 enum { PLANS_MAX = 48, ARENA_ALIGN = 2 << 20 }; /* a huge page */
@@ -489,4 +490,5 @@ const struct backend backend_onednn = {
     .keep_layers = onednn_keep_layers,
     .layer = onednn_layer,
     .layer_ms = onednn_layer_ms,
+    .limit = onednn_limit,
 };
