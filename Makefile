@@ -2,7 +2,7 @@
 IMAGES ?=
 OUT ?= out/screen
 
-.PHONY: screen test release dev asan tsan race tidy slow clean packages
+.PHONY: screen test bench release dev asan tsan race tidy slow clean packages
 
 screen: packages
 	cmake --preset release
@@ -16,6 +16,24 @@ test: packages
 	cmake --preset asan
 	cmake --build --preset asan
 	ctest --preset asan -L unit -LE 'tidy|slow|bench' -j 2
+
+# Lentigo beside OpenVINO, ONNX Runtime and PyTorch, in turn; tables and plots go to docs. All of it
+# takes an hour; SECTIONS, SIZES, BATCHES and PRECISIONS choose pieces, QUICK=1 a rough three minutes.
+LESIONS ?=
+ROUNDS ?= 5
+QUICK ?=
+PEERS_PYTHON ?=
+SECTIONS ?=
+SIZES ?=
+BATCHES ?=
+PRECISIONS ?=
+INT8_MODEL ?=
+bench: release
+	python3 tests/bench/bench.py --rounds $(ROUNDS) $(if $(QUICK),--quick) \
+	  $(if $(LESIONS),--lesions "$(LESIONS)") $(if $(PEERS_PYTHON),--peers-python "$(PEERS_PYTHON)") \
+	  $(if $(SECTIONS),--sections "$(SECTIONS)") $(if $(SIZES),--sizes "$(SIZES)") \
+	  $(if $(BATCHES),--batches "$(BATCHES)") $(if $(PRECISIONS),--precisions "$(PRECISIONS)") \
+	  $(if $(INT8_MODEL),--int8-model "$(INT8_MODEL)")
 
 release dev asan tsan: packages
 	cmake --preset $@
