@@ -17,8 +17,9 @@ test: packages
 	cmake --build --preset asan
 	ctest --preset asan -L unit -LE 'tidy|slow|bench' -j 2
 
-# Lentigo beside OpenVINO, ONNX Runtime and PyTorch, in turn; tables and plots go to docs. All of it
-# takes an hour; SECTIONS, SIZES, BATCHES and PRECISIONS choose pieces, QUICK=1 a rough three minutes.
+# lentigo beside OpenVINO, ONNX Runtime and PyTorch, in turn; tables and plots go to docs. SECTIONS
+# (engine, folder, render), SIZES, BATCHES and PRECISIONS choose pieces; QUICK=1: a rough look, kept
+# out of docs. LESIONS is a labelled set, PEERS_PYTHON a Python that has the peers already.
 LESIONS ?=
 ROUNDS ?= 5
 QUICK ?=
@@ -28,7 +29,9 @@ SIZES ?=
 BATCHES ?=
 PRECISIONS ?=
 INT8_MODEL ?=
-bench: release
+bench: packages
+	cmake --preset release
+	cmake --build --preset release --target programs
 	python3 tests/bench/bench.py --rounds $(ROUNDS) $(if $(QUICK),--quick) \
 	  $(if $(LESIONS),--lesions "$(LESIONS)") $(if $(PEERS_PYTHON),--peers-python "$(PEERS_PYTHON)") \
 	  $(if $(SECTIONS),--sections "$(SECTIONS)") $(if $(SIZES),--sizes "$(SIZES)") \

@@ -11,16 +11,19 @@ import argparse
 import hashlib
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
 import engine
 import environment
+import folder
 import lesions
 import machine
+import render
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SECTIONS = {"engine": engine.section}
+SECTIONS = {"engine": engine.section, "folder": folder.section, "render": render.section}
 QUICK = {"rounds": 2, "sizes": [512], "batches": [1], "images": 200}
 
 
@@ -36,6 +39,7 @@ def parse():
     p = argparse.ArgumentParser(usage=__doc__.splitlines()[2].removeprefix("usage: "))
     p.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin")
     p.add_argument("--build", type=pathlib.Path, default=ROOT / "build/bench")
+    p.add_argument("--docs", type=pathlib.Path, default=ROOT / "docs", help="where figures.md is")
     p.add_argument("--lesions", type=pathlib.Path, help="labelled set: images/, labels.csv")
     p.add_argument("--peers-python", default="", help="a Python that has the peers already")
     p.add_argument("--model", type=pathlib.Path, default=ROOT / "models/starter")
@@ -48,8 +52,10 @@ def parse():
     p.add_argument("--images", type=int, default=1000, help="of the folder that is screened")
     p.add_argument("--quick", action="store_true", help="about three minutes, rough figures")
     bench = p.parse_args()
+    bench.results = bench.build
     if bench.quick:
         vars(bench).update(QUICK)
+        bench.results = bench.build / "quick"
     unknown = [s for s in bench.sections if s not in SECTIONS]
     if unknown:
         p.error(f"no such section: {', '.join(unknown)}")
@@ -78,7 +84,7 @@ def make_models(bench):
 
 def main():
     bench = parse()
-    bench.results, bench.skipped = bench.build, []
+    bench.skipped = []
     bench.int8_model = bench.int8_model or bench.model
     bench.machine = machine.describe()
 
@@ -89,6 +95,10 @@ def main():
     if any(s != "render" for s in bench.sections):
         bench.python = environment.prepare(ROOT / "build/peers", bench.peers_python, skip)
         make_models(bench)
+    if bench.quick and "render" in bench.sections:  # rough figures are not for docs
+        bench.results.mkdir(parents=True, exist_ok=True)
+        shutil.copy(bench.docs / "figures.md", bench.results)
+        bench.docs = bench.results
     for name in bench.sections:
         SECTIONS[name](bench)
     if bench.skipped:
