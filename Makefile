@@ -32,7 +32,7 @@ INT8_MODEL ?=
 bench: packages
 	cmake --preset release
 	cmake --build --preset release --target programs
-	python3 tests/bench/bench.py --rounds $(ROUNDS) $(if $(QUICK),--quick) \
+	python3 -B tests/bench/bench.py --rounds $(ROUNDS) $(if $(QUICK),--quick) \
 	  $(if $(LESIONS),--lesions "$(LESIONS)") $(if $(PEERS_PYTHON),--peers-python "$(PEERS_PYTHON)") \
 	  $(if $(SECTIONS),--sections "$(SECTIONS)") $(if $(SIZES),--sizes "$(SIZES)") \
 	  $(if $(BATCHES),--batches "$(BATCHES)") $(if $(PRECISIONS),--precisions "$(PRECISIONS)") \

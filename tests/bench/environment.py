@@ -1,6 +1,7 @@
 """The peers' Python: a virtual environment of ours, filled once and then used without a network."""
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -29,6 +30,7 @@ def prepare(folder, given, skip):
     if not given and not pathlib.Path(python).exists():
         made = subprocess.run([sys.executable, "-m", "venv", folder])
         if made.returncode:
+            shutil.rmtree(folder, ignore_errors=True)  # half of one would look whole next time
             skip("all peers: no virtual environment (Debian: apt-get install python3-venv)")
             return None
     for name, module in PEERS.items():
