@@ -18,10 +18,10 @@ test: packages
 	ctest --preset asan -L unit -LE 'tidy|slow|bench' -j 2
 
 # lentigo beside OpenVINO, ONNX Runtime and PyTorch, in turn; tables and plots go to docs. SECTIONS
-# (engine, folder, render), SIZES, BATCHES and PRECISIONS choose pieces; QUICK=1: a rough look, kept
+# (engine, folder, curve, render), SIZES, BATCHES and PRECISIONS choose pieces; QUICK=1: a rough look, kept
 # out of docs. LESIONS is a labelled set, PEERS_PYTHON a Python that has the peers already.
 LESIONS ?=
-ROUNDS ?= 5
+ROUNDS ?=
 QUICK ?=
 PEERS_PYTHON ?=
 SECTIONS ?=
@@ -32,7 +32,7 @@ INT8_MODEL ?=
 bench: packages
 	cmake --preset release
 	cmake --build --preset release --target programs
-	python3 -B tests/bench/bench.py --rounds $(ROUNDS) $(if $(QUICK),--quick) \
+	python3 -B tests/bench/bench.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(QUICK),--quick) \
 	  $(if $(LESIONS),--lesions "$(LESIONS)") $(if $(PEERS_PYTHON),--peers-python "$(PEERS_PYTHON)") \
 	  $(if $(SECTIONS),--sections "$(SECTIONS)") $(if $(SIZES),--sizes "$(SIZES)") \
 	  $(if $(BATCHES),--batches "$(BATCHES)") $(if $(PRECISIONS),--precisions "$(PRECISIONS)") \

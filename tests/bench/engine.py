@@ -11,7 +11,7 @@ from machine import cores
 HERE = pathlib.Path(__file__).parent
 ROUND_S = 1.0  # as `lentigo bench engine` has it
 REST_S = 0.05  # until a peer's threads have stopped spinning
-START_S = 300  # compiling with PyTorch takes its time
+SIZES = (512, 256)
 
 # who, precision, mode: the peers of each precision. The best of a peer's modes counts.
 PEERS = (
@@ -157,7 +157,7 @@ def report(bench, group):
 
 
 def section(bench):
-    for size in bench.sizes:
+    for size in bench.sizes or SIZES:
         for batch in bench.batches:
             for precision in bench.precisions:
                 measure(bench, size, batch, precision)

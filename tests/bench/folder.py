@@ -42,17 +42,25 @@ def peer(bench, contestant, folder, out):
                             folder, out]))["images_per_s"], precision
 
 
+def model_of(bench, precision):
+    return bench.model if precision == "bf16" else bench.int8_model
+
+
 def ours(bench, contestant, folder, out):
     _, precision, size, reports = contestant
-    model = bench.model if precision == "bf16" else bench.int8_model
     start = time.monotonic()
     call([bench.bin / "lentigo", "run", folder, "-o", out, "--size", size, "--precision", precision,
-          "--model", model, "--reports", reports])
+          "--model", model_of(bench, precision), "--reports", reports])
     seconds = time.monotonic() - start
     summary = json.loads((out / "summary.json").read_text())
     count = len(list(folder.iterdir()))
     assert summary["received"] == summary["done"] == count, summary
     return count / seconds, summary["precision"]
+
+
+def run(bench, contestant, folder, out):
+    """Images a second and the precision that was used, masks and all in `out`."""
+    return (peer if contestant[0] == "openvino" else ours)(bench, contestant, folder, out)
 
 
 def call(command):
@@ -82,7 +90,6 @@ def section(bench):
             who, precision, size, writes = contestant
             with tempfile.TemporaryDirectory(dir=bench.build) as tmp:
                 try:
-                    run = peer if who == "openvino" else ours
                     value, used = run(bench, contestant, folder, pathlib.Path(tmp) / "out")
                 except Refused as why:
                     bench.skip(f"folder {' '.join(contestant)}: {why}")

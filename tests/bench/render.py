@@ -117,15 +117,25 @@ def folder_table(bench):
                            "of OpenVINO's", "rounds"], rows)
 
 
-def accuracy_plot(bench):
-    """Failure rate over speed; the lines are made by whoever measured both."""
+def curve_points(bench):
+    """The newest line of each (who, precision, size), the slow first."""
     lines = {(l["who"], l["precision"], str(l["size"])): l
              for l in store.load(bench.results, "accuracy")}
-    points = [{"who": NAMES[who], "kind": precision, "label": size, "x": l["images_per_s"],
-               "y": 100 * l["failure_rate"]} for (who, precision, size), l in lines.items()]
-    return points and plot.scatter(
-        "What a programme buys: images a second at a failure rate", "images/s",
-        "images with Jaccard under 0.65, %", points)
+    return sorted(lines.values(), key=lambda l: (l["who"], l["precision"], l["images_per_s"]))
+
+
+def curve_table(points):
+    return table(["who", "precision", "size", "images/s", "failure rate", "AUC malignant"],
+                 [[NAMES[p["who"]], p["precision"], str(p["size"]), number(p["images_per_s"]),
+                   f"{100 * p['failure_rate']:.1f} %", number(p["auc_malignant"], 3)]
+                  for p in points])
+
+
+def curve_plot(points):
+    return plot.scatter("What a programme buys: images a second at a failure rate", "images/s",
+                        "images with Jaccard under 0.65, %",
+                        [{"who": NAMES[p["who"]], "kind": p["precision"], "label": str(p["size"]),
+                          "x": p["images_per_s"], "y": 100 * p["failure_rate"]} for p in points])
 
 
 # ---- writing -----------------------------------------------------------------------------------
@@ -150,13 +160,14 @@ def put(text, name, new):
 
 def section(bench):
     docs = bench.docs
-    groups = engine_groups(bench)
+    groups, points = engine_groups(bench), curve_points(bench)
     engine_lines = [line for lines in groups.values() for line in lines]
     plots = {"bench-engine.svg": groups and engine_plot(groups),
-             "bench-failure.svg": accuracy_plot(bench)}
+             "bench-failure.svg": points and curve_plot(points)}
     tables = {"machine": engine_lines and machine_text(engine_lines),
               "engine": groups and engine_table(groups),
-              "latency": groups and latency_table(groups), "folder": folder_table(bench)}
+              "latency": groups and latency_table(groups), "folder": folder_table(bench),
+              "curve": points and curve_table(points)}
     text = (docs / "figures.md").read_text(encoding="utf-8")
     for name, new in tables.items():
         text = put(text, name, new) if new else text

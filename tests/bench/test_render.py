@@ -13,7 +13,7 @@ import store
 
 MACHINE = {"cpu": "a CPU", "family": "1/2", "cores": 2, "memory_gib": 8, "flags": ["avx2"]}
 PAGE = "\n".join(["before"] + [f"<!-- bench:{name} begin -->\nold {name}\n<!-- bench:{name} end -->"
-                               for name in ("machine", "engine", "latency", "folder")] + ["after"])
+                               for name in ("machine", "engine", "latency", "folder", "curve")] + ["after"])
 
 
 def line(what, series, number, build, value, **keys):
@@ -94,7 +94,8 @@ class Rendered(unittest.TestCase):
         accuracy = [{"who": who, "precision": "bf16", "size": size, "images_per_s": 50,
                      "failure_rate": .1, "auc_malignant": .8}
                     for who in ("lentigo", "openvino") for size in (256, "auto")]
-        self.render("accuracy", accuracy)
+        text = self.render("accuracy", accuracy)
+        self.assertIn("| OpenVINO | bf16 | auto | 50.0 | 10.0 % | 0.800 |", text)
         self.render("engine", list(engine_round("s1", 0, "b", 10, 12)))
         for name in ("bench-engine.svg", "bench-failure.svg"):
             root = xml.etree.ElementTree.parse(self.bench.docs / name).getroot()

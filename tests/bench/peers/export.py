@@ -19,6 +19,7 @@ import torch
 
 import network
 
+CHECK_SIZE = 256  # px
 DIFFERS_MAX = 1e-3  # share of pixels with another class
 
 
@@ -106,7 +107,7 @@ def main():
     sizes = [int(s) for s in sys.argv[5:]]
     out.mkdir(parents=True, exist_ok=True)
     net = network.load(weights)
-    check(net, lentigo, weights, sizes[0])
+    check(net, lentigo, weights, CHECK_SIZE)
     torch.save(net.state_dict(), out / "net.pt")
     for size in sizes:
         onnx = export(net, out, size)

@@ -67,4 +67,5 @@ def main():
     print(json.dumps({"images_per_s": len(pictures) / seconds, "images": len(pictures)}))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -100,11 +100,30 @@ def resize(x, like):
     return F.interpolate(x, like.shape[2:], mode="bilinear", align_corners=False)
 
 
+class Bins(nn.Module):
+    """Adaptive mean pool. ONNX has none for sizes that are no multiple of it, so that is sliced."""
+
+    def __init__(self, bins):
+        super().__init__()
+        self.bins = bins
+
+    def forward(self, x):
+        h, w = x.shape[2:]
+        if h % self.bins == 0 and w % self.bins == 0:
+            return F.adaptive_avg_pool2d(x, self.bins)
+        rows = [torch.cat([x[:, :, a:b, c:d].mean((2, 3), True) for c, d in self.windows(w)], 3)
+                for a, b in self.windows(h)]
+        return torch.cat(rows, 2)
+
+    def windows(self, n):
+        return [(i * n // self.bins, -(-(i + 1) * n // self.bins)) for i in range(self.bins)]
+
+
 class Context(nn.Module):
     def __init__(self):
         super().__init__()
         self.stages = nn.ModuleList([
-            nn.Sequential(nn.AdaptiveAvgPool2d(bins), decoder_unit(1024, 128, 1, bias=True))
+            nn.Sequential(Bins(bins), decoder_unit(1024, 128, 1, bias=True))
             for bins in (1, 2, 4)])
         self.conv_out = decoder_unit(128, 128, bias=True)
 
