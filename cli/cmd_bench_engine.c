@@ -24,7 +24,7 @@ struct bench {
     const struct settings *settings;
     struct model *model;
     struct engine *engine;
-    int size, threads;
+    int size, streams;
     uint8_t *rgb;
     pthread_mutex_t gate;      /* held until all threads are there, or one could not be made */
     bool cancelled;            /* the latter; written behind the gate */
@@ -137,7 +137,7 @@ static void *lane_main(void *argument)
         if (l->index)
             continue;
         long done = 0;
-        for (int i = 0; i < b->threads; i++)
+        for (int i = 0; i < b->streams; i++)
             done += l->all[i].done;
         b->round_ms[round] = done ? (double)(clock_mono_us() - start) / 1e3 / (double)done : 0;
     }
@@ -162,12 +162,13 @@ static void print_result(const struct bench *b)
 
     qsort(b->round_ms, (size_t)rounds, sizeof(*b->round_ms), by_value);
     double median = b->round_ms[rounds / 2];
-    bench_print(json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i}", "what",
+    bench_print(json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i}", "what",
                           "engine", "size", b->size, "batch", (int)s->batch, "precision",
                           facts->precision, "device", facts->device, "backend", facts->backend,
                           "ms_per_image", json_rounded(median, 3), "images_per_s",
                           json_rounded(1000 / median, 1), "best", json_rounded(b->round_ms[0], 3),
-                          "worst", json_rounded(b->round_ms[rounds - 1], 3), "threads", b->threads),
+                          "worst", json_rounded(b->round_ms[rounds - 1], 3), "streams", b->streams,
+                          "threads", (int)(s->threads ? s->threads : 1)),
                 s->json);
 }
 
@@ -205,25 +206,25 @@ static int start_lanes(struct bench *b, struct lane *lanes, struct err *err)
     int started = 0;
 
     pthread_mutex_lock(&b->gate);
-    for (; started < b->threads && !b->cancelled; started++) {
+    for (; started < b->streams && !b->cancelled; started++) {
         lanes[started] = (struct lane){.bench = b, .index = started, .all = lanes};
         b->cancelled =
             pthread_create(&lanes[started].thread, NULL, lane_main, &lanes[started]) != 0;
     }
     if (b->cancelled)
-        err_set(err, ERR_AGAIN, "thread %d of %d cannot be started", started--, b->threads);
+        err_set(err, ERR_AGAIN, "thread %d of %d cannot be started", started--, b->streams);
     pthread_mutex_unlock(&b->gate);
     return started;
 }
 
 static int run_lanes(struct bench *b, struct err *err)
 {
-    struct lane *lanes = calloc((size_t)b->threads, sizeof(*lanes));
+    struct lane *lanes = calloc((size_t)b->streams, sizeof(*lanes));
 
     if (!lanes)
-        return err_set(err, ERR_NOMEM, "out of memory for %d threads", b->threads);
+        return err_set(err, ERR_NOMEM, "out of memory for %d threads", b->streams);
     pthread_mutex_init(&b->gate, NULL);
-    pthread_barrier_init(&b->barrier, NULL, (unsigned)b->threads);
+    pthread_barrier_init(&b->barrier, NULL, (unsigned)b->streams);
     int started = start_lanes(b, lanes, err);
     for (int i = 0; i < started; i++) {
         pthread_join(lanes[i].thread, NULL);
@@ -254,7 +255,7 @@ static int run_bench(struct bench *b, struct err *err)
         engine_open(&b->engine, b->model, &config, err))
         return -1;
     b->size = s->size ? (int)s->size : model_card(b->model)->size;
-    b->threads = (int)(s->jobs ? s->jobs : sysconf(_SC_NPROCESSORS_ONLN));
+    b->streams = (int)(s->jobs ? s->jobs : sysconf(_SC_NPROCESSORS_ONLN));
     b->rgb = draw(b->size);
     b->round_ms = calloc((size_t)s->rounds, sizeof(*b->round_ms));
     if (!b->rgb || !b->round_ms)

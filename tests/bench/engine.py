@@ -64,17 +64,18 @@ class Lentigo:
     def __init__(self, lentigo, model, precision, size, batch):
         self.command = [lentigo, "bench", "engine", "--json", "--rounds", "1", "--size", str(size),
                         "--batch", str(batch), "--precision", precision, "--model", model]
-        self.modes = {"throughput": cores()}
+        self.modes = {"throughput": (cores(), 1)}  # streams, threads of each
         if batch == 1:
-            self.modes["latency"] = 1
+            self.modes.update({"latency": (1, cores()), "one core": (1, 1)})
 
     def start(self):
         for _ in self.round():
             pass
 
     def round(self):
-        for mode, jobs in self.modes.items():
-            yield mode, run_json([*self.command, "--jobs", str(jobs)])["ms_per_image"]
+        for mode, (streams, threads) in self.modes.items():
+            yield mode, run_json([*self.command, "--jobs", str(streams), "--threads",
+                                  str(threads)])["ms_per_image"]
 
     def stop(self):
         pass

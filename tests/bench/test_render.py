@@ -24,6 +24,7 @@ def line(what, series, number, build, value, **keys):
 def engine_round(series, number, build, ours, theirs, precision="bf16"):
     group = {"size": 512, "batch": 1, "precision": precision}
     for who, mode, value in (("lentigo", "throughput", ours), ("lentigo", "latency", 2 * ours),
+                             ("lentigo", "one core", 3 * ours),
                              ("openvino", "throughput", theirs), ("openvino", "latency", theirs + 1),
                              ("limit", "any", 5.0), ("limit", "direct", 8.0)):
         yield line("engine", series, number, build, value, who=who, mode=mode,
@@ -53,7 +54,7 @@ class Rendered(unittest.TestCase):
         text = self.render("engine", lines)
         self.assertIn("| 512 | 1 | bf16 | 10.00 | 24.00 (throughput) | 1.20 |", text)
         self.assertIn("| 5.00, 50 % | 8.00, 80 % | 3 |", text)
-        self.assertIn("| 512 | bf16 | 20.00 | 25.00 | 0.65 |", text)
+        self.assertIn("| 512 | bf16 | 20.00 | 25.00 | 0.65 | 30.00 |", text)
 
     def test_another_builds_figures_are_dropped(self):
         lines = [*engine_round("s1", 0, "old", 99, 12), *engine_round("s2", 0, "new", 10, 12),

@@ -95,7 +95,7 @@ static void bench_prints_a_line_of_figures(void **state)
     json_t *json = json_parse(text, (size_t)(end - text), "bench", &err);
     assert_non_null(json);
     assert_string_equal(json_text_or(json, "what", ""), "engine");
-    assert_float_equal(json_number_or(json, "threads", 0), 2, 0);
+    assert_float_equal(json_number_or(json, "streams", 0), 2, 0);
     assert_float_equal(json_number_or(json, "batch", 0), 2, 0);
     assert_true(json_number_or(json, "ms_per_image", 0) > 0);
     assert_true(json_number_or(json, "best", 1e9) <= json_number_or(json, "worst", 0));
