@@ -3,6 +3,7 @@ import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 import store
@@ -11,6 +12,7 @@ from machine import cores
 HERE = pathlib.Path(__file__).parent
 ROUND_S = 1.0  # as `lentigo bench engine` has it
 REST_S = 0.05  # until a peer's threads have stopped spinning
+STOP_S = 20
 SIZES = (512, 256)
 
 # who, precision, mode: the peers of each precision. The best of a peer's modes counts.
@@ -32,34 +34,41 @@ class Peer:
 
     def __init__(self, python, models, kind, size, batch):
         self.who, _, self.mode = kind
+        self.words = tempfile.TemporaryFile("w+")  # a pipe might fill
         self.process = subprocess.Popen(
             [python, HERE / "peers/engine.py", *kind, str(size), str(batch), models],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.words, text=True)
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            self.words.seek(0)
+            why = self.words.read().strip().splitlines()
+            raise Skipped(why[-1] if why else "it ended without a word")
+        return json.loads(line)
 
     def start(self):
-        line = self.process.stdout.readline()
-        if not line:
-            why = self.process.stderr.read().strip().splitlines()
-            raise Skipped(why[-1] if why else "it ended without a word")
-        self.version = json.loads(line)["ready"]
+        self.version = self.answer()["ready"]
 
     def round(self):
-        self.process.stdin.write(f"{ROUND_S}\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise Skipped("it ended in a round")
-        yield self.mode, json.loads(line)["ms_per_image"]
+        try:
+            print(ROUND_S, file=self.process.stdin, flush=True)
+        except BrokenPipeError:
+            pass  # the answer says why
+        yield self.mode, self.answer()["ms_per_image"]
 
     def stop(self):
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            pipe.close()
+        try:
+            self.process.communicate(timeout=STOP_S)  # the end of its input is its end
+        except (BrokenPipeError, subprocess.TimeoutExpired):
+            self.process.kill()
         self.process.wait()
+        self.words.close()
 
 
 class Lentigo:
     """The program is started for each round: 0.1 s beside the round, and nothing to keep."""
-    who, version = "lentigo", ""
+    who, mode, version = "lentigo", "bench", ""
 
     def __init__(self, lentigo, model, precision, size, batch):
         self.command = [lentigo, "bench", "engine", "--json", "--rounds", "1", "--size", str(size),
@@ -83,17 +92,18 @@ class Lentigo:
 
 class Limit:
     """oneDNN's convolutions alone on one core, shared out over the cores."""
-    who, version = "limit", ""
+    who, mode, version = "limit", "bench", ""
 
     def __init__(self, lentigo, precision, size):
-        self.command = [lentigo, "bench", "limit", "--json", "--rounds", "1", "--size", str(size),
-                        "--precision", precision]
+        self.command = [lentigo, "bench", "limit", "--json", "--rounds", "1",
+                        "--precision", precision, "--size"]
+        self.size = str(size)
 
     def start(self):
-        pass
+        run_json([*self.command, "32"])  # refused, or soon done
 
     def round(self):
-        line = run_json(self.command)
+        line = run_json([*self.command, self.size])
         yield "any", line["ms_per_image_core"] / cores()
         yield "direct", line["direct_ms_per_image_core"] / cores()
 
@@ -119,34 +129,40 @@ def competitors(bench, size, batch, precision):
 
 
 def measure(bench, size, batch, precision):
-    """One series; lines say who could not take part."""
+    """One series; who cannot take part, or ends in a round, is named and left out."""
     series = store.Series(bench.results, "engine", bench.bin, bench.machine)
     group = {"size": size, "batch": batch, "precision": precision}
-    present = []
-    for one in competitors(bench, size, batch, precision):
-        try:
-            one.start()
-            present.append(one)
-        except Skipped as why:
-            bench.skip(f"{one.who} {precision}: {why}")
-            one.stop()
+    present = list(competitors(bench, size, batch, precision))
     try:
+        attempt(bench, present, precision, lambda one: one.start())
         for number in range(bench.rounds):
-            for one in present:
+            def take(one, number=number):
                 time.sleep(REST_S)
                 for mode, ms in one.round():
                     series.add(round=number, **group, who=one.who, mode=mode, value=ms,
                                version=one.version)
+            attempt(bench, present, precision, take)
     finally:
         for one in present:
             one.stop()
     report(bench, group)
 
 
+def attempt(bench, present, precision, do):
+    """`do` with each of `present`; who fails is stopped and taken off the list."""
+    for one in list(present):
+        try:
+            do(one)
+        except Skipped as why:
+            bench.skip(f"{one.who} {one.mode} {precision}: {why}")
+            present.remove(one)
+            one.stop()
+
+
 def report(bench, group):
     """The series just measured, in short."""
     lines = store.newest(store.load(bench.results, "engine"), ("size", "batch", "precision"))
-    lines = lines[tuple(group.values())]
+    lines = lines.get(tuple(group.values()), [])
     ours = {"who": "lentigo", "mode": "throughput"}
     print(f"engine {group['size']} px, batch {group['batch']}, {group['precision']}:")
     for who, mode in dict.fromkeys((line["who"], line["mode"]) for line in lines):
