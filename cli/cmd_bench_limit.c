@@ -60,7 +60,7 @@ int cmd_bench_limit(const struct settings *s, int argc, char **argv)
         return command_fail(&err);
     }
     if (!strcmp(precision, "auto")) { /* what an engine would take */
-        if (engine_choose(&config, &facts, &err))
+        if (engine_choose(&config, NULL, &facts, &err))
             return command_fail(&err);
         precision = facts.precision;
     }

@@ -19,21 +19,23 @@ struct command {
     enum settings_command id;
     int (*run)(const struct settings *s, int argc, char **argv); /* NULL: becomes `program` */
     const char *program, *word; /* that program and the word that it gets first, or NULL */
+    const char *second; /* the row is for `name` followed by this word only; NULL: by anything */
     const char *operands, *help, *example;
 };
 
 /* clang-format off */
 static const struct command commands[] = {
-    {"run",       COMMAND_RUN,     cmd_run,       NULL, NULL, "INPUT -o OUT", "screen a folder of images on this machine", "lentigo run /data/friday -o /data/friday-out"},
-    {"submit",    COMMAND_SUBMIT,  cmd_submit,    NULL, NULL, "INPUT",        "hand an upload to a running installation", "lentigo submit /data/friday --class bulk"},
-    {"status",    COMMAND_STATUS,  cmd_status,    NULL, NULL, "[OUT]",        "queue, throughput and flagged cases in one page", "lentigo status /data/friday-out --json"},
-    {"top",       COMMAND_TOP,     NULL, "lentigo-top", NULL, "[OUT]",        "dashboard", "lentigo top /data/friday-out"},
-    {"predict",   COMMAND_PREDICT, NULL, "lentigo-worker", "predict", "IMAGE...", "one JSON line per image, no queue", "lentigo predict lesion.jpg --mask masks/"},
-    {"eval",      COMMAND_EVAL,    NULL, "lentigo-worker", "eval", "--data DIR", "figures of a model on a labelled set", "lentigo eval --data lesions --split test"},
-    {"model",     COMMAND_MODEL,   cmd_model,     NULL, NULL, "import|show ...", "bring weights in, look at a model", "lentigo model import model.pdparams -o models/mine"},
-    {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, "engine|limit|pipeline|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
-    {"demo-data", COMMAND_DEMO,    cmd_demo_data, NULL, NULL, "DIR",          "a synthetic clinic upload with known truth", "lentigo demo-data /tmp/demo --patients 12 --seed 1"},
-    {"doctor",    COMMAND_DOCTOR,  cmd_doctor,    NULL, NULL, "[OUT]",        "check that nothing was lost", "lentigo doctor /data/friday-out"},
+    {"run",       COMMAND_RUN,     cmd_run,       NULL, NULL, NULL, "INPUT -o OUT", "screen a folder of images on this machine", "lentigo run /data/friday -o /data/friday-out"},
+    {"submit",    COMMAND_SUBMIT,  cmd_submit,    NULL, NULL, NULL, "INPUT",        "hand an upload to a running installation", "lentigo submit /data/friday --class bulk"},
+    {"status",    COMMAND_STATUS,  cmd_status,    NULL, NULL, NULL, "[OUT]",        "queue, throughput and flagged cases in one page", "lentigo status /data/friday-out --json"},
+    {"top",       COMMAND_TOP,     NULL, "lentigo-top", NULL, NULL, "[OUT]",        "dashboard", "lentigo top /data/friday-out"},
+    {"predict",   COMMAND_PREDICT, NULL, "lentigo-worker", "predict", NULL, "IMAGE...", "one JSON line per image, no queue", "lentigo predict lesion.jpg --mask masks/"},
+    {"eval",      COMMAND_EVAL,    NULL, "lentigo-worker", "eval", NULL, "--data DIR", "figures of a model on a labelled set", "lentigo eval --data lesions --split test"},
+    {"model",     COMMAND_QUANTIZE, NULL, "lentigo-worker", "quantize", "quantize", "quantize --calibrate DIR", "make a model ready for int8", "lentigo model quantize --calibrate lesions -o models/mine8"},
+    {"model",     COMMAND_MODEL,   cmd_model,     NULL, NULL, NULL, "import|show ...", "bring weights in, look at a model", "lentigo model import model.pdparams -o models/mine"},
+    {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, NULL, "engine|limit|pipeline|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
+    {"demo-data", COMMAND_DEMO,    cmd_demo_data, NULL, NULL, NULL, "DIR",          "a synthetic clinic upload with known truth", "lentigo demo-data /tmp/demo --patients 12 --seed 1"},
+    {"doctor",    COMMAND_DOCTOR,  cmd_doctor,    NULL, NULL, NULL, "[OUT]",        "check that nothing was lost", "lentigo doctor /data/friday-out"},
 };
 /* clang-format on */
 
@@ -137,9 +139,13 @@ int main(int argc, char **argv)
         printf("lentigo " LENTIGO_VERSION "\n");
         return STATUS_OK;
     }
-    for (int i = 0; i < COMMANDS; i++)
-        if (!strcmp(argv[1], commands[i].name))
-            return run_command(&commands[i], argc - 1, argv + 1);
+    for (int i = 0; i < COMMANDS; i++) {
+        const char *second = commands[i].second;
+        int words = second ? 2 : 1;
+        if (!strcmp(argv[1], commands[i].name) &&
+            (!second || (argc > 2 && !strcmp(argv[2], second))))
+            return run_command(&commands[i], argc - words, argv + words);
+    }
     fprintf(stderr, "lentigo: no command \"%.40s\"; lentigo --help lists them\n", argv[1]);
     return STATUS_USAGE;
 }

@@ -82,12 +82,14 @@ static json_t *describe(const struct run *r, struct err *err)
 
     if (!path_format(path, sizeof(path), err, "%s/policy.json", s->model) &&
         !model_open(&model, s->model, err) && !policy_open(&policy, path, err) &&
-        !engine_choose(&config, &facts, err))
+        !engine_choose(&config, model, &facts, err))
         made = json_pack("{s:i, s:o, s:o, s:s, s:s, s:i, s:s, s:s, s:s}", "version", 1, "input",
                          json_text(r->input), "model", json_text(s->model), "model_sha256",
                          model_card(model)->sha256, "policy_sha256", policy_sha256(policy), "size",
                          s->size ? (int)s->size : model_card(model)->size, "precision",
                          facts.precision, "reports", s->reports, "language", s->language);
+    if (made && !strcmp(facts.precision, "int8"))
+        json_object_set_new(made, "ranges_sha256", json_string(model_ranges(model)->sha256));
     policy_close(policy);
     model_close(model);
     return made;
@@ -102,6 +104,7 @@ static const struct {
     {"policy_sha256", "policy"         },
     {"size",          "size"           },
     {"precision",     "precision"      },
+    {"ranges_sha256", "int8.json"      },
     {"reports",       "reports"        },
     {"language",      "language"       },
 };
@@ -111,7 +114,7 @@ static int compare(const char *path, const json_t *was, const json_t *now, struc
     for (size_t i = 0; i < sizeof(fixed_keys) / sizeof(*fixed_keys); i++) {
         const json_t *a = json_object_get(was, fixed_keys[i].key);
         const json_t *b = json_object_get(now, fixed_keys[i].key);
-        if (json_equal(a, b))
+        if (json_equal(a, b) || (!a && !b))
             continue;
         char *old = json_line(a), *new = json_line(b);
         err_set(err, ERR_CONFIG, "%s was started with another %s: %.60s, not %.60s; use a new OUT",

@@ -30,7 +30,8 @@ enum settings_command {
     COMMAND_SCHEDULER = 1 << 10,
     COMMAND_WORKER = 1 << 11,
     COMMAND_REPORTS = 1 << 12,
-    COMMAND_ALL = (1 << 13) - 1,
+    COMMAND_QUANTIZE = 1 << 13,
+    COMMAND_ALL = (1 << 14) - 1,
 };
 
 enum { SETTINGS_PATH_SIZE = 4096, SETTINGS_WORD_SIZE = 64 };
@@ -68,6 +69,7 @@ struct settings {
     /* tools */
     char mask[SETTINGS_PATH_SIZE];
     char data[SETTINGS_PATH_SIZE];
+    char calibrate[SETTINGS_PATH_SIZE]; /* pictures, labelled or not */
     char split[SETTINGS_WORD_SIZE];
     char fit_policy[SETTINGS_PATH_SIZE];
     long limit; /* images at most; 0 = all */

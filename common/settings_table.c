@@ -8,12 +8,12 @@
 
 /* clang-format off */
 const struct setting settings_table[] = {
-    {"output",         'o', SETTING_PATH,   AT(output),         0, 0,          "",     NULL, COMMAND_RUN | COMMAND_MODEL | COMMAND_SCHEDULER | COMMAND_REPORTS, "OUT", "folder (or file) to write"},
-    {"size",           0,   SETTING_NUMBER, AT(size),           0, 4096,       "0",    NULL, NETWORK | COMMAND_MODEL, "N", "longest side of the network input, px (0: the size the model was trained for)"},
+    {"output",         'o', SETTING_PATH,   AT(output),         0, 0,          "",     NULL, COMMAND_RUN | COMMAND_MODEL | COMMAND_QUANTIZE | COMMAND_SCHEDULER | COMMAND_REPORTS, "OUT", "folder (or file) to write"},
+    {"size",           0,   SETTING_NUMBER, AT(size),           0, 4096,       "0",    NULL, NETWORK | COMMAND_MODEL | COMMAND_QUANTIZE, "N", "longest side of the network input, px (0: the size the model was trained for)"},
     {"precision",      0,   SETTING_CHOICE, AT(precision),      0, 0,          "auto", "auto|f32|bf16|fp16|int8", NETWORK, "P", "auto, f32, bf16, fp16 or int8"},
     {"device",         0,   SETTING_WORD,   AT(device),         0, 0,          "auto", NULL, NETWORK, "D", "auto, cpu or cuda:N"},
     {"backend",        0,   SETTING_CHOICE, AT(backend),        0, 0,          "auto", "auto|ref|onednn|cudnn", NETWORK, "B", "auto, ref, onednn or cudnn"},
-    {"model",          'm', SETTING_PATH,   AT(model),          0, 0,          "",     NULL, NETWORK | COMMAND_REPORTS | COMMAND_SUBMIT, "DIR", "model folder (default: the starter model that came with lentigo)"},
+    {"model",          'm', SETTING_PATH,   AT(model),          0, 0,          "",     NULL, NETWORK | COMMAND_QUANTIZE | COMMAND_REPORTS | COMMAND_SUBMIT, "DIR", "model folder (default: the starter model that came with lentigo)"},
     {"jobs",           'j', SETTING_NUMBER, AT(jobs),           0, 1024,       "0",    NULL, NETWORK, "N", "compute streams (0: one per core)"},
     {"threads",        0,   SETTING_NUMBER, AT(threads),        0, 1024,       "0",    NULL, COMMAND_PREDICT | COMMAND_BENCH, "N", "cores that work on one image together (0: predict all, bench one)"},
     {"batch",          0,   SETTING_NUMBER, AT(batch),          1, 1024,       "1",    NULL, NETWORK, "N", "images in one pass of the network, at most"},
@@ -35,9 +35,10 @@ const struct setting settings_table[] = {
     {"allow-volatile", 0,   SETTING_FLAG,   AT(allow_volatile), 0, 0,          "no",   NULL, COMMAND_SCHEDULER, NULL, "accept a Redis without append-only file or with eviction (logged)"},
     {"mask",           0,   SETTING_PATH,   AT(mask),           0, 0,          "",     NULL, COMMAND_PREDICT, "DIR", "write class maps as palette PNG into DIR"},
     {"data",           0,   SETTING_PATH,   AT(data),           0, 0,          "",     NULL, COMMAND_EVAL, "DIR", "labelled set: images/, masks/, labels.csv"},
+    {"calibrate",      0,   SETTING_PATH,   AT(calibrate),      0, 0,          "",     NULL, COMMAND_QUANTIZE, "DIR", "pictures to measure ranges on: a labelled set (then figures are measured too) or any folder"},
     {"split",          0,   SETTING_CHOICE, AT(split),          0, 0,          "test", "train|val|test|all", COMMAND_EVAL, "S", "train, val, test or all"},
     {"fit-policy",     0,   SETTING_PATH,   AT(fit_policy),     0, 0,          "",     NULL, COMMAND_EVAL, "FILE", "choose thresholds on this split and write them as a policy"},
-    {"limit",          0,   SETTING_NUMBER, AT(limit),          0, 10000000,   "0",    NULL, COMMAND_EVAL | COMMAND_BENCH, "N", "images at most (0: all)"},
+    {"limit",          0,   SETTING_NUMBER, AT(limit),          0, 10000000,   "0",    NULL, COMMAND_EVAL | COMMAND_BENCH | COMMAND_QUANTIZE, "N", "images at most (0: all; quantize: 128)"},
     {"rounds",         0,   SETTING_NUMBER, AT(rounds),         1, 1000,       "5",    NULL, COMMAND_BENCH, "N", "rounds; the median is reported"},
     {"layers",         0,   SETTING_FLAG,   AT(layers),         0, 0,          "no",   NULL, COMMAND_BENCH, NULL, "a line for each layer"},
     {"patients",       0,   SETTING_NUMBER, AT(patients),       1, 100000,     "12",   NULL, COMMAND_DEMO, "N", "patients of the synthetic upload"},

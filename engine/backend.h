@@ -14,9 +14,8 @@ struct backend {
     const char *name;
     const char *device; /* the kind it runs on: "cpu" */
 
-    /* Turn what was asked ("auto", "f32", ...) into a precision that this machine does without
-     * emulation; static storage. NULL when it cannot. */
-    const char *(*choose_precision)(const char *asked);
+    /* Does this machine do `precision` without emulation? */
+    bool (*can)(const char *precision);
 
     int (*open)(struct backend_engine **out, const struct model *model, const char *precision,
                 struct err *err);

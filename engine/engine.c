@@ -38,26 +38,48 @@ static int is_auto(const char *word)
     return !word || !*word || !strcmp(word, "auto");
 }
 
-static const struct backend *choose(const struct engine_config *c, const char **precision)
+/* The fastest first. */
+static const char *const precisions[] = {"int8", "bf16", "fp16", "f32"};
+enum { PRECISIONS = sizeof(precisions) / sizeof(*precisions) };
+
+/* An explicit wish goes before the card's word: figures have to be measured somehow. */
+static bool suits(const struct engine_config *c, const struct model *model, const char *precision)
+{
+    bool has_data = strcmp(precision, "int8") != 0 || (model && model_ranges(model));
+
+    return has_data && (is_auto(c->precision) ? !model || model_allows(model, precision)
+                                              : !strcmp(c->precision, precision));
+}
+
+static const struct backend *choose(const struct engine_config *c, const struct model *model,
+                                    const char **precision)
 {
     for (const struct backend *const *b = backends; *b; b++) {
         if (!is_auto(c->backend) && strcmp(c->backend, (*b)->name) != 0)
             continue;
         if (!is_auto(c->device) && strcmp(c->device, (*b)->device) != 0)
             continue;
-        *precision = (*b)->choose_precision(is_auto(c->precision) ? "auto" : c->precision);
-        if (*precision)
-            return *b;
+        for (int i = 0; i < PRECISIONS; i++) {
+            *precision = precisions[i];
+            if (suits(c, model, *precision) && (*b)->can(*precision))
+                return *b;
+        }
     }
     return NULL;
 }
 
 static const struct backend *choose_or_fail(const struct engine_config *config,
-                                            const char **precision, struct err *err)
+                                            const struct model *model, const char **precision,
+                                            struct err *err)
 {
-    const struct backend *backend = choose(config, precision);
+    const struct backend *backend = choose(config, model, precision);
+    bool int8 = config->precision && !strcmp(config->precision, "int8");
 
-    if (!backend)
+    if (!backend && int8 && model && !model_ranges(model))
+        err_set(err, ERR_CONFIG,
+                "model %s has no int8.json, which precision=int8 needs: lentigo model quantize",
+                model_card(model)->name);
+    else if (!backend)
         err_set(err, ERR_CONFIG,
                 "no backend of this build does backend=%s precision=%s device=%s here",
                 config->backend ? config->backend : "auto",
@@ -76,10 +98,11 @@ static struct engine_facts facts_of(const struct backend *backend, const char *p
     return facts;
 }
 
-int engine_choose(const struct engine_config *config, struct engine_facts *out, struct err *err)
+int engine_choose(const struct engine_config *config, const struct model *model,
+                  struct engine_facts *out, struct err *err)
 {
     const char *precision = NULL;
-    const struct backend *backend = choose_or_fail(config, &precision, err);
+    const struct backend *backend = choose_or_fail(config, model, &precision, err);
 
     if (!backend)
         return -1;
@@ -91,7 +114,7 @@ int engine_open(struct engine **out, const struct model *model, const struct eng
                 struct err *err)
 {
     const char *precision = NULL;
-    const struct backend *backend = choose_or_fail(config, &precision, err);
+    const struct backend *backend = choose_or_fail(config, model, &precision, err);
 
     if (!backend)
         return -1;

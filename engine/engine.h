@@ -29,12 +29,14 @@ struct engine_facts {
     char backend[16], precision[16], device[32];
 };
 
-/* What engine_open would take for `config` on this machine, without a model; ERR_CONFIG when there
- * is none. */
-int engine_choose(const struct engine_config *config, struct engine_facts *out, struct err *err);
+/* What engine_open would take for `config` on this machine; ERR_CONFIG when there is none. Without a
+ * model (NULL) as for one that allows everything and has no ranges. */
+int engine_choose(const struct engine_config *config, const struct model *model,
+                  struct engine_facts *out, struct err *err);
 
-/* "auto" takes the fastest that this machine and build can do without emulation: bf16 only with
- * AVX512-BF16 or AMX. What cannot be had is ERR_CONFIG. The model must outlive the engine. */
+/* "auto" takes the fastest that the model's card allows and that this machine and build can do
+ * without emulation: int8 only with VNNI and a model that has ranges, bf16 only with AVX512-BF16 or
+ * AMX. What cannot be had is ERR_CONFIG. The model must outlive the engine. */
 int engine_open(struct engine **out, const struct model *model, const struct engine_config *config,
                 struct err *err);
 void engine_close(struct engine *e); /* after all its streams; NULL is fine */

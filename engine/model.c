@@ -11,8 +11,14 @@
 
 enum { PATH_SIZE = 4096, CARD_MAX = 1 << 20, SIDE_MAX = 4096, ROLES = ROLE_SCALE + 1 };
 
+static const char *const precision_words[] = {"f32", "bf16", "fp16", "int8"};
+enum { PRECISIONS = sizeof(precision_words) / sizeof(*precision_words), F32 = 1, BF16 = 2 };
+
 struct model {
     struct model_card card;
+    unsigned precisions; /* a bit for each word above */
+    bool has_ranges;
+    struct ranges ranges;
     struct tensor_set set;
     const struct tensor *of[LAYER_COUNT][ROLES]; /* NULL where a layer has none */
 };
@@ -30,8 +36,27 @@ static int copy_text(char *out, size_t size, const json_t *card, const char *key
     return 0;
 }
 
-static int read_card(struct model_card *card, const char *dir, struct err *err)
+static unsigned bit_of_precision(const char *word)
 {
+    for (unsigned i = 0; word && i < PRECISIONS; i++)
+        if (!strcmp(word, precision_words[i]))
+            return 1U << i;
+    return 0; /* of a later version: nothing that this one could run */
+}
+
+static unsigned read_precisions(const json_t *card)
+{
+    const json_t *list = json_object_get(card, "precisions");
+    unsigned bits = list ? F32 : F32 | BF16;
+
+    for (size_t i = 0; i < json_array_size(list); i++)
+        bits |= bit_of_precision(json_string_value(json_array_get(list, i)));
+    return bits;
+}
+
+static int read_card(struct model *m, const char *dir, struct err *err)
+{
+    struct model_card *card = &m->card;
     char path[PATH_SIZE];
     int64_t size;
 
@@ -44,6 +69,7 @@ static int read_card(struct model_card *card, const char *dir, struct err *err)
               copy_text(card->version, sizeof(card->version), json, "version", err) ||
               copy_text(card->licence, sizeof(card->licence), json, "licence", err) ||
               json_get_int(json, "size", 1, SIDE_MAX, &size, err);
+    m->precisions = read_precisions(json);
     json_decref(json);
     if (ret)
         return err_wrap(err, "%s", path);
@@ -97,6 +123,19 @@ static int read_weights(struct model *m, const char *dir, struct err *err)
     return 0;
 }
 
+static int read_ranges(struct model *m, const char *dir, struct err *err)
+{
+    int got = ranges_read(&m->ranges, dir, err);
+
+    m->has_ranges = got == 1;
+    if (got == 1 && strcmp(m->ranges.weights_sha256, m->card.sha256) != 0)
+        return err_set(err, ERR_CONFIG,
+                       "%s/int8.json belongs to other weights (%.8s, not %.8s); remove it and run "
+                       "lentigo model quantize again",
+                       dir, m->ranges.weights_sha256, m->card.sha256);
+    return got < 0 ? -1 : 0;
+}
+
 int model_open(struct model **out, const char *dir, struct err *err)
 {
     struct model *m = calloc(1, sizeof(*m));
@@ -104,7 +143,7 @@ int model_open(struct model **out, const char *dir, struct err *err)
 
     if (!m)
         return err_set(err, ERR_NOMEM, "%s: out of memory", dir);
-    if (!read_card(&m->card, dir, &why) && !read_weights(m, dir, &why)) {
+    if (!read_card(m, dir, &why) && !read_weights(m, dir, &why) && !read_ranges(m, dir, &why)) {
         *out = m;
         return 0;
     }
@@ -124,6 +163,16 @@ void model_close(struct model *m)
 const struct model_card *model_card(const struct model *m)
 {
     return &m->card;
+}
+
+bool model_allows(const struct model *m, const char *precision)
+{
+    return m->precisions & bit_of_precision(precision);
+}
+
+const struct ranges *model_ranges(const struct model *m)
+{
+    return m->has_ranges ? &m->ranges : NULL;
 }
 
 size_t weights_count(int layer)

@@ -110,7 +110,7 @@ static json_t *risk_shares(const struct evaluation *e)
     return shares;
 }
 
-static int print_figures(const struct evaluation *e, struct err *err)
+static json_t *figures_of(const struct evaluation *e)
 {
     const struct engine_facts *facts = engine_facts(e->subject.engine);
     json_t *object = metrics_to_json(&e->metrics);
@@ -122,11 +122,7 @@ static int print_figures(const struct evaluation *e, struct err *err)
     json_object_set_new(object, "model", json_string(model_card(e->subject.model)->name));
     json_object_set_new(object, "precision", json_string(facts->precision));
     json_object_set_new(object, "backend", json_string(facts->backend));
-    char *line = object ? json_line(object) : NULL;
-    int ret = line && puts(line) >= 0 ? 0 : err_set(err, ERR_AGAIN, "figures could not be printed");
-    free(line);
-    json_decref(object);
-    return ret;
+    return object;
 }
 
 static int fit_policy(const struct evaluation *e, struct err *err)
@@ -156,7 +152,7 @@ static int evaluate_rows(struct evaluation *e, const struct labels *labels, stru
     return ret;
 }
 
-static int evaluate(struct evaluation *e, struct err *err)
+static int evaluate(struct evaluation *e, json_t **out, struct err *err)
 {
     struct labels labels;
     int ret = -1;
@@ -166,26 +162,24 @@ static int evaluate(struct evaluation *e, struct err *err)
     if (!labels.n)
         err_set(err, ERR_CONFIG, "%s: no image of split %s", e->settings->data, e->settings->split);
     else if (!evaluate_rows(e, &labels, err) && !(e->samples && fit_policy(e, err)))
-        ret = print_figures(e, err);
+        ret = 0;
     labels_release(&labels);
-    return ret;
+    *out = ret ? NULL : figures_of(e);
+    return *out ? 0 : err_set(err, ERR_NOMEM, "figures as JSON");
 }
 
-int tool_eval(const struct settings *s)
+int eval_figures(const struct settings *s, json_t **out, struct err *err)
 {
     const struct worker_shape shape = {.lanes = 1, .decoders = 1, .slots = 2, .batch = 1};
     struct evaluation *e = calloc(1, sizeof(*e));
-    struct err err = {0};
     int ret = -1;
 
     if (!e)
-        return STATUS_AGAIN;
+        return err_set(err, ERR_NOMEM, "out of memory for an evaluation");
     e->settings = s;
-    if (!s->data[0])
-        err_set(&err, ERR_INPUT, "eval: --data DIR is needed (see lentigo eval --help)");
-    else if (!subject_open(&e->subject, &e->decoder, &shape, s, &err) &&
-             !analyst_open(&e->analyst, &e->subject, &err))
-        ret = evaluate(e, &err);
+    if (!subject_open(&e->subject, &e->decoder, &shape, s, err) &&
+        !analyst_open(&e->analyst, &e->subject, err))
+        ret = evaluate(e, out, err);
     metrics_release(&e->metrics);
     free(e->predicted);
     free(e->truth);
@@ -193,5 +187,22 @@ int tool_eval(const struct settings *s)
     analyst_close(&e->analyst);
     subject_close(&e->subject, e->decoder);
     free(e);
-    return ret ? tool_fail(&err) : 0;
+    return ret;
+}
+
+int tool_eval(const struct settings *s)
+{
+    struct err err = {0};
+    json_t *figures = NULL;
+
+    if (!s->data[0])
+        err_set(&err, ERR_INPUT, "eval: --data DIR is needed (see lentigo eval --help)");
+    else
+        eval_figures(s, &figures, &err);
+    char *line = figures ? json_line(figures) : NULL;
+    if (figures && (!line || puts(line) < 0))
+        err_set(&err, ERR_AGAIN, "figures could not be printed");
+    free(line);
+    json_decref(figures);
+    return err.code ? tool_fail(&err) : 0;
 }

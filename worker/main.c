@@ -1,5 +1,5 @@
 /* lentigo-worker: decodes, outlines and measures. Without a word it serves a scheduler on
- * descriptor 3; `predict` and `eval` are the commands of lentigo that need the same parts. */
+ * descriptor 3; the other words are the commands of lentigo that need the same parts. */
 #include <signal.h>
 
 #include "common/file.h"
@@ -11,9 +11,10 @@ static const struct {
     const char *word;
     enum settings_command command;
 } modes[] = {
-    {"serve",   COMMAND_WORKER },
-    {"predict", COMMAND_PREDICT},
-    {"eval",    COMMAND_EVAL   },
+    {"serve",    COMMAND_WORKER  },
+    {"predict",  COMMAND_PREDICT },
+    {"eval",     COMMAND_EVAL    },
+    {"quantize", COMMAND_QUANTIZE},
 };
 
 static int run(enum settings_command command, const struct settings *s, int n, char **operands)
@@ -21,6 +22,7 @@ static int run(enum settings_command command, const struct settings *s, int n, c
     switch (command) {
     case COMMAND_PREDICT: return tool_predict(s, n, operands);
     case COMMAND_EVAL: return tool_eval(s);
+    case COMMAND_QUANTIZE: return tool_quantize(s);
     default: return service_run(s);
     }
 }
@@ -41,7 +43,7 @@ int main(int argc, char **argv)
     if (settings_load(&settings, command, argc - skip, argv + skip, &first, &err))
         return tool_fail(&err);
     if (settings.help) {
-        printf("usage: lentigo-worker [serve|predict|eval] [flags]\n");
+        printf("usage: lentigo-worker [serve|predict|eval|quantize] [flags]\n");
         settings_help(command, stdout);
         return 0;
     }

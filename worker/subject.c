@@ -64,9 +64,10 @@ static int open_subject(struct subject *out, const struct worker_shape *shape,
     if (!s->size && out->size > SIZE_MAX_UNKNOWN)
         return err_set(err, ERR_CONFIG, "%s: trained for %d px; give --size %d", dir, out->size,
                        out->size);
-    /* Whoever chooses a policy needs none. */
-    if (!s->fit_policy[0] && (path_format(path, sizeof(path), err, "%s/policy.json", dir) ||
-                              policy_open(&out->policy, path, err)))
+    /* Whoever chooses a policy, or ranges, needs none. */
+    bool need_policy = !s->fit_policy[0] && !s->calibrate[0];
+    if (need_policy && (path_format(path, sizeof(path), err, "%s/policy.json", dir) ||
+                        policy_open(&out->policy, path, err)))
         return -1;
     return engine_open(&out->engine, out->model, &config, err);
 }

@@ -14,7 +14,7 @@
 struct subject {
     struct model *model;
     struct engine *engine;
-    struct policy *policy; /* NULL while one is being chosen (eval --fit-policy) */
+    struct policy *policy; /* NULL while one or ranges are being chosen */
     int size;              /* px, longest side of the network input */
 };
 

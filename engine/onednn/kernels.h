@@ -1,8 +1,9 @@
 /* kernels.h -- the loops that are ours: everything between the convolutions.
  *
  * One table per instruction set and precision; kernels_choose picks at run time. Activations are
- * h,w,c in the table's precision ("elem": f32 or bf16); channel counts are multiples of 16 except
- * where stated. Each call works on one image; nothing is allocated. */
+ * h,w,c in the table's precision ("elem": f32 or bf16) or, in an int8 engine, bytes, whose `..._step`
+ * is the value of a 1 (1 for elems); channel counts are multiples of 16 except where stated. Each
+ * call works on one image; nothing is allocated. */
 #ifndef ENGINE_ONEDNN_KERNELS_H
 #define ENGINE_ONEDNN_KERNELS_H
 
@@ -11,6 +12,9 @@
 
 #include "engine/engine.h"
 #include "engine/network.h"
+
+/* What a map's values are. */
+enum cell { CELL_ELEM, CELL_U8, CELL_S8 };
 
 /* One output position of a bilinear resize along one axis. */
 struct tap {
@@ -22,20 +26,35 @@ struct tap {
 struct halve_job {
     const void *in; /* h,w,c */
     int h, w, c;
-    const float *weight; /* 9,c */
-    const float *bias;   /* c */
+    const float *weight; /* 9,c; bytes: whole numbers within an s8 */
+    const float *bias;   /* c; bytes: in units of `conv` */
+    const float *scale;  /* c; bytes only: what a sum of products is in units of `conv` */
     const void *zeros;   /* c zeros: a tap outside the image */
     void *conv;          /* ceil(h/2),ceil(w/2),c */
     void *pool;          /* the same, but pixels are pool_step channels apart */
     int pool_step;
+    float pool_scale; /* bytes only: what a 1 of `in` is in units of `pool` */
+};
+
+/* Means over bins x bins windows. */
+struct bins_job {
+    const void *in; /* h,w,c */
+    struct shape shape;
+    int bins;
+    enum cell in_cell; /* ELEM or U8 */
+    float in_step;
+    void *out;      /* bins,bins,c; elems */
+    float *scratch; /* c floats */
 };
 
 /* Sum of three small maps, each resized to h x w. */
 struct sum_job {
     const void *in[3]; /* square maps, in_side[k] pixels wide */
     const struct tap *rows[3], *columns[3];
-    int in_side[3];
+    int in_side[3]; /* in: elems */
     void *out;
+    enum cell out_cell; /* ELEM or U8 */
+    float out_step;
     int h, w, c;
 };
 
@@ -64,6 +83,8 @@ struct attend_job {
     const void *x; /* h,w,c */
     const void *y; /* y_w wide, c channels; resized by the taps */
     int h, w, c, y_w;
+    enum cell cell; /* of x, y and out: ELEM or U8 */
+    float x_step, y_step, out_step;
     const struct tap *rows, *columns;
     const struct attend_weights *weights;
     float *stats, *hidden, *attention; /* 4, 2 and 1 planes; the attention before its sigmoid */
@@ -85,11 +106,13 @@ size_t classes_scratch(int w);
 enum { WINOGRAD_OUT = 4, WINOGRAD_IN = WINOGRAD_OUT + 2, WINOGRAD_POINTS = 36 };
 struct winograd_job {
     const void *in; /* n,h,w; pixels are in_step apart and have c channels */
+    enum cell in_cell;
     int h, w, c, in_step;
     const void *zeros;  /* c zeros: an input outside the image */
     const void *weight; /* what winograd_pack makes */
     const float *bias;  /* k */
     void *out;          /* n,h,w; pixels are out_step apart and have k channels */
+    enum cell out_cell; /* ELEM or U8 */
     int k, out_step;
     void *points; /* of some tiles: for each point tiles,c; points_step elements apart */
     size_t points_step;
@@ -101,12 +124,13 @@ struct kernels {
     const char *isa;
     size_t elem_size;
 
-    void (*convert)(void *out, const uint8_t *rgb, size_t count); /* value - 127.5 */
+    void (*convert)(void *out, const uint8_t *rgb, size_t count);       /* value - 127.5 */
+    void (*convert_bytes)(void *out, const uint8_t *rgb, size_t count); /* s8: value - 128 */
     void (*halve)(const struct halve_job *job);
-    /* `pixels` runs of `channels` to places `step` channels apart. */
-    void (*copy)(void *to, int step, const void *from, int channels, size_t pixels);
-    /* Mean over each of bins x bins windows; `scratch` holds c floats. */
-    void (*bins)(const void *in, struct shape shape, int bins, void *out, float *scratch);
+    void (*halve_bytes)(const struct halve_job *job); /* u8 to s8 and u8; c a multiple of 64 */
+    /* `pixels` runs of `run` bytes, a multiple of 32, to places `step` bytes apart. */
+    void (*copy)(void *to, size_t step, const void *from, size_t run, size_t pixels);
+    void (*bins)(const struct bins_job *job);
     void (*sum)(const struct sum_job *job);
     void (*attend)(const struct attend_job *job);
     void (*classes)(const struct classes_job *job);

@@ -8,45 +8,44 @@ struct pixel_stats {
     float x_sum, x_max, y_sum, y_max;
 };
 
-static void reduce_pixel(const struct attend_job *job, const elem *x, const elem *const corner[4],
-                         const float weight[4], elem *out, struct pixel_stats *s)
+FOR_CELL void reduce_pixel(const struct attend_job *job, size_t at, const size_t corner[4],
+                           const float weight[4], struct pixel_stats *s, enum cell cell)
 {
     vec x_sum = {0}, y_sum = {0}, x_max = all_lanes(-3e38F), y_max = x_max;
 
     for (int c = 0; c < job->c; c += LANES) {
-        vec vx = load(x + c);
-        vec vy = load(corner[0] + c) * weight[0] + load(corner[1] + c) * weight[1] +
-                 load(corner[2] + c) * weight[2] + load(corner[3] + c) * weight[3];
-        store(out + c, vy);
+        vec vx = load_at(job->x, at + c, cell);
+        vec vy = load_at(job->y, corner[0] + c, cell) * weight[0] +
+                 load_at(job->y, corner[1] + c, cell) * weight[1] +
+                 load_at(job->y, corner[2] + c, cell) * weight[2] +
+                 load_at(job->y, corner[3] + c, cell) * weight[3];
+        store_at(job->out, at + c, vy, cell);
         x_sum += vx;
         x_max = max_of(x_max, vx);
         y_sum += vy;
         y_max = max_of(y_max, vy);
     }
-    *s = (struct pixel_stats){sum_lanes(x_sum), max_lanes(x_max), sum_lanes(y_sum),
-                              max_lanes(y_max)};
+    *s = (struct pixel_stats){sum_lanes(x_sum) * job->x_step, max_lanes(x_max) * job->x_step,
+                              sum_lanes(y_sum) * job->y_step, max_lanes(y_max) * job->y_step};
 }
 
 /* One row of the four planes of statistics; y's resized row goes into out's. */
-static void reduce_row(const struct attend_job *job, int row)
+FOR_CELL void reduce_row(const struct attend_job *job, int row, enum cell cell)
 {
     struct tap v = job->rows[row];
-    const elem *upper = (const elem *)job->y + (size_t)v.lo * job->y_w * job->c;
-    const elem *lower = (const elem *)job->y + (size_t)v.hi * job->y_w * job->c;
+    size_t upper = (size_t)v.lo * job->y_w * job->c, lower = (size_t)v.hi * job->y_w * job->c;
     size_t plane = plane_size(job->h, job->w), first = (size_t)row * job->w * job->c;
     float *stats = job->stats + ((size_t)row + 1) * plane_pitch(job->w) + 1;
     float share = 1.0F / (float)job->c;
 
     for (int i = 0; i < job->w; i++) {
         struct tap u = job->columns[i];
-        const elem *const corner[4] = {upper + (size_t)u.lo * job->c, upper + (size_t)u.hi * job->c,
-                                       lower + (size_t)u.lo * job->c,
-                                       lower + (size_t)u.hi * job->c};
+        size_t left = (size_t)u.lo * job->c, right = (size_t)u.hi * job->c;
+        const size_t corner[4] = {upper + left, upper + right, lower + left, lower + right};
         const float weight[4] = {(1 - v.f) * (1 - u.f), (1 - v.f) * u.f, v.f * (1 - u.f),
                                  v.f * u.f};
-        size_t at = first + (size_t)i * job->c;
         struct pixel_stats s;
-        reduce_pixel(job, (const elem *)job->x + at, corner, weight, (elem *)job->out + at, &s);
+        reduce_pixel(job, first + (size_t)i * job->c, corner, weight, &s, cell);
         stats[i] = s.x_sum * share;
         stats[plane + i] = s.x_max;
         stats[2 * plane + i] = s.y_sum * share;
@@ -101,19 +100,24 @@ static const float *sigmoid_row(const struct attend_job *job, int row)
     return to + PLANE_BORDER;
 }
 
-static void blend_row(const struct attend_job *job, int row)
+/* `out` holds y, in y's steps. */
+FOR_CELL void blend_row(const struct attend_job *job, int row, enum cell cell)
 {
     const float *a = sigmoid_row(job, row);
-    size_t first = (size_t)row * job->w * job->c;
-    const elem *x = (const elem *)job->x + first;
-    elem *out = (elem *)job->out + first; /* holds y */
+    float x_unit = job->x_step / job->out_step, y_unit = job->y_step / job->out_step;
+    size_t at = (size_t)row * job->w * job->c;
 
-    for (int i = 0; i < job->w; i++, x += job->c, out += job->c)
+    for (int i = 0; i < job->w; i++, at += job->c) {
+        float x_share = a[i] * x_unit, y_share = (job->weights->scale - a[i]) * y_unit;
         for (int c = 0; c < job->c; c += LANES)
-            store(out + c, load(x + c) * a[i] + load(out + c) * (job->weights->scale - a[i]));
+            store_at(job->out, at + c,
+                     load_at(job->x, at + c, cell) * x_share +
+                         load_at(job->out, at + c, cell) * y_share,
+                     cell);
+    }
 }
 
-void KERNEL(attend)(const struct attend_job *job)
+FOR_CELL void attend_maps(const struct attend_job *job, enum cell cell)
 {
     size_t plane = plane_size(job->h, job->w);
 
@@ -121,7 +125,7 @@ void KERNEL(attend)(const struct attend_job *job)
     memset(job->hidden, 0, HIDDEN_CHANNELS * plane * sizeof(float));
     memset(job->attention, 0, plane * sizeof(float));
     for (int row = 0; row < job->h; row++)
-        reduce_row(job, row);
+        reduce_row(job, row, cell);
     for (int row = 0; row < job->h; row++)
         hidden_row(job, row);
     for (int row = 0; row < job->h; row++)
@@ -129,5 +133,13 @@ void KERNEL(attend)(const struct attend_job *job)
                      job->weights->out_bias,
                      job->attention + ((size_t)row + 1) * plane_pitch(job->w) + PLANE_BORDER);
     for (int row = 0; row < job->h; row++)
-        blend_row(job, row);
+        blend_row(job, row, cell);
+}
+
+void KERNEL(attend)(const struct attend_job *job)
+{
+    if (job->cell == CELL_U8)
+        attend_maps(job, CELL_U8);
+    else
+        attend_maps(job, CELL_ELEM);
 }

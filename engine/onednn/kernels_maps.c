@@ -79,42 +79,50 @@ void KERNEL(halve)(const struct halve_job *job)
     }
 }
 
-void KERNEL(copy)(void *to, int step, const void *from, int channels, size_t pixels)
+/* Runs are multiples of COPY_BLOCK: at least 32 channels of a byte. */
+void KERNEL(copy)(void *to, size_t step, const void *from, size_t run, size_t pixels)
 {
-    elem *out = to;
-    const elem *in = from;
+    enum { COPY_BLOCK = 32 };
+    char *out = to;
+    const char *in = from;
 
-    for (size_t p = 0; p < pixels; p++, out += step, in += channels)
-        for (int c = 0; c < channels; c += LANES) {
-            struct {
-                elem e[LANES];
-            } block;
-            memcpy(&block, in + c, sizeof(block));
-            memcpy(out + c, &block, sizeof(block));
-        }
+    for (size_t p = 0; p < pixels; p++, out += step, in += run)
+        for (size_t i = 0; i < run; i += COPY_BLOCK)
+            memcpy(out + i, in + i, COPY_BLOCK);
 }
 
-static void add_pixel(float *sum, const elem *pixel, int channels)
+FOR_CELL void add_pixel(float *sum, const void *map, size_t at, int channels, enum cell cell)
 {
     for (int c = 0; c < channels; c += LANES)
-        store_f32(sum + c, load_f32(sum + c) + load(pixel + c));
+        store_f32(sum + c, load_f32(sum + c) + load_at(map, at + c, cell));
 }
 
-void KERNEL(bins)(const void *in, struct shape shape, int bins, void *out, float *scratch)
+FOR_CELL void mean_bins(const struct bins_job *job, enum cell cell)
 {
-    for (int i = 0; i < bins * bins; i++) {
-        elem *to = (elem *)out + (size_t)i * shape.c;
+    struct shape shape = job->shape;
+
+    for (int i = 0; i < job->bins * job->bins; i++) {
+        elem *to = (elem *)job->out + (size_t)i * shape.c;
         int y0, y1, x0, x1;
-        bin_window(shape.h, bins, i / bins, &y0, &y1);
-        bin_window(shape.w, bins, i % bins, &x0, &x1);
-        memset(scratch, 0, (size_t)shape.c * sizeof(*scratch));
+        bin_window(shape.h, job->bins, i / job->bins, &y0, &y1);
+        bin_window(shape.w, job->bins, i % job->bins, &x0, &x1);
+        memset(job->scratch, 0, (size_t)shape.c * sizeof(*job->scratch));
         for (int y = y0; y < y1; y++)
             for (int x = x0; x < x1; x++)
-                add_pixel(scratch, (const elem *)in + ((size_t)y * shape.w + x) * shape.c, shape.c);
-        float share = 1.0F / ((float)(y1 - y0) * (float)(x1 - x0));
+                add_pixel(job->scratch, job->in, ((size_t)y * shape.w + x) * shape.c, shape.c,
+                          cell);
+        float share = job->in_step / ((float)(y1 - y0) * (float)(x1 - x0));
         for (int c = 0; c < shape.c; c += LANES)
-            store(to + c, load_f32(scratch + c) * share);
+            store(to + c, load_f32(job->scratch + c) * share);
     }
+}
+
+void KERNEL(bins)(const struct bins_job *job)
+{
+    if (job->in_cell == CELL_U8)
+        mean_bins(job, CELL_U8);
+    else
+        mean_bins(job, CELL_ELEM);
 }
 
 /* The four corners of a bilinear value and their weights. */
@@ -143,18 +151,27 @@ static vec value_at(const struct corners *k, int c)
            load(k->at[2] + c) * k->weight[2] + load(k->at[3] + c) * k->weight[3];
 }
 
-void KERNEL(sum)(const struct sum_job *job)
+FOR_CELL void sum_maps(const struct sum_job *job, enum cell cell)
 {
-    elem *out = job->out;
+    float unit = 1 / job->out_step;
 
-    for (int i = 0; i < job->h * job->w; i++, out += job->c) {
+    for (int i = 0; i < job->h * job->w; i++) {
         struct corners k[3];
         for (int m = 0; m < 3; m++)
             k[m] = find_corners(job->in[m], job->in_side[m], job->c, job->rows[m][i / job->w],
                                 job->columns[m][i % job->w]);
         for (int c = 0; c < job->c; c += LANES)
-            store(out + c, value_at(&k[0], c) + value_at(&k[1], c) + value_at(&k[2], c));
+            store_at(job->out, (size_t)i * job->c + c,
+                     (value_at(&k[0], c) + value_at(&k[1], c) + value_at(&k[2], c)) * unit, cell);
     }
+}
+
+void KERNEL(sum)(const struct sum_job *job)
+{
+    if (job->out_cell == CELL_U8)
+        sum_maps(job, CELL_U8);
+    else
+        sum_maps(job, CELL_ELEM);
 }
 
 void KERNEL(widen)(float *out, const void *in, size_t count)
@@ -169,7 +186,9 @@ const struct kernels KERNEL(kernels) = {
     .isa = KERNEL_TEXT_OF(KERNEL_SET),
     .elem_size = sizeof(elem),
     .convert = KERNEL(convert),
+    .convert_bytes = KERNEL(convert_bytes),
     .halve = KERNEL(halve),
+    .halve_bytes = KERNEL(halve_bytes),
     .copy = KERNEL(copy),
     .bins = KERNEL(bins),
     .sum = KERNEL(sum),

@@ -16,9 +16,11 @@
 #endif
 
 void KERNEL(convert)(void *out, const uint8_t *rgb, size_t count);
+void KERNEL(convert_bytes)(void *out, const uint8_t *rgb, size_t count);
 void KERNEL(halve)(const struct halve_job *job);
-void KERNEL(copy)(void *to, int step, const void *from, int channels, size_t pixels);
-void KERNEL(bins)(const void *in, struct shape shape, int bins, void *out, float *scratch);
+void KERNEL(halve_bytes)(const struct halve_job *job);
+void KERNEL(copy)(void *to, size_t step, const void *from, size_t run, size_t pixels);
+void KERNEL(bins)(const struct bins_job *job);
 void KERNEL(sum)(const struct sum_job *job);
 void KERNEL(attend)(const struct attend_job *job);
 void KERNEL(classes)(const struct classes_job *job);

@@ -162,33 +162,35 @@ static struct place place_of(const struct winograd_job *job, int t)
 }
 
 /* The inputs of a tile; outside the image there are zeros. */
-static void find_inputs(const struct winograd_job *job, int t, const elem *at[IN * IN])
+FOR_CELL void find_inputs(const struct winograd_job *job, int t, const void *at[IN * IN],
+                          enum cell cell)
 {
     struct place p = place_of(job, t);
-    const elem *image = (const elem *)job->in + (size_t)p.image * job->h * job->w * job->in_step;
+    size_t step = (size_t)job->in_step * cell_size(cell);
+    const char *image = (const char *)job->in + (size_t)p.image * job->h * job->w * step;
 
     for (int i = 0; i < IN * IN; i++) {
         int y = p.y - 1 + i / IN, x = p.x - 1 + i % IN;
         at[i] = job->zeros;
         if (y >= 0 && x >= 0 && y < job->h && x < job->w)
-            at[i] = image + ((size_t)y * job->w + x) * job->in_step;
+            at[i] = image + ((size_t)y * job->w + x) * step;
     }
 }
 
-void KERNEL(winograd_in)(const struct winograd_job *job, int first, int n)
+FOR_CELL void read_tiles(const struct winograd_job *job, int first, int n, enum cell cell)
 {
-    const elem *at[IN * IN];
+    const void *at[IN * IN];
 
     for (int t = 0; t < n; t++) {
         elem *to = (elem *)job->points + (size_t)t * job->c;
-        find_inputs(job, first + t, at);
+        find_inputs(job, first + t, at, cell);
         for (int c = 0; c < job->c; c += LANES) {
             vec half[IN][IN], line[IN], point[IN];
 #pragma GCC unroll 6
             for (int x = 0; x < IN; x++) {
 #pragma GCC unroll 6
                 for (int y = 0; y < IN; y++)
-                    line[y] = load(at[y * IN + x] + c);
+                    line[y] = load_at(at[y * IN + x], (size_t)c, cell);
                 to_points(line, point);
 #pragma GCC unroll 6
                 for (int p = 0; p < IN; p++)
@@ -202,6 +204,15 @@ void KERNEL(winograd_in)(const struct winograd_job *job, int first, int n)
                     store(to + (p * IN + q) * job->points_step + c, point[q]);
             }
         }
+    }
+}
+
+void KERNEL(winograd_in)(const struct winograd_job *job, int first, int n)
+{
+    switch (job->in_cell) {
+    case CELL_U8: read_tiles(job, first, n, CELL_U8); break;
+    case CELL_S8: read_tiles(job, first, n, CELL_S8); break;
+    default: read_tiles(job, first, n, CELL_ELEM);
     }
 }
 
@@ -284,21 +295,30 @@ static inline __attribute__((always_inline)) void finish(const float *sums, size
         from_points(half[y], out[y]);
 }
 
-void KERNEL(winograd_out)(const struct winograd_job *job, int first, int n)
+FOR_CELL void write_tiles(const struct winograd_job *job, int first, int n, enum cell cell)
 {
     for (int t = 0; t < n; t++) {
         struct place p = place_of(job, first + t);
         int rows = job->h - p.y < OUT ? job->h - p.y : OUT;
         int columns = job->w - p.x < OUT ? job->w - p.x : OUT;
-        elem *to =
-            (elem *)job->out + (((size_t)p.image * job->h + p.y) * job->w + p.x) * job->out_step;
+        size_t corner = (((size_t)p.image * job->h + p.y) * job->w + p.x) * job->out_step;
         for (int c = 0; c < job->k; c += LANES) {
             vec out[OUT][OUT], bias = load_f32(job->bias + c);
             finish(job->sums + (size_t)t * job->k + c, job->sums_step, out);
             for (int y = 0; y < rows; y++)
                 for (int x = 0; x < columns; x++)
-                    store(to + ((size_t)y * job->w + x) * job->out_step + c,
-                          max_of(out[y][x] + bias, (vec){0}));
+                    store_at(job->out, corner + ((size_t)y * job->w + x) * job->out_step + c,
+                             cell == CELL_U8 ? out[y][x] + bias
+                                             : max_of(out[y][x] + bias, (vec){0}),
+                             cell);
         }
     }
+}
+
+void KERNEL(winograd_out)(const struct winograd_job *job, int first, int n)
+{
+    if (job->out_cell == CELL_U8)
+        write_tiles(job, first, n, CELL_U8);
+    else
+        write_tiles(job, first, n, CELL_ELEM);
 }

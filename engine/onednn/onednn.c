@@ -46,15 +46,15 @@ static bool isa_has(dnnl_cpu_isa_t wanted)
     return ((unsigned)dnnl_get_effective_cpu_isa() & (unsigned)wanted) == (unsigned)wanted;
 }
 
-static const char *onednn_choose_precision(const char *asked)
+/* Without the instructions oneDNN emulates bf16, six times slower than f32, and its int8 saturates
+ * sums of two products, which is wrong by halves. */
+static bool onednn_can(const char *precision)
 {
-    bool any = !strcmp(asked, "auto");
-
-    /* without the instructions oneDNN emulates bf16, six times slower than f32 */
-    if ((any || !strcmp(asked, "bf16")) && isa_has(dnnl_cpu_isa_avx512_core_bf16) &&
-        kernels_choose("bf16"))
-        return "bf16";
-    return any || !strcmp(asked, "f32") ? "f32" : NULL;
+    if (!strcmp(precision, "int8"))
+        return isa_has(dnnl_cpu_isa_avx512_core_vnni) || isa_has(dnnl_cpu_isa_avx2_vnni);
+    if (!strcmp(precision, "bf16"))
+        return isa_has(dnnl_cpu_isa_avx512_core_bf16) && kernels_choose("bf16");
+    return !strcmp(precision, "f32");
 }
 
 static void onednn_close(struct backend_engine *e)
@@ -62,6 +62,7 @@ static void onednn_close(struct backend_engine *e)
     packed_release(&e->shared.packed);
     own_weights_release(&e->shared.own);
     winograd_release(&e->shared.winograd);
+    quantised_release(&e->shared.quantised);
     dnnl_engine_destroy(e->shared.engine);
     free(e);
 }
@@ -70,19 +71,25 @@ static int onednn_open(struct backend_engine **out, const struct model *model,
                        const char *precision, struct err *err)
 {
     struct backend_engine *e = calloc(1, sizeof(*e));
+    bool int8 = !strcmp(precision, "int8");
+    bool bf16 = int8 ? onednn_can("bf16") : !strcmp(precision, "bf16");
 
     if (!e)
         return err_set(err, ERR_NOMEM, "out of memory for an engine");
-    e->shared.type = strcmp(precision, "bf16") ? dnnl_f32 : dnnl_bf16;
-    e->shared.kernels = kernels_choose(precision);
-    int ret = DNNL_FAILED(err, dnnl_engine_create(&e->shared.engine, dnnl_cpu, 0));
-    packed_init(&e->shared.packed, model, e->shared.engine);
+    struct shared *shared = &e->shared;
+    shared->type = bf16 ? dnnl_bf16 : dnnl_f32;
+    shared->kernels = kernels_choose(bf16 ? "bf16" : "f32");
+    int ret = DNNL_FAILED(err, dnnl_engine_create(&shared->engine, dnnl_cpu, 0));
+    packed_init(&shared->packed, model, &shared->quantised, shared->engine);
     /* AMX multiplies bf16 eight times as fast as the vectors that our kernels have; the transforms
-     * alone would take longer than its direct convolutions. */
-    e->shared.use_winograd = e->shared.type == dnnl_f32 || !isa_has(dnnl_cpu_isa_avx512_core_amx);
-    winograd_init(&e->shared.winograd, model, e->shared.kernels);
+     * alone would take longer than its direct convolutions. Bytes are transformed in bf16, which
+     * needs half the time of their direct convolutions; in f32 it would need as much. */
+    shared->use_winograd = bf16 ? !isa_has(dnnl_cpu_isa_avx512_core_amx) : !int8;
+    winograd_init(&shared->winograd, model, &shared->quantised, shared->kernels);
+    if (!ret && int8)
+        ret = quantised_load(&shared->quantised, model, err);
     if (!ret)
-        ret = own_weights_load(&e->shared.own, model, err);
+        ret = own_weights_load(&shared->own, model, &shared->quantised, err);
     if (ret) {
         onednn_close(e);
         return -1;
@@ -184,8 +191,8 @@ static int find_plan(struct backend_stream *s, int n, int h, int w, struct plan 
 static void *map_at(const struct backend_stream *s, const struct plan *p, int layer, int image)
 {
     struct shape shape = p->shapes[layer];
-    size_t one =
-        (size_t)shape.h * (size_t)shape.w * (size_t)shape.c * s->engine->shared.kernels->elem_size;
+    size_t one = (size_t)shape.h * (size_t)shape.w * (size_t)shape.c *
+                 plan_elem_size(&s->engine->shared, layer);
 
     return s->arena + p->memory.offset[layer] + (p->copies[layer] > 1 ? (size_t)image * one : 0);
 }
@@ -221,8 +228,10 @@ static void run_winograd(struct backend_stream *s, const struct plan *p, int lay
 {
     const struct layer *l = &network[layer];
     struct shape out = p->shapes[layer], in = p->shapes[l->in[0]];
+    const struct quantised *q = &s->engine->shared.quantised;
     struct winograd_job job = {
         .in = map_at(s, p, l->in[0], images->first),
+        .in_cell = quantised_cell(q, l->in[0]),
         .h = out.h,
         .w = out.w,
         .c = in.c,
@@ -231,6 +240,7 @@ static void run_winograd(struct backend_stream *s, const struct plan *p, int lay
         .weight = p->winograd[layer].points,
         .bias = p->winograd[layer].bias,
         .out = map_at(s, p, layer, images->first),
+        .out_cell = quantised_cell(q, layer),
         .k = out.c,
         .out_step = out.c,
     };
@@ -254,7 +264,9 @@ static int channels_before(const struct layer *concat, int k)
 static void run_halve(struct backend_stream *s, const struct plan *p, int layer, int image)
 {
     const struct layer *l = &network[layer];
-    const float *weight = s->engine->shared.own.depthwise[layer];
+    const struct shared *shared = &s->engine->shared;
+    const struct quantised *q = &shared->quantised;
+    const float *weight = shared->own.depthwise[layer];
     int concat = layer + 1;
 
     while (network[concat].op != LAYER_CONCAT)
@@ -267,12 +279,14 @@ static void run_halve(struct backend_stream *s, const struct plan *p, int layer,
         .c = in.c,
         .weight = weight,
         .bias = weight + 9 * (size_t)in.c,
+        .scale = weight + 10 * (size_t)in.c,
         .zeros = s->arena + p->zeros_at,
         .conv = map_at(s, p, layer, image),
         .pool = map_at(s, p, concat, image),
         .pool_step = network[concat].channels,
+        .pool_scale = quantised_step(q, l->in[0]) / quantised_step(q, concat),
     };
-    s->engine->shared.kernels->halve(&job);
+    (quantised_bytes(q, layer) ? shared->kernels->halve_bytes : shared->kernels->halve)(&job);
 }
 
 static void run_concat(struct backend_stream *s, const struct plan *p, int layer,
@@ -281,20 +295,29 @@ static void run_concat(struct backend_stream *s, const struct plan *p, int layer
     const struct kernels *k = s->engine->shared.kernels;
     const struct layer *l = &network[layer];
     size_t pixels = (size_t)images->count * (size_t)p->shapes[layer].h * (size_t)p->shapes[layer].w;
+    size_t elem = plan_elem_size(&s->engine->shared, layer);
     char *out = map_at(s, p, layer, images->first);
 
     for (int i = 0; i < layer_inputs(l); i++)
         if (network[l->in[i]].op != LAYER_AVERAGE) /* that one is there already */
-            k->copy(out + (size_t)channels_before(l, i) * k->elem_size, l->channels,
-                    map_at(s, p, l->in[i], images->first), network[l->in[i]].channels, pixels);
+            k->copy(out + (size_t)channels_before(l, i) * elem, (size_t)l->channels * elem,
+                    map_at(s, p, l->in[i], images->first),
+                    (size_t)network[l->in[i]].channels * elem, pixels);
 }
 
 static void run_sum(struct backend_stream *s, const struct plan *p, int layer, int image)
 {
     const struct layer *l = &network[layer];
     struct shape shape = p->shapes[layer];
+    const struct shared *shared = &s->engine->shared;
     struct sum_job job = {
-        .out = map_at(s, p, layer, image), .h = shape.h, .w = shape.w, .c = shape.c};
+        .out = map_at(s, p, layer, image),
+        .out_cell = quantised_cell(&shared->quantised, layer),
+        .out_step = quantised_step(&shared->quantised, layer),
+        .h = shape.h,
+        .w = shape.w,
+        .c = shape.c,
+    };
 
     for (int k = 0; k < 3; k++) {
         int resize = l->in[k], small = network[resize].in[0];
@@ -303,7 +326,7 @@ static void run_sum(struct backend_stream *s, const struct plan *p, int layer, i
         job.rows[k] = p->taps[resize][0];
         job.columns[k] = p->taps[resize][1];
     }
-    s->engine->shared.kernels->sum(&job);
+    shared->kernels->sum(&job);
 }
 
 static void run_attend(struct backend_stream *s, const struct plan *p, int layer, int image)
@@ -312,6 +335,8 @@ static void run_attend(struct backend_stream *s, const struct plan *p, int layer
     int x = l->in[0], resize = l->in[1], attention = l->in[2];
     int y = network[resize].in[0], hidden = network[attention].in[0];
     struct shape shape = p->shapes[layer];
+    const struct shared *shared = &s->engine->shared;
+    const struct quantised *q = &shared->quantised;
     struct attend_job job = {
         .x = map_at(s, p, x, image),
         .y = map_at(s, p, y, image),
@@ -319,33 +344,56 @@ static void run_attend(struct backend_stream *s, const struct plan *p, int layer
         .w = shape.w,
         .c = shape.c,
         .y_w = p->shapes[y].w,
+        .cell = quantised_cell(q, layer),
+        .x_step = quantised_step(q, x),
+        .y_step = quantised_step(q, y),
+        .out_step = quantised_step(q, layer),
         .rows = p->taps[resize][0],
         .columns = p->taps[resize][1],
-        .weights = &s->engine->shared.own.attend[layer],
+        .weights = &shared->own.attend[layer],
         .stats = (float *)map_at(s, p, network[hidden].in[0], 0),
         .hidden = (float *)map_at(s, p, hidden, 0),
         .attention = (float *)map_at(s, p, attention, 0),
         .out = map_at(s, p, layer, image),
     };
-    s->engine->shared.kernels->attend(&job);
+    shared->kernels->attend(&job);
+}
+
+static void run_bins(struct backend_stream *s, const struct plan *p, int layer, int image)
+{
+    const struct shared *shared = &s->engine->shared;
+    int in = network[layer].in[0];
+    struct bins_job job = {
+        .in = map_at(s, p, in, image),
+        .shape = p->shapes[in],
+        .in_cell = quantised_cell(&shared->quantised, in),
+        .in_step = quantised_step(&shared->quantised, in),
+        .bins = network[layer].kernel,
+        .out = map_at(s, p, layer, image),
+        .scratch = (float *)(s->arena + p->scratch_at),
+    };
+
+    shared->kernels->bins(&job);
+}
+
+static void run_input(struct backend_stream *s, const struct plan *p,
+                      const struct engine_image *images, int image)
+{
+    const struct kernels *k = s->engine->shared.kernels;
+    bool bytes = quantised_bytes(&s->engine->shared.quantised, L_IN);
+
+    (bytes ? k->convert_bytes : k->convert)(map_at(s, p, L_IN, image), images[image].rgb,
+                                            (size_t)p->h * (size_t)p->w * 3);
 }
 
 /* Our own step of `layer` for one image. */
 static void run_own(struct backend_stream *s, const struct plan *p, int layer,
                     const struct engine_image *images, int image)
 {
-    const struct layer *l = &network[layer];
-    const struct kernels *k = s->engine->shared.kernels;
-
-    switch (l->op) {
-    case LAYER_INPUT:
-        k->convert(map_at(s, p, layer, image), images[image].rgb, (size_t)p->h * (size_t)p->w * 3);
-        break;
+    switch (network[layer].op) {
+    case LAYER_INPUT: run_input(s, p, images, image); break;
     case LAYER_CONV: run_halve(s, p, layer, image); break;
-    case LAYER_BINS:
-        k->bins(map_at(s, p, l->in[0], image), p->shapes[l->in[0]], l->kernel,
-                map_at(s, p, layer, image), (float *)(s->arena + p->scratch_at));
-        break;
+    case LAYER_BINS: run_bins(s, p, layer, image); break;
     case LAYER_SUM: run_sum(s, p, layer, image); break;
     case LAYER_BLEND: run_attend(s, p, layer, image); break;
     default: break;
@@ -454,6 +502,17 @@ static void read_planes(const float *planes, struct shape shape, float *out)
                                           (size_t)(i % shape.w)];
 }
 
+/* A map of bytes as values. */
+static void read_bytes(const struct backend_stream *s, int layer, const void *map, size_t count,
+                       float *out)
+{
+    float step = s->engine->shared.quantised.step[layer];
+    bool is_signed = ranges_kind(layer) == RANGES_S8;
+
+    for (size_t i = 0; i < count; i++)
+        out[i] = step * (float)(is_signed ? ((const int8_t *)map)[i] : ((const uint8_t *)map)[i]);
+}
+
 static int onednn_layer(struct backend_stream *s, int layer, int image, float *out, struct err *err)
 {
     const struct plan *p = s->last;
@@ -464,9 +523,14 @@ static int onednn_layer(struct backend_stream *s, int layer, int image, float *o
     if (image != p->n - 1 && p->copies[layer] == 1)
         return err_set(err, ERR_INPUT, "layer %d is stored for the last image only", layer);
     struct shape shape = p->shapes[layer];
+    size_t count = (size_t)shape.h * (size_t)shape.w * (size_t)shape.c;
+    const void *map = map_at(s, p, layer, image);
+    if (quantised_bytes(&s->engine->shared.quantised, layer)) {
+        read_bytes(s, layer, map, count, out);
+        return 0;
+    }
     if (order_step_of(layer) == layer) {
-        s->engine->shared.kernels->widen(out, map_at(s, p, layer, image),
-                                         (size_t)shape.h * (size_t)shape.w * (size_t)shape.c);
+        s->engine->shared.kernels->widen(out, map, count);
         return 0;
     }
     read_planes((const float *)map_at(s, p, layer, 0), shape, out);
@@ -481,7 +545,7 @@ static const double *onednn_layer_ms(struct backend_stream *s)
 const struct backend backend_onednn = {
     .name = "onednn",
     .device = "cpu",
-    .choose_precision = onednn_choose_precision,
+    .can = onednn_can,
     .open = onednn_open,
     .close = onednn_close,
     .stream_open = onednn_stream_open,

@@ -1,16 +1,35 @@
 #include "engine/onednn/own_weights.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "engine/weights.h"
 
-/* out,1,3,3 to 9,out with the bias behind it. */
-static int load_depthwise(struct own_weights *own, const struct model *model, int layer,
-                          struct err *err)
+enum { S8_LAST = 127 };
+
+/* Channel `ch` of a depthwise convolution in bytes: weights as whole numbers, the largest of them
+ * the last; the bias and the scale in steps of the output. */
+static void quantise_channel(const struct quantised *q, int layer, const double *weight, int ch,
+                             float *to)
+{
+    size_t c = (size_t)network[layer].channels;
+    double in = q->step[network[layer].in[0]], out = q->step[layer], largest = 1e-30;
+
+    for (int t = 0; t < 9; t++)
+        largest = fmax(largest, fabs(weight[9 * ch + t]));
+    for (int t = 0; t < 9; t++)
+        to[(size_t)t * c + ch] = rintf((float)(weight[9 * ch + t] / largest * S8_LAST));
+    to[9 * c + ch] = (float)(weight[9 * c + ch] / out);
+    to[10 * c + ch] = (float)(largest / S8_LAST * in / out);
+}
+
+/* out,1,3,3 to 9,out with bias and scale behind it. */
+static int load_depthwise(struct own_weights *own, const struct model *model,
+                          const struct quantised *q, int layer, struct err *err)
 {
     int c = network[layer].channels;
     double *weight = malloc((size_t)c * 10 * sizeof(*weight));
-    float *to = malloc((size_t)c * 10 * sizeof(*to));
+    float *to = malloc((size_t)c * 11 * sizeof(*to));
     int ret = -1;
 
     own->depthwise[layer] = to;
@@ -20,8 +39,12 @@ static int load_depthwise(struct own_weights *own, const struct model *model, in
         ret = weights_fold(model, layer, weight, weight + 9 * (size_t)c, err);
     for (int i = 0; i < 9 * c && !ret; i++)
         to[(i % 9) * c + i / 9] = (float)weight[i];
-    for (int i = 9 * c; i < 10 * c && !ret; i++)
+    for (int i = 9 * c; i < 10 * c && !ret; i++) {
         to[i] = (float)weight[i];
+        to[i + c] = 1;
+    }
+    for (int i = 0; i < c && !ret && quantised_bytes(q, layer); i++)
+        quantise_channel(q, layer, weight, i, to);
     free(weight);
     return ret;
 }
@@ -55,10 +78,11 @@ void own_weights_release(struct own_weights *own)
         free(own->depthwise[i]);
 }
 
-int own_weights_load(struct own_weights *own, const struct model *model, struct err *err)
+int own_weights_load(struct own_weights *own, const struct model *model,
+                     const struct quantised *quantised, struct err *err)
 {
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
-        if (network[i].groups > 1 && load_depthwise(own, model, i, err))
+        if (network[i].groups > 1 && load_depthwise(own, model, quantised, i, err))
             return -1;
         if (network[i].op == LAYER_BLEND && load_attend(own, model, i, err))
             return -1;

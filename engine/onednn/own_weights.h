@@ -6,14 +6,17 @@
 #include "engine/model.h"
 #include "engine/network.h"
 #include "engine/onednn/kernels.h"
+#include "engine/onednn/quantised.h"
 
 struct own_weights {
-    float *depthwise[LAYER_COUNT_INFERENCE]; /* 9,c and then the bias, c; NULL elsewhere */
+    /* weight 9,c; bias c; scale c, as a halve_job wants them; NULL elsewhere */
+    float *depthwise[LAYER_COUNT_INFERENCE];
     struct attend_weights attend[LAYER_COUNT_INFERENCE]; /* of blends */
 };
 
 /* `own` comes zeroed; release it after a failure too. */
-int own_weights_load(struct own_weights *own, const struct model *model, struct err *err);
+int own_weights_load(struct own_weights *own, const struct model *model,
+                     const struct quantised *quantised, struct err *err);
 void own_weights_release(struct own_weights *own);
 
 #endif

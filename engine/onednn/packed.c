@@ -8,9 +8,10 @@
 /* Activations enter as value - 127.5; the specification's input is that divided by 127.5. */
 static const double input_unit = 1 / 127.5;
 
-void packed_init(struct packed *p, const struct model *model, dnnl_engine_t engine)
+void packed_init(struct packed *p, const struct model *model, const struct quantised *quantised,
+                 dnnl_engine_t engine)
 {
-    *p = (struct packed){.model = model, .engine = engine, .input_scale = input_unit};
+    *p = (struct packed){.model = model, .quantised = quantised, .engine = engine};
     pthread_mutex_init(&p->lock, NULL);
 }
 
@@ -51,8 +52,11 @@ static int fold(struct packed *p, int layer, struct folded *f, struct err *err)
         return err_set(err, ERR_NOMEM, "out of memory for the weights of %s", network[layer].name);
     if (weights_fold(p->model, layer, f->weight, f->bias, err))
         return -1;
+    bool bytes = quantised_conv(p->quantised, layer);
+    if (bytes)
+        quantised_fold(p->quantised, layer, f->weight, f->bias);
     for (size_t i = 0; i < count; i++)
-        f->f32[i] = (float)(f->weight[i] * (layer == L_F0 ? p->input_scale : 1));
+        f->f32[i] = (float)(f->weight[i] * (layer == L_F0 && !bytes ? input_unit : 1));
     return 0;
 }
 

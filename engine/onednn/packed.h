@@ -13,6 +13,7 @@
 #include "common/err.h"
 #include "engine/model.h"
 #include "engine/network.h"
+#include "engine/onednn/quantised.h"
 
 struct packed_weight {
     dnnl_memory_t memory;
@@ -20,15 +21,16 @@ struct packed_weight {
 };
 
 struct packed {
-    const struct model *model; /* borrowed */
-    dnnl_engine_t engine;      /* borrowed */
-    double input_scale;        /* what L_F0's weights are multiplied with */
-    pthread_mutex_t lock;      /* guards what follows */
+    const struct model *model;         /* borrowed */
+    const struct quantised *quantised; /* borrowed */
+    dnnl_engine_t engine;              /* borrowed */
+    pthread_mutex_t lock;              /* guards what follows */
     struct packed_weight *weights[LAYER_COUNT_INFERENCE];
     dnnl_memory_t bias[LAYER_COUNT_INFERENCE];
 };
 
-void packed_init(struct packed *p, const struct model *model, dnnl_engine_t engine);
+void packed_init(struct packed *p, const struct model *model, const struct quantised *quantised,
+                 dnnl_engine_t engine);
 void packed_release(struct packed *p);
 
 /* Borrowed memories of convolution `layer`, its weight as `desc`. `stream` runs the reorder. Any

@@ -13,10 +13,15 @@ bool plan_is_conv(int layer)
     return l->op == LAYER_CONV && l->groups == 1 && l->channels > HIDDEN_CHANNELS;
 }
 
+size_t plan_elem_size(const struct shared *shared, int layer)
+{
+    return quantised_bytes(&shared->quantised, layer) ? 1 : shared->kernels->elem_size;
+}
+
 /* ---- memory ------------------------------------------------------------------------------ */
 
 /* Of one image. */
-static size_t layer_bytes(const struct plan *p, int layer, size_t elem_size)
+static size_t layer_bytes(const struct plan *p, const struct shared *shared, int layer)
 {
     struct shape s = p->shapes[layer];
 
@@ -24,7 +29,7 @@ static size_t layer_bytes(const struct plan *p, int layer, size_t elem_size)
         return 0; /* written into the concat; made where it is used */
     if (order_step_of(layer) != layer)
         return plane_size(s.h, s.w) * (size_t)s.c * sizeof(float);
-    return (size_t)s.h * (size_t)s.w * (size_t)s.c * elem_size;
+    return (size_t)s.h * (size_t)s.w * (size_t)s.c * plan_elem_size(shared, layer);
 }
 
 /* Planes are of one image at a time. */
@@ -60,13 +65,13 @@ static size_t scratch_bytes(const struct plan *p, size_t elem_size)
 }
 
 /* `scratchpad` bytes are what oneDNN's hungriest primitive wants. */
-static void lay_out(struct plan *p, size_t elem_size, size_t scratchpad, bool keep)
+static void lay_out(struct plan *p, const struct shared *shared, size_t scratchpad, bool keep)
 {
-    size_t scratch = scratch_bytes(p, elem_size);
+    size_t scratch = scratch_bytes(p, shared->kernels->elem_size);
 
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
         p->copies[i] = layer_copies(p, i, keep);
-        p->bytes[i] = (size_t)p->copies[i] * layer_bytes(p, i, elem_size);
+        p->bytes[i] = (size_t)p->copies[i] * layer_bytes(p, shared, i);
     }
     network_memory(&p->memory, p->bytes, &p->order.run, keep);
     p->scratchpad_at = align(p->memory.total);
@@ -115,13 +120,15 @@ static int describe_conv(const struct plan *p, const struct shared *shared, int 
     const dnnl_dims_t src_dims = {n, in.c, in.h, in.w}, dst_dims = {n, to.c, to.h, to.w};
     const dnnl_dims_t weight_dims = {to.c, in.c, l->kernel, l->kernel}, bias_dims = {to.c};
     const dnnl_dims_t strides = {l->stride, l->stride}, pad = {l->kernel / 2, l->kernel / 2};
+    const struct quantised *q = &shared->quantised;
+    dnnl_data_type_t from = quantised_type(q, l->in[0], shared->type);
+    dnnl_data_type_t into = quantised_type(q, layer, shared->type);
+    dnnl_data_type_t factor = quantised_conv(q, layer) ? dnnl_s8 : shared->type;
     dnnl_memory_desc_t src, weight, bias, dst;
 
-    if (DNNL_FAILED(err,
-                    dnnl_memory_desc_init_by_tag(&src, 4, src_dims, shared->type, dnnl_nhwc)) ||
-        DNNL_FAILED(err,
-                    dnnl_memory_desc_init_by_tag(&dst, 4, dst_dims, shared->type, dnnl_nhwc)) ||
-        DNNL_FAILED(err, dnnl_memory_desc_init_by_tag(&weight, 4, weight_dims, shared->type,
+    if (DNNL_FAILED(err, dnnl_memory_desc_init_by_tag(&src, 4, src_dims, from, dnnl_nhwc)) ||
+        DNNL_FAILED(err, dnnl_memory_desc_init_by_tag(&dst, 4, dst_dims, into, dnnl_nhwc)) ||
+        DNNL_FAILED(err, dnnl_memory_desc_init_by_tag(&weight, 4, weight_dims, factor,
                                                       dnnl_format_tag_any)) ||
         DNNL_FAILED(err, dnnl_memory_desc_init_by_tag(&bias, 1, bias_dims, dnnl_f32, dnnl_a)) ||
         DNNL_FAILED(err, dnnl_convolution_forward_desc_init(out, dnnl_forward_inference,
@@ -133,8 +140,10 @@ static int describe_conv(const struct plan *p, const struct shared *shared, int 
 
 /* Scratchpad from us: a primitive's own one is not safe when two threads run what the cache made
  * one of. */
-static int make_attributes(dnnl_primitive_attr_t *out, bool relu, struct err *err)
+static int make_attributes(dnnl_primitive_attr_t *out, const struct quantised *q, int layer,
+                           struct err *err)
 {
+    bool relu = network[layer].relu;
     dnnl_post_ops_t ops = NULL;
     int ret = -1;
 
@@ -144,7 +153,8 @@ static int make_attributes(dnnl_primitive_attr_t *out, bool relu, struct err *er
         !DNNL_FAILED(err, dnnl_post_ops_create(&ops)) &&
         (!relu ||
          !DNNL_FAILED(err, dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0))) &&
-        !DNNL_FAILED(err, dnnl_primitive_attr_set_post_ops(*out, ops)))
+        !DNNL_FAILED(err, dnnl_primitive_attr_set_post_ops(*out, ops)) &&
+        !(quantised_conv(q, layer) && quantised_attributes(q, layer, *out, err)))
         ret = 0;
     dnnl_post_ops_destroy(ops);
     return ret;
@@ -196,7 +206,7 @@ static int make_conv(struct plan *p, struct shared *shared, dnnl_stream_t stream
     int ret = -1;
 
     if (!describe_conv(p, shared, layer, &desc, err) &&
-        !make_attributes(&attr, network[layer].relu, err) &&
+        !make_attributes(&attr, &shared->quantised, layer, err) &&
         !DNNL_FAILED(err, dnnl_primitive_desc_create(&pd, &desc, attr, shared->engine, NULL)) &&
         !check_implementation(pd, layer, p->shapes[network[layer].in[0]], err))
         ret = fill_conv(&p->conv[layer], shared, stream, layer, pd, err);
@@ -227,7 +237,7 @@ int plan_new(struct plan **out, struct shared *shared, dnnl_stream_t stream,
     network_shapes(p->shapes, shape.h, shape.w);
     order_make(&p->order, p->shapes);
     for (int i = 0; i < LAYER_COUNT_INFERENCE && !ret; i++) {
-        if (shared->use_winograd && winograd_does(i, p->shapes))
+        if (shared->use_winograd && winograd_does(&shared->winograd, i, p->shapes))
             ret = winograd_get(&shared->winograd, i, &p->winograd[i], err);
         else if (plan_is_conv(i))
             ret = make_conv(p, shared, stream, i, &scratchpad, err);
@@ -238,7 +248,7 @@ int plan_new(struct plan **out, struct shared *shared, dnnl_stream_t stream,
         plan_free(p);
         return -1;
     }
-    lay_out(p, shared->kernels->elem_size, scratchpad, shape.keep);
+    lay_out(p, shared, scratchpad, shape.keep);
     *out = p;
     return 0;
 }

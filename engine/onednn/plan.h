@@ -11,13 +11,15 @@
 #include "engine/onednn/order.h"
 #include "engine/onednn/own_weights.h"
 #include "engine/onednn/packed.h"
+#include "engine/onednn/quantised.h"
 #include "engine/onednn/winograd.h"
 
 /* What all streams of an engine share. */
 struct shared {
     dnnl_engine_t engine;
-    dnnl_data_type_t type;
+    dnnl_data_type_t type; /* of maps that are no bytes: f32 or bf16 */
     const struct kernels *kernels;
+    struct quantised quantised; /* all zero unless the precision is int8 */
     struct packed packed;
     struct own_weights own;
     bool use_winograd;
@@ -61,4 +63,8 @@ void plan_free(struct plan *p);
 
 /* True for a dense convolution that makes its output alone (not the attention's). */
 bool plan_is_conv(int layer);
+
+/* Bytes of a value of `layer`'s map. */
+size_t plan_elem_size(const struct shared *shared, int layer);
+
 #endif

@@ -31,6 +31,7 @@ typedef uint8_t bvec __attribute__((vector_size(LANES)));
 typedef float vec_at __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef uint16_t hvec_at __attribute__((vector_size(LANES * 2), aligned(2), may_alias));
 typedef uint8_t bvec_at __attribute__((vector_size(LANES), aligned(1), may_alias));
+typedef int8_t svec_at __attribute__((vector_size(LANES), aligned(1), may_alias));
 
 static inline vec load_f32(const float *p)
 {
@@ -122,6 +123,11 @@ static inline vec load_bytes(const uint8_t *p) /* GCC 12 makes scalar code of th
 {
     return (vec)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)p)));
 }
+
+static inline vec load_signed(const int8_t *p)
+{
+    return (vec)_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
+}
 #else
 #ifdef __AVX2__
 static inline vec max_of(vec a, vec b)
@@ -152,10 +158,66 @@ static inline vec load_bytes(const uint8_t *p)
 {
     return __builtin_convertvector(__builtin_convertvector(*(const bvec_at *)p, ivec), vec);
 }
+
+static inline vec load_signed(const int8_t *p)
+{
+    return __builtin_convertvector(__builtin_convertvector(*(const svec_at *)p, ivec), vec);
+}
 #endif
 
-#define LOG2_E     1.44269504088896341F
-#define EXP2_ROUND 12582912.0F /* 1.5 * 2^23: adding it leaves the whole part in the low bits */
+#define ROUND_UNIT 12582912.0F /* 1.5 * 2^23: adding it leaves the whole part in the low bits */
+
+/* Rounded to nearest even and kept within a byte. */
+#ifdef __AVX512F__
+static inline void store_u8(uint8_t *p, vec v)
+{
+    __m512i whole = _mm512_max_epi32(_mm512_cvtps_epi32((__m512)v), _mm512_setzero_si512());
+
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtusepi32_epi8(whole));
+}
+
+static inline void store_s8(int8_t *p, vec v)
+{
+    _mm_storeu_si128((__m128i *)p, _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32((__m512)v)));
+}
+#else
+static inline ivec round_between(vec v, float low, float high)
+{
+    return (ivec)(-max_of(-max_of(v, all_lanes(low)), all_lanes(-high)) + ROUND_UNIT);
+}
+
+static inline void store_u8(uint8_t *p, vec v)
+{
+    store_bytes(p, round_between(v, 0, 255));
+}
+
+static inline void store_s8(int8_t *p, vec v)
+{
+    store_bytes((uint8_t *)p, round_between(v, -128, 127));
+}
+#endif
+
+/* Value `i` of a map; `cell` is a constant in every caller, so one loop becomes one for each. */
+static inline vec load_at(const void *map, size_t i, enum cell cell)
+{
+    return cell == CELL_U8   ? load_bytes((const uint8_t *)map + i)
+           : cell == CELL_S8 ? load_signed((const int8_t *)map + i)
+                             : load((const elem *)map + i);
+}
+
+static inline void store_at(void *map, size_t i, vec v, enum cell cell) /* U8 or ELEM */
+{
+    cell == CELL_U8 ? store_u8((uint8_t *)map + i, v) : store((elem *)map + i, v);
+}
+
+static inline size_t cell_size(enum cell cell)
+{
+    return cell == CELL_ELEM ? sizeof(elem) : 1;
+}
+
+#define FOR_CELL static inline __attribute__((always_inline)) /* ends in a constant `cell` */
+
+#define LOG2_E 1.44269504088896341F
 
 /* 2^f for |f| <= 1/2: minimax polynomial of degree 5 (Remez, relative error 7.5e-8). */
 static inline vec exp2_fraction(vec f)
@@ -169,8 +231,8 @@ static inline vec exp2_fraction(vec f)
  * the exponent's bits. */
 static inline vec exp2_of(vec x)
 {
-    vec t = max_of(x, all_lanes(-126)) + EXP2_ROUND;
-    vec p = exp2_fraction(max_of(x, all_lanes(-126)) - (t - EXP2_ROUND));
+    vec t = max_of(x, all_lanes(-126)) + ROUND_UNIT;
+    vec p = exp2_fraction(max_of(x, all_lanes(-126)) - (t - ROUND_UNIT));
     return (vec)((ivec)p + ((ivec)t << 23));
 }
 

@@ -10,9 +10,10 @@ enum {
     CACHE_LINE = 64,
 };
 
-void winograd_init(struct winograd *w, const struct model *model, const struct kernels *kernels)
+void winograd_init(struct winograd *w, const struct model *model, const struct quantised *quantised,
+                   const struct kernels *kernels)
 {
-    *w = (struct winograd){.model = model, .kernels = kernels};
+    *w = (struct winograd){.model = model, .quantised = quantised, .kernels = kernels};
     pthread_mutex_init(&w->lock, NULL);
 }
 
@@ -36,9 +37,12 @@ static bool needs_fewer_products(struct shape s)
     return 4 * tiles_of(s) < s.h * s.w;
 }
 
-bool winograd_does(int layer, const struct shape shapes[LAYER_COUNT])
+bool winograd_does(const struct winograd *w, int layer, const struct shape shapes[LAYER_COUNT])
 {
     const struct layer *l = &network[layer];
+
+    if (quantised_conv(w->quantised, layer) && tiles_of(shapes[layer]) <= WINOGRAD_BYTES_TILES)
+        return false;
 
     return l->op == LAYER_CONV && l->kernel == 3 && l->stride == 1 && l->groups == 1 && l->relu &&
            l->channels % 32 == 0 && network[l->in[0]].channels % 32 == 0 &&
@@ -62,6 +66,8 @@ static void raw_release(struct raw *r)
 static int load(const struct winograd *w, int layer, struct raw *r, struct err *err)
 {
     size_t count = weights_count(layer), k = (size_t)network[layer].channels, c = count / 9 / k;
+    double out = quantised_step(w->quantised, layer);
+    double scale = quantised_step(w->quantised, network[layer].in[0]) / out;
 
     *r = (struct raw){.weight = malloc(count * sizeof(double)),
                       .bias = calloc(k, sizeof(double)),
@@ -72,7 +78,9 @@ static int load(const struct winograd *w, int layer, struct raw *r, struct err *
         return -1;
     for (size_t o = 0; o < k; o++)
         for (size_t i = 0; i < c * 9; i++)
-            r->turned[i * k + o] = (float)r->weight[o * c * 9 + i];
+            r->turned[i * k + o] = (float)(r->weight[o * c * 9 + i] * scale);
+    for (size_t o = 0; o < k; o++)
+        r->bias[o] /= out;
     return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "engine/model.h"
 #include "engine/network.h"
 #include "engine/onednn/kernels.h"
+#include "engine/onednn/quantised.h"
 
 struct winograd_weight {
     void *points; /* NULL: not made yet */
@@ -22,19 +23,25 @@ struct winograd_weight {
 
 /* Weights of all layers, each made when a plan first asks for it and kept. */
 struct winograd {
-    const struct model *model;     /* borrowed */
-    const struct kernels *kernels; /* borrowed */
-    pthread_mutex_t lock;          /* guards what follows */
+    const struct model *model;         /* borrowed */
+    const struct quantised *quantised; /* borrowed */
+    const struct kernels *kernels;     /* borrowed */
+    pthread_mutex_t lock;              /* guards what follows */
     struct winograd_weight weights[LAYER_COUNT_INFERENCE];
 };
 
-void winograd_init(struct winograd *w, const struct model *model, const struct kernels *kernels);
+void winograd_init(struct winograd *w, const struct model *model, const struct quantised *quantised,
+                   const struct kernels *kernels);
 void winograd_release(struct winograd *w);
 
-/* Whether `layer` is done this way for these shapes. */
-bool winograd_does(int layer, const struct shape shapes[LAYER_COUNT]);
+/* Whether `layer` is done this way for these shapes. Of bytes only maps of more than
+ * WINOGRAD_BYTES_TILES are: on smaller ones oneDNN's int8 is as fast and its weights are a ninth of
+ * the size. */
+enum { WINOGRAD_BYTES_TILES = 16 };
+bool winograd_does(const struct winograd *w, int layer, const struct shape shapes[LAYER_COUNT]);
 
-/* The weights of `layer`, borrowed. Any thread. */
+/* The weights of `layer`, borrowed: from steps of its source to steps of its output where these are
+ * bytes. Any thread. */
 int winograd_get(struct winograd *w, int layer, struct winograd_weight *out, struct err *err);
 
 /* Bytes of scratch that `layer` wants for `n` images. */

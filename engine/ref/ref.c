@@ -29,9 +29,9 @@ struct backend_stream {
     double ms[LAYER_COUNT + 1];
 };
 
-static const char *ref_choose_precision(const char *asked)
+static bool ref_can(const char *precision)
 {
-    return !strcmp(asked, "auto") || !strcmp(asked, "f32") ? "f32" : NULL;
+    return !strcmp(precision, "f32");
 }
 
 /* out,in,kernel,kernel to kernel,kernel,in,out. */
@@ -222,7 +222,7 @@ static const double *ref_layer_ms(struct backend_stream *s)
 const struct backend backend_ref = {
     .name = "ref",
     .device = "cpu",
-    .choose_precision = ref_choose_precision,
+    .can = ref_can,
     .open = ref_open,
     .close = ref_close,
     .stream_open = ref_stream_open,

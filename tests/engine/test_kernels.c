@@ -67,7 +67,8 @@ static void check_halve(const struct kernels *k, int h, int w)
                             .zeros = zeros,
                             .conv = conv.elems,
                             .pool = pool.elems,
-                            .pool_step = STEP};
+                            .pool_step = STEP,
+                            .pool_scale = 1};
     k->halve(&job);
     map_check(k, &conv, limit(k), "depthwise");
     map_check(k, &pool, limit(k), "average");
@@ -84,8 +85,9 @@ static void check_copy(const struct kernels *k)
     struct ref_map in[2] = {ref_of(&a), ref_of(&b)};
 
     ref_concat(in, 2, ref_of(&out));
-    k->copy(out.elems, 96, a.elems, 32, 15);
-    k->copy(out.elems + 32 * k->elem_size, 96, b.elems, 64, 15);
+    size_t elem = k->elem_size;
+    k->copy(out.elems, 96 * elem, a.elems, 32 * elem, 15);
+    k->copy(out.elems + 32 * elem, 96 * elem, b.elems, 64 * elem, 15);
     map_check(k, &out, limit(k), "copy");
     map_free(&a);
     map_free(&b);
@@ -98,7 +100,13 @@ static void check_bins(const struct kernels *k, int h, int w)
         struct map in = map_random(k, h, w, 48, &seed), out = map_new(k, bins, bins, 48);
         float scratch[48];
         ref_bins(ref_of(&in), ref_of(&out));
-        k->bins(in.elems, in.shape, bins, out.elems, scratch);
+        struct bins_job job = {.in = in.elems,
+                               .shape = in.shape,
+                               .bins = bins,
+                               .in_step = 1,
+                               .out = out.elems,
+                               .scratch = scratch};
+        k->bins(&job);
         map_check(k, &out, limit(k), "bins");
         map_free(&in);
         map_free(&out);
@@ -117,7 +125,7 @@ static void check_sum(const struct kernels *k, int h, int w)
     struct map in[3], big[3], out = map_new(k, h, w, C);
     struct ref_map parts[3];
     struct tap taps[6][SIDE];
-    struct sum_job job = {.out = out.elems, .h = h, .w = w, .c = C};
+    struct sum_job job = {.out = out.elems, .out_step = 1, .h = h, .w = w, .c = C};
 
     for (int i = 0; i < 3; i++) {
         int side = 1 << i;
@@ -188,6 +196,9 @@ static void check_attend(const struct kernels *k, int h, int w, int yh, int yw)
                              .w = w,
                              .c = C,
                              .y_w = yw,
+                             .x_step = 1,
+                             .y_step = 1,
+                             .out_step = 1,
                              .rows = rows,
                              .columns = columns,
                              .weights = &weights,

@@ -73,6 +73,8 @@ static void narrow_pixels(const struct kernels *k, const char *wide, int beside,
     }
 }
 
+static const struct quantised wide; /* no map is bytes */
+
 static void check_layer(const struct kernels *k, const struct model *model, int layer, int h, int w,
                         int n)
 {
@@ -91,7 +93,7 @@ static void check_layer(const struct kernels *k, const struct model *model, int 
     char *scratch = aligned_alloc(64, scratch_bytes + MARK_BYTES);
     memset(scratch, 0xff, scratch_bytes); /* NaN wherever nobody wrote */
     memset(scratch + scratch_bytes, MARK, MARK_BYTES);
-    winograd_init(&weights, model, k);
+    winograd_init(&weights, model, &wide, k);
     assert_int_equal(winograd_get(&weights, layer, &weight, &err), 0);
     char *wide_in = widen_pixels(k, &in, BESIDE_IN), *wide_out = widen_pixels(k, &out, BESIDE_OUT);
     struct winograd_job job = {.in = wide_in,
@@ -171,13 +173,21 @@ static void layers_are_chosen_by_shape(void **state)
         {L_F2,     512, false}, /* no convolution */
     };
     struct shape shapes[LAYER_COUNT];
+    static struct quantised bytes;
+    struct winograd w = {.quantised = &wide}, q = {.quantised = &bytes};
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         network_shapes(shapes, cases[i].side, cases[i].side);
-        if (winograd_does(cases[i].layer, shapes) != cases[i].does)
+        if (winograd_does(&w, cases[i].layer, shapes) != cases[i].does)
             fail_msg("%s at %d", network[cases[i].layer].name, cases[i].side);
     }
+    /* bytes: from more than 16 tiles on */
+    for (int i = 0; i < LAYER_COUNT_INFERENCE; i++)
+        bytes.step[i] = 1;
+    network_shapes(shapes, 256, 256);
+    assert_true(winograd_does(&q, L_F3B, shapes));
+    assert_false(winograd_does(&q, L_F4B, shapes)); /* 16x16 */
 }
 
 int main(void)
