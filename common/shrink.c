@@ -29,31 +29,30 @@ static int end_of(const struct shrink *s, int i)
     return (int)(((int64_t)(i + 1) * s->h + last) / s->to_h);
 }
 
-WIDE static void sums_set(uint16_t *restrict sums, const uint8_t *restrict row, size_t n)
+WIDE static void sums_set(uint32_t *restrict sums, const uint8_t *restrict row, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         sums[i] = row[i];
 }
 
-WIDE static void sums_add(uint16_t *restrict sums, const uint8_t *restrict row, size_t n)
+WIDE static void sums_add(uint32_t *restrict sums, const uint8_t *restrict row, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        sums[i] = (uint16_t)(sums[i] + row[i]);
+        sums[i] += row[i];
 }
 
-typedef uint16_t sums4 __attribute__((vector_size(8)));
-typedef uint32_t totals4 __attribute__((vector_size(16)));
+typedef uint32_t sums4 __attribute__((vector_size(16)));
 typedef int32_t levels4 __attribute__((vector_size(16)));
 typedef float means4 __attribute__((vector_size(16)));
 typedef uint8_t bytes4 __attribute__((vector_size(4)));
 
 /* Through a pointer: how a vector is returned depends on the processor compiled for. */
-static inline void add_pixel(totals4 *total, const uint16_t *sums)
+static inline void add_pixel(sums4 *total, const uint32_t *sums)
 {
     sums4 s;
 
     memcpy(&s, sums, sizeof(s));
-    *total += __builtin_convertvector(s, totals4);
+    *total += s;
 }
 
 /* A new pixel is `least` or one more columns wide. The rest of the division goes along from one to
@@ -61,19 +60,19 @@ static inline void add_pixel(totals4 *total, const uint16_t *sums)
 static inline void means_of(uint8_t *restrict out, const struct shrink *s, int rows, int least,
                             int step)
 {
-    const uint16_t *sums = s->sums;
+    const uint32_t *sums = s->sums;
     const float share[] = {1.0f / (float)(least * rows), 1.0f / (float)((least + 1) * rows)};
     int to = s->to_w, rest = s->is_mirrored_x ? to - 1 : 0;
 
     for (int x = 0; x < to; x++, out += 3) {
         int is_wider = (rest += step) >= to;
-        totals4 total = {0};
+        sums4 total = {0};
         for (int k = least + is_wider; k; k--, sums += 3)
             add_pixel(&total, sums);
         rest -= is_wider ? to : 0;
         means4 mean = __builtin_convertvector((levels4)total, means4) * share[is_wider] + 0.5f;
         bytes4 bytes = __builtin_convertvector(__builtin_convertvector(mean, levels4), bytes4);
-        memcpy(out, &bytes, sizeof(bytes));
+        memcpy(out, &bytes, x + 1 < to ? 4 : 3);
     }
 }
 
@@ -90,7 +89,7 @@ bool shrink_push(struct shrink *s, const uint8_t *restrict rgb, uint8_t *restric
 {
     size_t n = (size_t)s->w * 3;
 
-    assert(s->row < s->h && s->row - s->from < SHRINK_ROWS_MAX);
+    assert(s->row < s->h);
     (s->row == s->from ? sums_set : sums_add)(s->sums, rgb, n);
     s->row++;
     if (s->row < end_of(s, s->made))

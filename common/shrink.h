@@ -12,12 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SHRINK_ROWS_MAX = 257 }; /* of the source in one new row: 16-bit sums hold no more */
-
 struct shrink {
-    int w, h, to_w, to_h; /* px; to_w <= w, to_h <= h <= to_h * (SHRINK_ROWS_MAX - 1) */
+    int w, h, to_w, to_h; /* px; to_w <= w <= 65535, to_h <= h <= 65535 */
     bool is_mirrored_x, is_mirrored_y;
-    uint16_t *sums; /* borrowed: room for shrink_sums(w) */
+    uint32_t *sums; /* borrowed: room for shrink_sums(w) */
     int row, made;  /* rows taken and made so far: 0 at first */
     int from;       /* first row of the one in the making */
 };
@@ -29,8 +27,7 @@ size_t shrink_sums(int w);
  * `longest` is no more than `side`. */
 int shrink_side(int length, int longest, int side);
 
-/* The next row (w,3). True when it completed a new row, now in `out` (to_w,3 and one byte more that
- * may be written). */
+/* The next row (w,3). True when it completed a new row, now in `out` (to_w,3). */
 bool shrink_push(struct shrink *s, const uint8_t *restrict rgb, uint8_t *restrict out);
 
 #endif

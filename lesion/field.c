@@ -25,10 +25,10 @@ WIDE static void smooth_lightness(struct field *f)
 }
 
 void field_make(struct field *f, const struct lab_table *t, const uint8_t *rgb, int w, int h,
-                uint16_t *sums)
+                uint32_t *sums)
 {
     int longest = w > h ? w : h;
-    uint8_t row[3 * FIELD_SIDE + 1];
+    uint8_t row[3 * FIELD_SIDE];
 
     f->w = shrink_side(w, longest, FIELD_SIDE);
     f->h = shrink_side(h, longest, FIELD_SIDE);

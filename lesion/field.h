@@ -35,7 +35,7 @@ static inline size_t field_at(const struct field *f, int x, int y)
 
 /* `sums`: room for shrink_sums(w), in the caller's memory. */
 void field_make(struct field *f, const struct lab_table *t, const uint8_t *rgb, int w, int h,
-                uint16_t *sums);
+                uint32_t *sums);
 
 /* Take over the lesion: `shape` as contour.h has it (frame of zeros, (h + 2) * (w + 2)), and the
  * class map with its stride. */
