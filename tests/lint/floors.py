@@ -18,7 +18,7 @@ PROGRAMS = {"worker", "scheduler", "reports", "tui", "cli", "train", "web"}
 # What an include line starts with, and the folders it may stand in.
 HEADER_HOMES = {
     "vips/": {"preprocess"}, "turbojpeg.h": {"preprocess"}, "jpeglib.h": {"preprocess"},
-    "png.h": {"preprocess"}, "zlib.h": {"preprocess"}, "seccomp.h": {"preprocess"},
+    "png.h": {"preprocess"}, "zlib.h": {"preprocess", "engine"}, "seccomp.h": {"preprocess"},
     "linux/seccomp.h": {"preprocess"}, "linux/filter.h": {"preprocess"},
     "hiredis": {"queue"},
     "curses": {"tui"}, "ncurses": {"tui"}, "panel.h": {"tui"}, "term.h": {"tui"},

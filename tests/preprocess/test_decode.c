@@ -177,6 +177,16 @@ static void set_orientation(VipsImage *image, int o)
     vips_image_set_int(image, VIPS_META_ORIENTATION, o);
 }
 
+/* JPEG cannot be turned without a change. */
+static void check_upright(struct picture as, struct picture is, const char *how, int o,
+                          const char *what)
+{
+    struct difference d = support_compare(as, is);
+
+    if (d.max > (strstr(how, "jpg") ? 10 : 0))
+        fail_msg("%s orientation %d: the %s differs by %d", how, o, what, d.max);
+}
+
 static void all_orientations_come_out_upright(void **state)
 {
     /* How the upright picture has to be stored so that tag o turns it upright again. */
@@ -217,19 +227,13 @@ static void all_orientations_come_out_upright(void **state)
             assert_int_equal(out.reason, REASON_NONE);
             assert_int_equal(out.width, W);
             assert_int_equal(out.height, H);
-            struct difference d = support_compare(wanted, out.display);
-            if (d.max > (k == 3 ? 10 : 0))
-                fail_msg("%s orientation %d differs by %d", hows[k], o, d.max);
             if (!network.rgb) {
                 network = support_keep(out.network);
                 field = support_keep(out.field);
             }
-            d = support_compare(network, out.network);
-            if (d.max > (k == 3 ? 10 : 0))
-                fail_msg("%s orientation %d: network input differs by %d", hows[k], o, d.max);
-            d = support_compare(field, out.field);
-            if (d.max > (k == 3 ? 10 : 0))
-                fail_msg("%s orientation %d: field differs by %d", hows[k], o, d.max);
+            check_upright(wanted, out.display, hows[k], o, "display copy");
+            check_upright(network, out.network, hows[k], o, "network input");
+            check_upright(field, out.field, hows[k], o, "field");
             g_free(f.bytes);
             g_object_unref(image);
             g_object_unref(turned);
