@@ -14,38 +14,46 @@ static void on_progress(void *ctx, const json_t *line)
     progress_show(ctx, line);
 }
 
-/* worklist.csv, set-aside.csv, summary.json and summary.html. */
-static int write_summary(const struct run *r, struct err *err)
+static const char reports[] = "lentigo-reports";
+
+/* worklist.csv, set-aside.csv, summary.json and summary.html, in a process of its own. */
+static pid_t start_summary(const struct run *r, struct err *err)
 {
     char config[SETTINGS_PATH_SIZE];
-    const char *argv[] = {"lentigo-reports", "summary", "--config", config, NULL};
+    const char *argv[] = {reports, "summary", "--config", config, NULL};
 
     if (path_format(config, sizeof(config), err, "%s/lentigo.conf", r->state))
         return -1;
-    int status = run_program("lentigo-reports", argv, err);
+    return run_program_start(reports, argv, err);
+}
+
+static int end_summary(pid_t pid, struct err *err)
+{
+    int status = run_program_wait(pid, reports, err);
+
     if (status > 0)
         return err_set(err, status == STATUS_AGAIN ? ERR_AGAIN : ERR_BUG,
                        "the summary could not be written (status %d)", status);
     return status;
 }
 
-/* The statement that nothing was lost: received = done + set aside + cancelled. */
-static int print_balance(const struct run *r, bool *is_whole, struct err *err)
+static int count(const struct run *r, struct census *census, struct err *err)
 {
     struct spool *spool = NULL;
-    struct census census = {0};
 
     if (spool_open(&spool, r->settings.spool, err))
         return -1;
-    int ret = spool_census(spool, &census, err);
+    int ret = spool_census(spool, census, err);
     spool_close(spool);
-    if (ret)
-        return -1;
-    *is_whole = census_is_whole(&census);
+    return ret;
+}
+
+/* The statement that nothing was lost: received = done + set aside + cancelled. */
+static void print_balance(const struct census *census)
+{
     fprintf(stderr, "%lld received = %lld done + %lld set aside + %lld cancelled%s\n",
-            (long long)census.received, (long long)census.done, (long long)census.set_aside,
-            (long long)census.cancelled, *is_whole ? "" : "  -- NOT ALL FINISHED");
-    return 0;
+            (long long)census->received, (long long)census->done, (long long)census->set_aside,
+            (long long)census->cancelled, census_is_whole(census) ? "" : "  -- NOT ALL FINISHED");
 }
 
 static int watch(struct run *r, struct run_children *c, struct err *err)
@@ -80,19 +88,31 @@ static void show_errors(const struct run *r)
             fprintf(stderr, "  %s\n", line);
 }
 
+/* The count goes on beside the summary: both read the whole spool, and there is a core for each. */
+static int sum_up(const struct run *r, int scheduler_status, struct census *census, struct err *err)
+{
+    pid_t summary = 0;
+
+    if (scheduler_status == STATUS_OK && (summary = start_summary(r, err)) < 0)
+        return -1;
+    int ret = count(r, census, err);
+    if (summary && end_summary(summary, err))
+        ret = -1;
+    return ret;
+}
+
 static int finish(const struct run *r, int scheduler_status, struct err *err)
 {
-    bool is_whole = false;
+    struct census census = {0};
 
     if (scheduler_status == STATUS_CONFIG)
         show_errors(r);
     if (scheduler_status == STATUS_CONFIG)
         return err_set(err, ERR_CONFIG, "the scheduler stopped; see %s/lentigo.log", r->state);
-    if (scheduler_status == STATUS_OK && write_summary(r, err))
+    if (sum_up(r, scheduler_status, &census, err))
         return -1;
-    if (print_balance(r, &is_whole, err))
-        return -1;
-    if (is_whole && scheduler_status == STATUS_OK) {
+    print_balance(&census);
+    if (census_is_whole(&census) && scheduler_status == STATUS_OK) {
         printf("%s/summary.html\n", r->settings.output);
         return STATUS_OK;
     }
@@ -101,12 +121,21 @@ static int finish(const struct run *r, int scheduler_status, struct err *err)
     return scheduler_status == STATUS_AGAIN ? STATUS_AGAIN : STATUS_UNFINISHED;
 }
 
+/* Redis and scheduler start first: the workers are ready when the upload is. */
+static int work(struct run *r, struct run_children *c, struct err *err)
+{
+    int ret = run_children_start(r, c, err) || run_folder_take_in(r, err) || watch(r, c, err);
+
+    run_children_end(r, c);
+    return ret ? -1 : 0;
+}
+
 static int run(struct run *r, struct err *err)
 {
     struct run_children children;
 
-    if (run_folder_open(r, err) || run_folder_take_in(r, err) || run_folder_note(r, err) ||
-        settings_export(&r->settings, err) || watch(r, &children, err))
+    if (run_folder_open(r, err) || run_folder_note(r, err) || settings_export(&r->settings, err) ||
+        work(r, &children, err))
         return -1;
     return finish(
         r, children.stops && children.exit_status == 0 ? STATUS_AGAIN : children.exit_status, err);

@@ -5,7 +5,7 @@
 
 #include "common/file.h"
 #include "common/text.h"
-#include "preprocess/encode.h"
+#include "preprocess/mask_png.h"
 
 enum { PATH_SIZE = 4096, TRUTH_MAX = 1 << 28, TEXT_MAX = 1 << 26, FILE_MAX = 1 << 28 };
 
@@ -73,13 +73,14 @@ static void choose_scene(struct upload *u, struct demo_item *item, const struct 
 static int write_mask(const struct upload *u, const struct demo_item *item, struct err *err)
 {
     const struct demo_picture *p = &item->picture;
+    const struct mask_png mask = {p->mask, p->w, p->w, p->h, NULL, NULL};
     char path[PATH_SIZE];
     struct buf bytes;
     int ret = -1;
 
     buf_init(&bytes, FILE_MAX);
     if (!path_format(path, sizeof(path), err, "%s/truth/masks/%04d.png", u->dir, item->number) &&
-        !encode_mask_png(p->mask, p->w, p->h, &bytes, err))
+        !mask_png_encode(&mask, &bytes, err))
         ret = file_write(path, bytes.data, bytes.len, err);
     buf_release(&bytes);
     return ret;

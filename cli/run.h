@@ -41,13 +41,21 @@ struct run_children {
     struct buf line;
 };
 
+/* Start both; the upload need not be there yet. run_children_end follows, whatever is returned. */
+int run_children_start(struct run *r, struct run_children *c, struct err *err);
+
 /* 0: the scheduler ended with `exit_status`. ERR_AGAIN: it kept dying. */
 int run_children_watch(struct run *r, struct run_children *c,
                        void (*on_progress)(void *ctx, const json_t *line), void *ctx,
                        struct err *err);
 
-/* Start one of our programs and wait for it; its exit status, or -1. */
-int run_program(const char *program, const char *const argv[], struct err *err);
+/* End what still runs; a scheduler that did not end by itself goes on at the next run. */
+void run_children_end(struct run *r, struct run_children *c);
+
+/* Start one of our programs; its number, or -1. Wait for it: its exit status, or -1. */
+pid_t run_program_start(const char *program, const char *const argv[], struct err *err);
+int run_program_wait(pid_t pid, const char *program, struct err *err);
+int run_program(const char *program, const char *const argv[], struct err *err); /* both */
 
 /* progress.c: one line of progress, redrawn on a terminal, printed now and then elsewhere. */
 struct progress {

@@ -64,22 +64,30 @@ static pid_t start(const char *program, const char *const argv[], int stdout_fd,
     _exit(EXIT_NO_PROGRAM);
 }
 
-int run_program(const char *program, const char *const argv[], struct err *err)
+pid_t run_program_start(const char *program, const char *const argv[], struct err *err)
 {
     char path[SETTINGS_PATH_SIZE];
+
+    return place_program(path, program, err) ? -1 : start(path, argv, -1, -1, err);
+}
+
+int run_program_wait(pid_t pid, const char *program, struct err *err)
+{
     int status;
 
-    if (place_program(path, program, err))
-        return -1;
-    pid_t pid = start(path, argv, -1, -1, err);
-    if (pid < 0)
-        return -1;
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR)
             return err_set(err, ERR_BUG, "%s: waitpid: %s", program, strerror(errno));
     if (!WIFEXITED(status))
         return err_set(err, ERR_AGAIN, "%s ended by signal %d", program, WTERMSIG(status));
     return WEXITSTATUS(status);
+}
+
+int run_program(const char *program, const char *const argv[], struct err *err)
+{
+    pid_t pid = run_program_start(program, argv, err);
+
+    return pid < 0 ? -1 : run_program_wait(pid, program, err);
 }
 
 static bool accepts(const char *socket_path)
@@ -245,11 +253,19 @@ static int settle_child(struct run *r, struct run_children *c, pid_t pid, int st
 }
 
 /* 1 when the scheduler has ended. */
+static int reap(struct run *r, struct run_children *c, struct err *err)
+{
+    int status, ended = 0;
+    pid_t pid;
+
+    while (!ended && (pid = waitpid(-1, &status, WNOHANG)) > 0)
+        ended = settle_child(r, c, pid, status, err);
+    return ended;
+}
+
 static int on_signal(struct run *r, struct run_children *c, struct err *err)
 {
     struct signalfd_siginfo info;
-    int status, ended = 0;
-    pid_t pid;
 
     if (read(c->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
         return 0;
@@ -257,9 +273,7 @@ static int on_signal(struct run *r, struct run_children *c, struct err *err)
         pass_on_stop(c);
         return 0;
     }
-    while (!ended && (pid = waitpid(-1, &status, WNOHANG)) > 0)
-        ended = settle_child(r, c, pid, status, err);
-    return ended;
+    return reap(r, c, err);
 }
 
 static int watch(struct run *r, struct run_children *c, void (*on_progress)(void *, const json_t *),
@@ -291,15 +305,19 @@ static void end_child(pid_t pid)
         ;
 }
 
+int run_children_start(struct run *r, struct run_children *c, struct err *err)
+{
+    *c = (struct run_children){.progress_fd = -1, .signal_fd = -1};
+    buf_init(&c->line, PROGRESS_LINE_MAX);
+    return start_redis(r, c, err) || start_scheduler(r, c, err) ? -1 : 0;
+}
+
 int run_children_watch(struct run *r, struct run_children *c,
                        void (*on_progress)(void *ctx, const json_t *line), void *ctx,
                        struct err *err)
 {
     sigset_t watched;
-    int ret = -1;
 
-    *c = (struct run_children){.progress_fd = -1};
-    buf_init(&c->line, PROGRESS_LINE_MAX);
     sigemptyset(&watched);
     sigaddset(&watched, SIGCHLD);
     sigaddset(&watched, SIGINT);
@@ -308,9 +326,13 @@ int run_children_watch(struct run *r, struct run_children *c,
     sigprocmask(SIG_BLOCK, &watched, NULL);
     c->signal_fd = signalfd(-1, &watched, SFD_CLOEXEC);
     if (c->signal_fd < 0)
-        err_set(err, ERR_AGAIN, "signalfd: %s", strerror(errno));
-    else if (!start_redis(r, c, err) && !start_scheduler(r, c, err))
-        ret = watch(r, c, on_progress, ctx, err);
+        return err_set(err, ERR_AGAIN, "signalfd: %s", strerror(errno));
+    int ended = reap(r, c, err); /* who ended before the signals were watched */
+    return ended ? (ended < 0 ? -1 : 0) : watch(r, c, on_progress, ctx, err);
+}
+
+void run_children_end(struct run *r, struct run_children *c)
+{
     end_child(c->scheduler);
     end_child(c->redis);
     unlink(r->settings.redis);
@@ -319,5 +341,4 @@ int run_children_watch(struct run *r, struct run_children *c,
     if (c->signal_fd >= 0)
         close(c->signal_fd);
     buf_release(&c->line);
-    return ret;
 }

@@ -137,43 +137,58 @@ static int sync_parent(const char *path, struct err *err)
     return 0;
 }
 
-static int write_file(const char *path, const void *bytes, size_t n, bool synced, struct err *err)
+/* The thread id keeps two writers of one path apart: each renames its own whole draft. */
+static int draft_path(char draft[PATH_SIZE], const char *path, struct err *err)
+{
+    return path_format(draft, PATH_SIZE, err, "%s.%d.tmp", path, (int)gettid());
+}
+
+static int write_draft(const char *path, const void *bytes, size_t n, bool synced, struct err *err)
 {
     char draft[PATH_SIZE];
     int ret = -1;
 
-    /* The thread id keeps two writers of one path apart: each renames its own whole draft. */
-    if (path_format(draft, sizeof(draft), err, "%s.%d.tmp", path, (int)gettid()))
+    if (draft_path(draft, path, err))
         return -1;
     int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return fail_errno(err, draft, "create");
-    if (write_all(fd, draft, bytes, n, err))
-        goto done;
-    if (synced && fsync(fd)) {
-        fail_errno(err, draft, "fsync");
-        goto done;
-    }
-    if (rename(draft, path)) {
-        fail_errno(err, path, "rename");
-        goto done;
-    }
-    ret = synced ? sync_parent(path, err) : 0;
-done:
+    if (!write_all(fd, draft, bytes, n, err))
+        ret = synced && fsync(fd) ? fail_errno(err, draft, "fsync") : 0;
     close(fd);
     if (ret)
         unlink(draft);
     return ret;
 }
 
+int file_draft(const char *path, const void *bytes, size_t n, struct err *err)
+{
+    return write_draft(path, bytes, n, false, err);
+}
+
+int file_adopt(const char *path, struct err *err)
+{
+    char draft[PATH_SIZE];
+
+    if (draft_path(draft, path, err))
+        return -1;
+    if (!rename(draft, path))
+        return 0;
+    fail_errno(err, path, "rename");
+    unlink(draft);
+    return -1;
+}
+
 int file_write(const char *path, const void *bytes, size_t n, struct err *err)
 {
-    return write_file(path, bytes, n, false, err);
+    return write_draft(path, bytes, n, false, err) || file_adopt(path, err) ? -1 : 0;
 }
 
 int file_write_synced(const char *path, const void *bytes, size_t n, struct err *err)
 {
-    return write_file(path, bytes, n, true, err);
+    return write_draft(path, bytes, n, true, err) || file_adopt(path, err) || sync_parent(path, err)
+               ? -1
+               : 0;
 }
 
 int file_sync_fs(const char *path, struct err *err)

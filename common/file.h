@@ -18,7 +18,12 @@ int file_read(const char *path, struct buf *out, struct err *err);
  * file_sync_fs or file_write_synced. */
 int file_write(const char *path, const void *bytes, size_t n, struct err *err);
 
-/* The same with fsync of the file before and of its folder after the rename. */
+/* The two halves of file_write, for one syncfs in between that many files share: the draft stands
+ * beside `path` and is not seen there until the same thread adopts it. */
+int file_draft(const char *path, const void *bytes, size_t n, struct err *err);
+int file_adopt(const char *path, struct err *err);
+
+/* file_write with fsync of the file before and of its folder after the rename. */
 int file_write_synced(const char *path, const void *bytes, size_t n, struct err *err);
 
 /* syncfs(2) of the file system that holds `path`. */

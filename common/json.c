@@ -55,7 +55,8 @@ json_t *json_read(const char *path, size_t size_max, struct err *err)
     return value;
 }
 
-int json_write(const char *path, const json_t *value, struct err *err)
+static int write_through(int (*write)(const char *, const void *, size_t, struct err *),
+                         const char *path, const json_t *value, struct err *err)
 {
     char *text = json_dumps(value, JSON_INDENT(1) | FORMAT);
     struct buf bytes;
@@ -67,10 +68,20 @@ int json_write(const char *path, const json_t *value, struct err *err)
     buf_add_text(&bytes, text);
     buf_add_text(&bytes, "\n");
     if (!buf_check(&bytes, path, err))
-        ret = file_write(path, bytes.data, bytes.len, err);
+        ret = write(path, bytes.data, bytes.len, err);
     buf_release(&bytes);
     free(text);
     return ret;
+}
+
+int json_write(const char *path, const json_t *value, struct err *err)
+{
+    return write_through(file_write, path, value, err);
+}
+
+int json_draft(const char *path, const json_t *value, struct err *err)
+{
+    return write_through(file_draft, path, value, err);
 }
 
 char *json_line(const json_t *value)

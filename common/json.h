@@ -31,6 +31,9 @@ json_t *json_read(const char *path, size_t size_max, struct err *err);
 /* Write sorted, indented JSON and a newline through file_write (see file.h). Takes no ownership. */
 int json_write(const char *path, const json_t *value, struct err *err);
 
+/* The same through file_draft; file_adopt puts it in its place. */
+int json_draft(const char *path, const json_t *value, struct err *err);
+
 /* One line without newline, sorted keys; free() it. NULL when memory is gone. */
 char *json_line(const json_t *value);
 

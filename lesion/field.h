@@ -2,8 +2,7 @@
  *
  * Every measure of colour and quality is taken at this one size, so that a thumbnail of 200 pixels
  * and an original of 6000 are judged alike; each field pixel is the mean of the measuring pixels
- * that it covers (of the sRGB bytes, as cv2's INTER_AREA takes it). A picture that is smaller than
- * the field keeps its size. */
+ * that it covers (common/shrink.h). A picture that is smaller than the field keeps its size. */
 #ifndef LESION_FIELD_H
 #define LESION_FIELD_H
 
@@ -34,7 +33,7 @@ static inline size_t field_at(const struct field *f, int x, int y)
     return (size_t)y * (size_t)f->w + (size_t)x;
 }
 
-/* Room for one row of sums, in the caller's memory: 3 * w of them. */
+/* `sums`: room for shrink_sums(w), in the caller's memory. */
 void field_make(struct field *f, const struct lab_table *t, const uint8_t *rgb, int w, int h,
                 uint32_t *sums);
 
@@ -42,5 +41,8 @@ void field_make(struct field *f, const struct lab_table *t, const uint8_t *rgb, 
  * class map with its stride. */
 void field_mark_lesion(struct field *f, const uint8_t *shape, const uint8_t *map, int map_w,
                        int content_w, int content_h);
+
+/* Sum over the pixels of a plane of those with left_out[i] == 0; the others have 1. */
+double field_sum(const float *plane, const uint8_t *left_out, int n);
 
 #endif

@@ -5,20 +5,22 @@
 #include <math.h>
 #include <string.h>
 
-#define HAIR_L 9.0 /* L* units */
-#define SCALE  2.5 /* bytes per unit of L* */
+#include "common/wide.h"
 
-enum { LINE = 9, LONG_PX = 24, WIDTH_MAX = 4, BOX_SHARE = 5 };
+#define SCALE 2.5 /* bytes per unit of L* */
 
-static void larger_of(uint8_t *restrict out, const uint8_t *restrict a, const uint8_t *restrict b,
-                      size_t n)
+/* DEPTH: 9 units of L*, in whole bytes. */
+enum { DEPTH = 22, LINE = 9, LONG_PX = 24, WIDTH_MAX = 4, BOX_SHARE = 5 };
+
+WIDE static void larger_of(uint8_t *restrict out, const uint8_t *restrict a,
+                           const uint8_t *restrict b, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = a[i] > b[i] ? a[i] : b[i];
 }
 
-static void smaller_of(uint8_t *restrict out, const uint8_t *restrict a, const uint8_t *restrict b,
-                       size_t n)
+WIDE static void smaller_of(uint8_t *restrict out, const uint8_t *restrict a,
+                            const uint8_t *restrict b, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = a[i] < b[i] ? a[i] : b[i];
@@ -48,6 +50,12 @@ static size_t stride_of(const struct field *f)
     return (size_t)f->w + 2 * (size_t)HAIR_PAD;
 }
 
+WIDE static void row_of_bytes(uint8_t *restrict out, const float *restrict l, int w)
+{
+    for (int x = 0; x < w; x++)
+        out[x] = (uint8_t)(int)(l[x] * (float)SCALE);
+}
+
 static void pad_lightness(struct hair_scratch *s, const struct field *f)
 {
     size_t stride = stride_of(f);
@@ -55,8 +63,7 @@ static void pad_lightness(struct hair_scratch *s, const struct field *f)
     for (int y = -HAIR_PAD; y < f->h + HAIR_PAD; y++) {
         int from = y < 0 ? 0 : y < f->h ? y : f->h - 1;
         uint8_t *row = s->light + (size_t)(y + HAIR_PAD) * stride;
-        for (int x = 0; x < f->w; x++)
-            row[HAIR_PAD + x] = (uint8_t)(f->l[from * f->w + x] * (float)SCALE);
+        row_of_bytes(row + HAIR_PAD, f->l + field_at(f, 0, from), f->w);
         memset(row, row[HAIR_PAD], HAIR_PAD);
         memset(row + HAIR_PAD + f->w, row[HAIR_PAD + f->w - 1], HAIR_PAD);
     }
@@ -80,16 +87,19 @@ static void close_lines(struct hair_scratch *s, const struct field *f)
     }
 }
 
+WIDE static void mark_row(uint8_t *restrict mask, const uint8_t *restrict closed,
+                          const uint8_t *restrict light, const uint8_t *restrict is_outside, int w)
+{
+    for (int x = 0; x < w; x++)
+        mask[x] = closed[x] - light[x] > DEPTH && !is_outside[x];
+}
+
 static void mark_thin(struct hair_scratch *s, const struct field *f, const uint8_t *is_outside)
 {
-    size_t stride = stride_of(f);
-
-    for (int y = 0; y < f->h; y++)
-        for (int x = 0; x < f->w; x++) {
-            size_t at = (size_t)(y + HAIR_PAD) * stride + HAIR_PAD + (size_t)x;
-            int depth = s->closed[at] - s->light[at], i = y * f->w + x;
-            s->mask[i] = depth > HAIR_L * SCALE && !is_outside[i];
-        }
+    for (int y = 0; y < f->h; y++) {
+        size_t at = (size_t)(y + HAIR_PAD) * stride_of(f) + HAIR_PAD, i = field_at(f, 0, y);
+        mark_row(s->mask + i, s->closed + at, s->light + at, is_outside + i, f->w);
+    }
 }
 
 /* The pixels of all parts that look like hair. */

@@ -1,7 +1,7 @@
 /* hair.h -- how much of the picture hairs cover.
  *
  * After DullRazor (Lee et al., Comput Biol Med 1997;27:533-43): the lightness is closed with lines
- * of 9 field pixels in four directions; where the largest of the four closings is more than HAIR_L
+ * of 9 field pixels in four directions; where the largest of the four closings is more than 9 units
  * lighter than the picture, something thin and dark is there. It is hair when its connected part is
  * long (bounding box of at least 24 pixels across) and thin or sparse: at most 4 pixels of area for
  * each of its length, or less than a fifth of its box. That leaves out dots and most of a pigment

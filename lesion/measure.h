@@ -76,8 +76,8 @@ void lesion_scratch_free(struct lesion_scratch *s);
 int lesion_measure(struct lesion_scratch *s, const struct lesion_input *in,
                    struct lesion_measures *out, struct err *err);
 
-/* The class map at the original's resolution (nearest, as shared metrics do), for mask.png:
- * `out` is height * width bytes of the caller. */
+/* The class map at the original's resolution (nearest, as shared metrics do), the pixels that
+ * mask.png has: `out` is height * width bytes of the caller. */
 void lesion_full_map(const struct lesion_input *in, uint8_t *out);
 
 /* Draw the closed contour into an RGB picture of any size with the same field of view: a light

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/wide.h"
 #include "lesion/view.h"
 
 /* Chosen on 4,000 pictures of the train split and on spoilt copies of 200 of the val split.
@@ -24,14 +25,18 @@
 #define SIDE_DEGRADED 128
 #define SIDE_UNUSABLE 64
 
-/* Mark the dark parts that hold a corner; returns their share of the pixels. */
-static double mark_outside(struct quality_scratch *s, struct components *parts,
-                           const struct field *f)
+WIDE static void mark_dark(uint8_t *restrict dark, const float *restrict l, int n)
+{
+    for (int i = 0; i < n; i++)
+        dark[i] = l[i] < FIELD_DARK_L;
+}
+
+/* Mark the dark parts that hold a corner; returns the number of their pixels. */
+static int mark_outside(struct quality_scratch *s, struct components *parts, const struct field *f)
 {
     int n = f->w * f->h, sum = 0;
 
-    for (int i = 0; i < n; i++)
-        s->dark[i] = f->l[i] < FIELD_DARK_L;
+    mark_dark(s->dark, f->l, n);
     memset(s->outside, 0, (size_t)n);
     components_find(parts, s->dark, f->w, f->w, f->h);
     for (int i = 0; i < parts->n_runs; i++) { /* a part that holds a corner gets area 0 */
@@ -46,19 +51,7 @@ static double mark_outside(struct quality_scratch *s, struct components *parts,
         memset(s->outside + field_at(f, run->x0, run->y), 1, (size_t)(run->x1 - run->x0));
         sum += run->x1 - run->x0;
     }
-    return (double)sum / n;
-}
-
-static double mean_lightness(const struct field *f, const uint8_t *outside)
-{
-    double sum = 0;
-    int n = 0;
-
-    for (int i = 0; i < f->w * f->h; i++) {
-        sum += outside[i] ? 0 : f->l[i];
-        n += !outside[i];
-    }
-    return n ? sum / n : 0;
+    return sum;
 }
 
 static void say(struct lesion_quality *q, bool is_so, const char *word, enum quality_verdict v)
@@ -97,10 +90,12 @@ void quality_measure(struct lesion_quality *out, struct quality_scratch *s,
                      double border_share)
 {
     struct view view;
+    int size = f->w * f->h, n_outside;
 
     view_measure(&view, f);
-    out->vignette = mark_outside(s, parts, f);
-    out->exposure = mean_lightness(f, s->outside);
+    n_outside = mark_outside(s, parts, f);
+    out->vignette = (double)n_outside / size;
+    out->exposure = n_outside < size ? field_sum(f->l, s->outside, size) / (size - n_outside) : 0;
     out->hair_fraction = hair_measure(&s->hair, parts, f, s->outside);
     out->blur = view.blocks < VIEW_BLOCKS_MIN ? NAN : view.value[VIEW_SHARPNESS];
     out->dermoscopy = view.score;

@@ -1,6 +1,8 @@
 /* scratch.c -- see scratch.h. */
 #include "lesion/scratch.h"
 
+#include "common/shrink.h"
+
 static int larger(int a, int b)
 {
     return a > b ? a : b;
@@ -61,7 +63,7 @@ int lesion_scratch_reserve(struct lesion_scratch *s, int map_w, int map_h, int m
         return err_set(err, ERR_NOMEM, "no memory to measure a map of %dx%d", w, h);
     s->map_w = w;
     s->map_h = h;
-    if (sums > s->measure_w && renew(&s->sums, (size_t)sums * 3, sizeof(*s->sums)))
+    if (sums > s->measure_w && renew(&s->sums, shrink_sums(sums), sizeof(*s->sums)))
         return err_set(err, ERR_NOMEM, "no memory to measure rows of %d pixels", sums);
     s->measure_w = sums;
     return 0;

@@ -20,7 +20,7 @@ struct lesion_scratch {
     uint8_t *shape;              /* (map_h + 2) * (map_w + 2): the largest component, framed */
     struct edge_middle *edges;   /* of its contour */
     int *columns, *rows;         /* nearest_starts() of the class map */
-    uint32_t *sums;              /* 3 * measure_w */
+    uint32_t *sums;              /* shrink_sums(measure_w) */
     int map_w, map_h, measure_w; /* room for these */
     struct contour_point contour[LESION_CONTOUR_MAX]; /* in field pixels */
 };

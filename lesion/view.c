@@ -5,11 +5,15 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/wide.h"
+
 enum {
     SIDE = 16,
     ROW = FIELD_SIDE / SIDE,
     BLOCKS = ROW * ROW,
     BINS = 256, /* of gradients, BIN_WIDTH each; the last takes all that is beyond */
+    SPLIT =
+        2, /* neighbours are counted apart: most share a bin, and one would wait for the other */
 };
 
 #define BIN_WIDTH  0.25f
@@ -26,67 +30,107 @@ struct block {
 struct blocks {
     int w, h, n_used;
     struct block at[BLOCKS]; /* h,w */
-    int edges[BINS], colour_edges[BINS];
+    int edges[SPLIT][BINS], colour_edges[SPLIT][BINS];
 };
 
-static int bin_of(float size2)
+/* What the pixels of one row add to their blocks. At the picture's own edge nothing: a pixel there
+ * lacks a neighbour. */
+struct row {
+    float texture[FIELD_SIDE], laplace2[FIELD_SIDE], slope2[FIELD_SIDE];
+    uint8_t edge[FIELD_SIDE], colour_edge[FIELD_SIDE]; /* bins */
+};
+
+static inline uint8_t bin_of(float size2)
 {
     float bin = sqrtf(size2) / BIN_WIDTH;
 
-    return bin < BINS - 1 ? (int)bin : BINS - 1;
+    return (uint8_t)(bin < BINS - 1 ? bin : BINS - 1);
 }
 
-/* One pixel's share of its block; it has neighbours on all four sides. */
-static void add_texture(struct block *block, struct blocks *all, const struct field *f, int i)
+/* `l` and `s` (smoothed) are three rows of lightness, the wanted one in the middle. */
+WIDE static void row_texture(struct row *row, const float *restrict l, const float *restrict s,
+                             ptrdiff_t w)
 {
-    const float *l = f->l + i, *a = f->a + i, *b = f->b + i;
-    const float *s = f->smooth + i;
-    float laplace = 4 * l[0] - l[-1] - l[1] - l[-f->w] - l[f->w];
-    float smooth_laplace = 4 * s[0] - s[-1] - s[1] - s[-f->w] - s[f->w];
-    float sx = (s[1] - s[-1]) / 2, sy = (s[f->w] - s[-f->w]) / 2;
-    float dx = (l[1] - l[-1]) / 2, dy = (l[f->w] - l[-f->w]) / 2;
-    float da = (a[1] - a[-1]) / 2, db = (b[1] - b[-1]) / 2;
-
-    block->texture += fabsf(laplace);
-    block->laplace2 += smooth_laplace * smooth_laplace;
-    block->slope2 += sx * sx + sy * sy;
-    all->edges[bin_of(dx * dx + dy * dy)]++;
-    all->colour_edges[bin_of(da * da + db * db)]++;
+    for (ptrdiff_t x = 1; x < w - 1; x++) {
+        float laplace = 4 * l[x] - l[x - 1] - l[x + 1] - l[x - w] - l[x + w];
+        float smooth_laplace = 4 * s[x] - s[x - 1] - s[x + 1] - s[x - w] - s[x + w];
+        float sx = (s[x + 1] - s[x - 1]) / 2, sy = (s[x + w] - s[x - w]) / 2;
+        row->texture[x] = fabsf(laplace);
+        row->laplace2[x] = smooth_laplace * smooth_laplace;
+        row->slope2[x] = sx * sx + sy * sy;
+    }
 }
 
-static void block_fill(struct blocks *all, const struct field *f, int bx, int by)
+WIDE static void row_edges(struct row *row, const float *restrict l, const float *restrict a,
+                           const float *restrict b, ptrdiff_t w)
 {
-    struct block *block = all->at + (size_t)by * (size_t)all->w + bx;
+    for (ptrdiff_t x = 1; x < w - 1; x++) {
+        float dx = (l[x + 1] - l[x - 1]) / 2, dy = (l[x + w] - l[x - w]) / 2;
+        float da = (a[x + 1] - a[x - 1]) / 2, db = (b[x + 1] - b[x - 1]) / 2;
+        row->edge[x] = bin_of(dx * dx + dy * dy);
+        row->colour_edge[x] = bin_of(da * da + db * db);
+    }
+}
+
+/* In the order of the pixels, so that a block's sum does not depend on the machine. */
+static void block_add_row(struct block *block, struct blocks *all, const struct row *row, int x0,
+                          int w)
+{
+    int from = x0 ? x0 : 1, to = x0 + SIDE < w ? x0 + SIDE : w - 1;
+
+    for (int x = x0; x < x0 + SIDE; x++) {
+        block->texture += row->texture[x];
+        block->laplace2 += row->laplace2[x];
+        block->slope2 += row->slope2[x];
+    }
+    for (int x = from; x < to; x++) {
+        all->edges[x % SPLIT][row->edge[x]]++;
+        all->colour_edges[x % SPLIT][row->colour_edge[x]]++;
+    }
+}
+
+/* Texture of the used blocks. Blocks with dark parts lend it no edges: those of a round view, and
+ * those between skin and a black lesion, say nothing of the scene. */
+static void blocks_add_texture(struct blocks *all, const struct field *f)
+{
+    struct row row = {0};
+    int rows = all->h * SIDE < f->h - 1 ? all->h * SIDE : f->h - 1;
+
+    for (int y = 1; y < rows; y++) {
+        size_t at = field_at(f, 0, y);
+        struct block *block = all->at + (size_t)(y / SIDE) * (size_t)all->w;
+        row_texture(&row, f->l + at, f->smooth + at, f->w);
+        row_edges(&row, f->l + at, f->a + at, f->b + at, f->w);
+        for (int bx = 0; bx < all->w; bx++)
+            if (block[bx].is_used)
+                block_add_row(block + bx, all, &row, bx * SIDE, f->w);
+    }
+    for (int i = 0; i < all->w * all->h; i++) {
+        all->at[i].texture /= SIDE * SIDE;
+        all->at[i].laplace2 /= SIDE * SIDE;
+        all->at[i].slope2 /= SIDE * SIDE;
+    }
+}
+
+static void block_fill(struct block *block, const struct field *f, int x0, int y0)
+{
     int lit = 0;
 
     memset(block, 0, sizeof(*block));
-    for (int y = by * SIDE; y < (by + 1) * SIDE; y++)
-        for (int i = y * f->w + bx * SIDE; i < y * f->w + (bx + 1) * SIDE; i++) {
-            block->l += f->l[i];
-            block->a += f->a[i];
-            block->b += f->b[i];
-            lit += f->l[i] > FIELD_DARK_L;
+    for (int y = y0; y < y0 + SIDE; y++) {
+        size_t at = field_at(f, x0, y);
+        for (int i = 0; i < SIDE; i++) {
+            block->l += f->l[at + (size_t)i];
+            block->a += f->a[at + (size_t)i];
+            block->b += f->b[at + (size_t)i];
         }
+        for (int i = 0; i < SIDE; i++)
+            lit += f->l[at + (size_t)i] > FIELD_DARK_L;
+    }
     block->l /= SIDE * SIDE;
     block->a /= SIDE * SIDE;
     block->b /= SIDE * SIDE;
     block->lit = (float)lit / (SIDE * SIDE);
-}
-
-/* Texture of a used block. Blocks with dark parts lend it no edges: those of a round view, and
- * those between skin and a black lesion, say nothing of the scene. */
-static void block_fill_texture(struct blocks *all, const struct field *f, int bx, int by)
-{
-    struct block *block = all->at + (size_t)by * (size_t)all->w + bx;
-    int x0 = bx ? bx * SIDE : 1, x1 = (bx + 1) * SIDE < f->w ? (bx + 1) * SIDE : f->w - 1;
-    int y0 = by ? by * SIDE : 1, y1 = (by + 1) * SIDE < f->h ? (by + 1) * SIDE : f->h - 1;
-
-    for (int y = y0; y < y1; y++)
-        for (int x = x0; x < x1; x++)
-            add_texture(block, all, f, y * f->w + x);
-    block->texture /= SIDE * SIDE;
-    block->laplace2 /= SIDE * SIDE;
-    block->slope2 /= SIDE * SIDE;
 }
 
 static void blocks_fill(struct blocks *all, const struct field *f)
@@ -97,7 +141,7 @@ static void blocks_fill(struct blocks *all, const struct field *f)
     memset(all->edges, 0, sizeof(all->edges));
     memset(all->colour_edges, 0, sizeof(all->colour_edges));
     for (int i = 0; i < all->w * all->h; i++) {
-        block_fill(all, f, i % all->w, i / all->w);
+        block_fill(all->at + i, f, i % all->w * SIDE, i / all->w * SIDE);
         all->at[i].is_used = all->at[i].lit > 0.9f;
         all->n_used += all->at[i].is_used;
     }
@@ -105,42 +149,52 @@ static void blocks_fill(struct blocks *all, const struct field *f)
     for (int i = 0; i < all->w * all->h; i++) {
         all->n_used += is_dark && !all->at[i].is_used;
         all->at[i].is_used |= is_dark;
-        if (all->at[i].is_used)
-            block_fill_texture(all, f, i % all->w, i / all->w);
     }
+    blocks_add_texture(all, f);
 }
 
-static float percentile_of_bins(const int *bins, double share)
+static float percentile_of_bins(const int bins[SPLIT][BINS], double share)
 {
     int64_t total = 0, below = 0;
 
     for (int i = 0; i < BINS; i++)
-        total += bins[i];
+        total += bins[0][i] + bins[1][i];
     for (int i = 0; i < BINS; i++) {
-        below += bins[i];
+        below += bins[0][i] + bins[1][i];
         if ((double)below >= share * (double)total)
             return ((float)i + 0.5f) * BIN_WIDTH;
     }
     return 0;
 }
 
-static int by_size(const void *p, const void *q)
-{
-    const float *a = p, *b = q;
-
-    return (*a > *b) - (*a < *b);
-}
-
-/* The value that `share` of the others are below; sorts them. 0 of none. */
+/* The value that `share` of the others are below; reorders them (Hoare's FIND). 0 of none. */
 static double percentile(float *values, int n, double share)
 {
+    int k = (int)(share * n), low = 0, high = n - 1;
+
     if (!n)
         return 0;
-    qsort(values, (size_t)n, sizeof(*values), by_size);
-    return values[(int)(share * n)];
+    while (low < high) {
+        float pivot = values[k];
+        int i = low, j = high;
+        while (i <= j) {
+            while (values[i] < pivot)
+                i++;
+            while (pivot < values[j])
+                j--;
+            if (i > j)
+                break;
+            float swap = values[i];
+            values[i++] = values[j];
+            values[j--] = swap;
+        }
+        low = j < k ? i : low;
+        high = k < i ? j : high;
+    }
+    return values[k];
 }
 
-static void count_pixels(double value[VIEW_COUNT], const struct field *f)
+WIDE static void count_pixels(double value[VIEW_COUNT], const struct field *f)
 {
     int n = f->w * f->h, lit = 0, green = 0, vivid = 0;
 

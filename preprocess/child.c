@@ -58,6 +58,7 @@ static int decode(struct child *c, const uint8_t *bytes, size_t n, struct slot_h
     struct outputs o = {.layout = &config->layout,
                         .slot = c->slot,
                         .network_size = c->job.size,
+                        .want_measure = c->job.want_measure,
                         .want_display = c->job.want_display,
                         .megapixels_max = config->megapixels_max};
     enum image_kind kind = sniff(bytes, n, &c->verdict);

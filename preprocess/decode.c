@@ -27,7 +27,7 @@ struct slot {
     const uint8_t *map; /* read-only here */
     bool is_busy;
     uint64_t job, tag, used;
-    bool want_display;
+    bool want_measure, want_display;
 };
 
 struct decoder {
@@ -52,6 +52,7 @@ static int slot_open(struct slot *s, uint64_t size, struct err *err)
     if (map == MAP_FAILED)
         return err_set(err, ERR_CONFIG, "cannot map a decode slot: %s", strerror(errno));
     s->map = map;
+    (void)madvise(map, size, MADV_DONTFORK); /* each child of the zygote would carry it along */
     return 0;
 }
 
@@ -208,6 +209,7 @@ int decoder_submit(struct decoder *d, const struct decode_request *request, stru
                            .tag = request->tag,
                            .slot = request->slot,
                            .size = request->size,
+                           .want_measure = request->want_measure,
                            .want_display = request->want_display};
 
     if (s->used > SLOT_KEEP)
@@ -223,6 +225,7 @@ int decoder_submit(struct decoder *d, const struct decode_request *request, stru
     s->is_busy = true;
     s->job = job.number;
     s->tag = request->tag;
+    s->want_measure = request->want_measure;
     s->want_display = request->want_display;
     s->used = d->layout.size; /* until known better */
     return 0;
@@ -264,17 +267,21 @@ static bool is_within(struct slot_size s, int longest)
     return s.w >= 1 && s.h >= 1 && s.w <= longest && s.h <= longest;
 }
 
+static bool is_as_wanted(struct slot_size s, bool is_wanted, int longest)
+{
+    return is_wanted ? is_within(s, longest) : !s.w && !s.h;
+}
+
 /* The child may have been taken over: every size must fit its place in the slot. */
 static bool is_sound(const struct decoder *d, const struct slot *s, const struct slot_head *h)
 {
-    bool has_display = h->display.w || h->display.h;
-
     return *kind_name(h->kind) && is_within(h->original, 65535) &&
            is_within(h->network, d->layout.network_max) && h->network.w % 32 == 0 &&
            h->network.h % 32 == 0 && is_within(h->content, d->layout.network_max) &&
            h->content.w <= h->network.w && h->content.h <= h->network.h &&
-           is_within(h->measure, DECODE_MEASURE_MAX) && has_display == s->want_display &&
-           (!has_display || is_within(h->display, DECODE_DISPLAY_MAX));
+           is_within(h->field, DECODE_FIELD_MAX) &&
+           is_as_wanted(h->measure, s->want_measure, DECODE_MEASURE_MAX) &&
+           is_as_wanted(h->display, s->want_display, DECODE_DISPLAY_MAX);
 }
 
 static struct picture picture_at(const struct slot *s, uint64_t at, struct slot_size size)
@@ -285,18 +292,19 @@ static struct picture picture_at(const struct slot *s, uint64_t at, struct slot_
 static void take_pictures(const struct decoder *d, struct slot *s, const struct slot_head *h,
                           struct decoded *out)
 {
-    bool is_shared = h->display.w == h->measure.w && h->display.h == h->measure.h;
-    uint64_t pixels = (uint64_t)h->network.w * (uint64_t)h->network.h +
-                      (uint64_t)h->measure.w * (uint64_t)h->measure.h;
+    const struct slot_size sizes[] = {h->network, h->field, h->measure, h->display};
+    uint64_t pixels = 0;
 
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+        pixels += (uint64_t)sizes[i].w * (uint64_t)sizes[i].h;
     out->network = picture_at(s, d->layout.network, h->network);
     out->content_w = h->content.w;
     out->content_h = h->content.h;
-    out->measure = picture_at(s, d->layout.measure, h->measure);
+    out->field = picture_at(s, d->layout.field, h->field);
+    if (s->want_measure)
+        out->measure = picture_at(s, d->layout.measure, h->measure);
     if (s->want_display)
-        out->display = picture_at(s, is_shared ? d->layout.measure : d->layout.display, h->display);
-    if (s->want_display && !is_shared)
-        pixels += (uint64_t)h->display.w * (uint64_t)h->display.h;
+        out->display = picture_at(s, d->layout.display, h->display);
     s->used = pixels * 3;
 }
 

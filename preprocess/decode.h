@@ -25,6 +25,7 @@ struct decoder;
 enum {
     DECODE_SLOTS_MAX = 1024,
     DECODE_CHILDREN_MAX = 256,
+    DECODE_FIELD_MAX = 256,    /* px, longest side of the field */
     DECODE_MEASURE_MAX = 1024, /* px, longest side of the measuring image */
     DECODE_DISPLAY_MAX = 1600, /* px, longest side of the display copy */
     DECODE_ENLARGE_MAX = 256,  /* px, a small original is never enlarged beyond this */
@@ -50,8 +51,8 @@ struct decode_request {
     int fd;   /* of the original, open for reading only: what the child could write with it, a
                         * hostile picture could; the caller closes it after submit */
     int size; /* px, longest side of the network input */
-    bool want_display; /* else `display` stays empty */
-    uint64_t tag;      /* comes back in the result */
+    bool want_measure, want_display; /* else `measure`, `display` stay empty */
+    uint64_t tag;                    /* comes back in the result */
 };
 
 struct decoded {
@@ -67,8 +68,9 @@ struct decoded {
     int width, height;        /* px of the original as displayed: EXIF orientation applied */
     struct picture network;   /* padded with grey 128 to multiples of 32 */
     int content_w, content_h; /* the part of `network` that is picture, top left */
-    struct picture measure;   /* longest side <= DECODE_MEASURE_MAX */
-    struct picture display; /* longest side <= DECODE_DISPLAY_MAX; may share memory with measure */
+    struct picture field;     /* longest side <= DECODE_FIELD_MAX, the means of whole pixels */
+    struct picture measure;   /* longest side <= DECODE_MEASURE_MAX, for other network sizes */
+    struct picture display;   /* longest side <= DECODE_DISPLAY_MAX */
     int64_t cpu_us, wall_us;
 };
 

@@ -1,4 +1,4 @@
-/* encode.h -- pixels of ours into files: JPEG and palette PNG. Pure functions, any thread. */
+/* encode.h -- pixels of ours into files: JPEG and PNG. Pure functions, any thread. */
 #ifndef PREPROCESS_ENCODE_H
 #define PREPROCESS_ENCODE_H
 
@@ -10,10 +10,6 @@
 /* Baseline JPEG, sRGB, no metadata; `quality` 1..100. Appends to `out`. */
 int encode_jpeg(const uint8_t *rgb /* h,w,3 */, int w, int h, int quality, struct buf *out,
                 struct err *err);
-
-/* Palette PNG whose pixel values are the class numbers 0..7 (palette: preprocess/encode.c). */
-int encode_mask_png(const uint8_t *classes /* h,w */, int w, int h, struct buf *out,
-                    struct err *err);
 
 /* RGB PNG (demo data). */
 int encode_png(const uint8_t *rgb /* h,w,3 */, int w, int h, struct buf *out, struct err *err);

@@ -10,6 +10,9 @@
 /* A side shorter than this shows nothing that could be looked at. */
 enum { SIDE_MIN = 16, SIDE_MAX = 65535, GREY = 128 };
 
+/* px: a field is made of rows of twice its size, else there would be nothing to take means of. */
+enum { FIELD_FROM = 2 * DECODE_FIELD_MAX };
+
 static int max_int(int a, int b)
 {
     return a > b ? a : b;
@@ -40,9 +43,11 @@ static int network_side(const struct outputs *o, int longest)
 int outputs_need(const struct outputs *o, int w, int h)
 {
     int longest = max_int(w, h);
-    int need = max_int(network_side(o, longest), min_int(longest, DECODE_MEASURE_MAX));
+    int least = o->want_display   ? DECODE_DISPLAY_MAX
+                : o->want_measure ? DECODE_MEASURE_MAX
+                                  : FIELD_FROM;
 
-    return o->want_display ? max_int(need, min_int(longest, DECODE_DISPLAY_MAX)) : need;
+    return max_int(network_side(o, longest), min_int(longest, least));
 }
 
 /* The longest side becomes `side`; the other rounds half to even as Python's round, with which the
@@ -68,38 +73,100 @@ static void touch(const struct output *out)
                   MADV_POPULATE_WRITE);
 }
 
+/* Is the picture flipped along the stored rows or columns? See turn(). */
+static bool flips_x(int orientation)
+{
+    return orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+}
+
+static bool flips_y(int orientation)
+{
+    return orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+}
+
+static int means_begin(struct output *out, struct slot_size rows, struct slot_size stored,
+                       int orientation)
+{
+    out->shrink = (struct shrink){.w = rows.w,
+                                  .h = rows.h,
+                                  .to_w = stored.w,
+                                  .to_h = stored.h,
+                                  .is_mirrored_x = flips_x(orientation),
+                                  .is_mirrored_y = flips_y(orientation),
+                                  .sums = malloc(shrink_sums(rows.w) * sizeof(uint32_t))};
+    return out->shrink.sums ? 0 : -1;
+}
+
 static int output_begin(struct output *out, struct slot_size rows, int orientation)
 {
     struct slot_size stored = swapped(out->size, orientation > 4);
 
-    if (resizer_init(&out->resizer, rows.w, rows.h, stored.w, stored.h))
+    if (out->is_mean ? means_begin(out, rows, stored, orientation)
+                     : resizer_init(&out->resizer, rows.w, rows.h, stored.w, stored.h))
         return -1;
     touch(out);
-    if (orientation == 1) {
-        resizer_set_output(&out->resizer, out->target, (size_t)out->frame.w * 3);
-        return 0;
+    out->rows = out->target;
+    out->stride = (size_t)out->frame.w * 3;
+    if (orientation != 1) {
+        out->stride = (size_t)stored.w * 3;
+        out->rows = out->turned = malloc(out->stride * (size_t)stored.h);
+        if (!out->turned)
+            return -1;
     }
-    out->turned = malloc((size_t)stored.w * (size_t)stored.h * 3);
-    if (!out->turned)
-        return -1;
-    resizer_set_output(&out->resizer, out->turned, (size_t)stored.w * 3);
+    if (!out->is_mean)
+        resizer_set_output(&out->resizer, out->rows, out->stride);
     return 0;
 }
 
-static void outputs_plan(struct outputs *o, int longest)
+static void output_push(struct output *out, const uint8_t *rgb)
+{
+    if (out->is_mean)
+        (void)shrink_push(&out->shrink, rgb, out->rows + (size_t)out->shrink.made * out->stride);
+    else
+        resizer_push(&out->resizer, rgb);
+}
+
+/* Does each pixel of `small` cover 2 x 2, 4 x 4 .. whole pixels? Then their mean is what the resizer
+ * would work out, at a third of the cost. */
+static bool is_halved(struct slot_size small, struct slot_size rows)
+{
+    while (small.w < rows.w && small.h < rows.h) {
+        small.w *= 2;
+        small.h *= 2;
+    }
+    return small.w == rows.w && small.h == rows.h;
+}
+
+static void outputs_plan(struct outputs *o, int longest, struct slot_size rows)
 {
     struct output *n = &o->network;
 
     n->size = fit(o->original, network_side(o, longest));
     n->frame = (struct slot_size){(n->size.w + 31) / 32 * 32, (n->size.h + 31) / 32 * 32};
     n->target = o->slot + o->layout->network;
+    n->is_mean = is_halved(swapped(n->size, o->orientation > 4), rows);
+    o->field.size = (struct slot_size){shrink_side(o->original.w, longest, DECODE_FIELD_MAX),
+                                       shrink_side(o->original.h, longest, DECODE_FIELD_MAX)};
+    o->field.frame = o->field.size;
+    o->field.target = o->slot + o->layout->field;
+    o->field.is_mean = true;
     o->measure.size = fit(o->original, min_int(longest, DECODE_MEASURE_MAX));
     o->measure.frame = o->measure.size;
     o->measure.target = o->slot + o->layout->measure;
     o->display.size = fit(o->original, min_int(longest, DECODE_DISPLAY_MAX));
     o->display.frame = o->display.size;
     o->display.target = o->slot + o->layout->display;
-    o->has_display = o->want_display && longest > DECODE_MEASURE_MAX;
+}
+
+static void list_wanted(struct outputs *o)
+{
+    o->n_wanted = 0;
+    o->wanted[o->n_wanted++] = &o->network;
+    o->wanted[o->n_wanted++] = &o->field;
+    if (o->want_measure)
+        o->wanted[o->n_wanted++] = &o->measure;
+    if (o->want_display)
+        o->wanted[o->n_wanted++] = &o->display;
 }
 
 int outputs_begin(struct outputs *o, struct slot_size original, struct slot_size rows,
@@ -109,12 +176,12 @@ int outputs_begin(struct outputs *o, struct slot_size original, struct slot_size
         o->orientation = 1;
     o->original = swapped(original, o->orientation > 4);
     o->rows_left = rows.h;
-    outputs_plan(o, max_int(original.w, original.h));
-    if (output_begin(&o->network, rows, o->orientation) ||
-        output_begin(&o->measure, rows, o->orientation) ||
-        (o->has_display && output_begin(&o->display, rows, o->orientation)))
-        return verdict_refuse(v, REASON_DECODE_MEMORY, "no memory for %d x %d pixels", rows.w,
-                              rows.h);
+    outputs_plan(o, max_int(original.w, original.h), rows);
+    list_wanted(o);
+    for (int i = 0; i < o->n_wanted; i++)
+        if (output_begin(o->wanted[i], rows, o->orientation))
+            return verdict_refuse(v, REASON_DECODE_MEMORY, "no memory for %d x %d pixels", rows.w,
+                                  rows.h);
     return 0;
 }
 
@@ -123,10 +190,8 @@ void outputs_push(struct outputs *o, const uint8_t *rgb)
     if (o->rows_left <= 0)
         return;
     o->rows_left--;
-    resizer_push(&o->network.resizer, rgb);
-    resizer_push(&o->measure.resizer, rgb);
-    if (o->has_display)
-        resizer_push(&o->display.resizer, rgb);
+    for (int i = 0; i < o->n_wanted; i++)
+        output_push(o->wanted[i], rgb);
 }
 
 /* Displayed pixel (x, y) is stored pixel (x, y) flipped and swapped as EXIF 2.3 section 4.6.4
@@ -135,8 +200,7 @@ void outputs_push(struct outputs *o, const uint8_t *rgb)
 static void turn(const struct output *out, int orientation)
 {
     struct slot_size stored = swapped(out->size, orientation > 4);
-    bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-    bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    bool flip_x = flips_x(orientation), flip_y = flips_y(orientation);
 
     for (int y = 0; y < out->size.h; y++) {
         uint8_t *to = out->target + (size_t)y * (size_t)out->frame.w * 3;
@@ -173,29 +237,31 @@ static bool is_grey(const struct output *out)
 
 void outputs_end(struct outputs *o, struct slot_head *head)
 {
-    struct output *const all[] = {&o->network, &o->measure, &o->display};
-
-    for (int i = 0; i < (o->has_display ? 3 : 2); i++) {
-        if (all[i]->turned)
-            turn(all[i], o->orientation);
-        pad(all[i]);
+    for (int i = 0; i < o->n_wanted; i++) {
+        if (o->wanted[i]->turned)
+            turn(o->wanted[i], o->orientation);
+        pad(o->wanted[i]);
     }
     head->original = o->original;
     head->content = o->network.size;
     head->network = o->network.frame;
-    head->measure = o->measure.size;
+    head->field = o->field.size;
+    if (o->want_measure)
+        head->measure = o->measure.size;
     if (o->want_display)
         head->display = o->display.size;
-    head->is_grey = is_grey(&o->measure);
+    head->is_grey = is_grey(&o->field);
 }
 
 void outputs_release(struct outputs *o)
 {
-    struct output *const all[] = {&o->network, &o->measure, &o->display};
+    for (int i = 0; i < o->n_wanted; i++) {
+        struct output *out = o->wanted[i];
 
-    for (int i = 0; i < 3; i++) {
-        resizer_release(&all[i]->resizer);
-        free(all[i]->turned);
-        all[i]->turned = NULL;
+        resizer_release(&out->resizer);
+        free(out->shrink.sums);
+        free(out->turned);
+        out->shrink.sums = NULL;
+        out->turned = NULL;
     }
 }

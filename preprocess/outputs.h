@@ -1,8 +1,9 @@
-/* outputs.h -- the three pictures that one decode makes, filled row by row into a slot.
+/* outputs.h -- the pictures that one decode makes, filled row by row into a slot.
  *
  *      rows of the original ──► network input   (aspect kept, padded with grey 128)
- *      (stored orientation) ├─► measuring image (<= 1024)
- *                           └─► display copy    (<= 1600; the measuring image when equal)
+ *      (stored orientation) ├─► field           (<= 256, the means of whole pixels)
+ *                           ├─► measuring image (<= 1024, when one is wanted)
+ *                           └─► display copy    (<= 1600, when one is wanted)
  *
  * A picture that has to be turned is made in stored orientation in memory of its own and turned
  * into the slot at the end, when it is small. */
@@ -12,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/shrink.h"
 #include "preprocess/resize.h"
 #include "preprocess/slot.h"
 #include "preprocess/verdict.h"
@@ -21,21 +23,26 @@ struct output {
     struct slot_size frame; /* with padding */
     uint8_t *target;        /* frame.h,frame.w,3 in the slot */
     uint8_t *turned;        /* in stored orientation; NULL when upright already */
-    struct resizer resizer;
+    uint8_t *rows;          /* where the rows go: `target` or `turned` */
+    size_t stride;          /* bytes from one to the next */
+    bool is_mean;           /* each pixel the mean of whole ones */
+    struct resizer resizer; /* the one that is_mean chooses works, the other is zeroed */
+    struct shrink shrink;
 };
 
 struct outputs {
     const struct slot_layout *layout;
     uint8_t *slot;
     int network_size; /* px, longest side asked for */
-    bool want_display;
+    bool want_measure, want_display;
     int megapixels_max;
 
     int orientation;           /* EXIF, 1..8 */
     struct slot_size original; /* as displayed */
     int rows_left;
-    struct output network, measure, display;
-    bool has_display; /* of its own, apart from `measure` */
+    struct output network, field, measure, display;
+    struct output *wanted[4]; /* of these */
+    int n_wanted;
 };
 
 /* Refuses what is over a limit, from the header alone. `w`, `h`: stored orientation. */

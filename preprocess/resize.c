@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/wide.h"
+
 enum { LANES = 4 }; /* room that a load of four sums may reach past the last pixel */
 
 static bool is_growing(const struct resizer *r)
@@ -36,12 +38,6 @@ void resizer_set_output(struct resizer *r, uint8_t *out, size_t stride)
 
 /* In units of 1/h of a source row an output row is source_h long and a source row h, so all
  * weights are whole numbers; a sum is at most 255 * source_h. The same holds across. */
-#if defined(__x86_64__) && !defined(LENTIGO_SANITIZED)
-#define WIDE __attribute__((target_clones("avx2", "default"))) /* chosen when the program loads */
-#else
-#define WIDE
-#endif
-
 WIDE static void sums_add(uint32_t *restrict sums, const uint8_t *restrict row, size_t n,
                           int weight)
 {

@@ -16,7 +16,8 @@ struct slot_layout slot_layout(int size_max)
     struct slot_layout l = {.network_max = (size_max + 31) / 32 * 32};
 
     l.network = PAGE;
-    l.measure = l.network + picture_bytes(l.network_max);
+    l.field = l.network + picture_bytes(l.network_max);
+    l.measure = l.field + picture_bytes(DECODE_FIELD_MAX);
     l.display = l.measure + picture_bytes(DECODE_MEASURE_MAX);
     l.size = l.display + picture_bytes(DECODE_DISPLAY_MAX);
     return l;

@@ -16,16 +16,16 @@ struct slot_head {
     int32_t kind;   /* enum image_kind */
     int32_t is_degraded, is_grey;
     struct slot_size original; /* as displayed */
-    struct slot_size network, content, measure, display;
+    struct slot_size network, content, field, measure, display;
     char note[96];
     char text[200];
 };
 
-/* Byte offsets of the three pictures, each on a page of its own: fixed, so that a slot's pages are
+/* Byte offsets of the four pictures, each on a page of its own: fixed, so that a slot's pages are
  * there already when the next picture of like size comes. */
 struct slot_layout {
     int network_max; /* px, longest side of the padded network input */
-    uint64_t network, measure, display, size;
+    uint64_t network, field, measure, display, size;
 };
 
 /* `size_max`: px, the largest network size that will be asked for. */

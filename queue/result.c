@@ -26,7 +26,7 @@ static int result_path(char path[SPOOL_PATH_SIZE], const char *study_dir, int n,
     return path_format(path, SPOOL_PATH_SIZE, err, "%s/results/%d.json", study_dir, n);
 }
 
-int result_write(const char *study_dir, int n, enum result_status status, const json_t *entry,
+int result_draft(const char *study_dir, int n, enum result_status status, const json_t *entry,
                  const json_t *model, struct err *err)
 {
     char path[SPOOL_PATH_SIZE];
@@ -38,9 +38,24 @@ int result_write(const char *study_dir, int n, enum result_status status, const 
     json_object_set_new(object, "entry", json_deep_copy(entry));
     json_object_set_new(object, "model", model ? json_deep_copy(model) : json_null());
     if (!result_path(path, study_dir, n, err))
-        ret = json_write(path, object, err);
+        ret = json_draft(path, object, err);
     json_decref(object);
     return ret;
+}
+
+int result_adopt(const char *study_dir, int n, struct err *err)
+{
+    char path[SPOOL_PATH_SIZE];
+
+    return result_path(path, study_dir, n, err) || file_adopt(path, err) ? -1 : 0;
+}
+
+int result_write(const char *study_dir, int n, enum result_status status, const json_t *entry,
+                 const json_t *model, struct err *err)
+{
+    return result_draft(study_dir, n, status, entry, model, err) || result_adopt(study_dir, n, err)
+               ? -1
+               : 0;
 }
 
 static enum result_status status_of(const char *word)

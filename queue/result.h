@@ -18,6 +18,11 @@ const char *result_status_word(enum result_status s);
 int result_write(const char *study_dir, int n, enum result_status status, const json_t *entry,
                  const json_t *model, struct err *err);
 
+/* Its two halves, for a syncfs in between (file_draft): nobody sees the draft. Same thread. */
+int result_draft(const char *study_dir, int n, enum result_status status, const json_t *entry,
+                 const json_t *model, struct err *err);
+int result_adopt(const char *study_dir, int n, struct err *err);
+
 /* RESULT_NONE and 0 when there is none yet. `*out` (may be NULL) is the whole object, owned by the
  * caller. A result that does not parse is removed, logged and answered as none: it is made again. */
 int result_read(const char *study_dir, int n, enum result_status *status, json_t **out,

@@ -2,7 +2,10 @@
 #include "common/log.h"
 #include "scheduler/scheduler_priv.h"
 
-enum { RETRY_MS = 1000 };
+enum {
+    RETRY_MS = 1000,
+    AWAIT_MS = 5, /* between looks for a run's upload */
+};
 
 static void on_walk(uv_work_t *work)
 {
@@ -112,6 +115,7 @@ static void on_walked(uv_work_t *work, int status)
                   s->walk.n_images, index_images_left(&s->index));
         s->has_walked = true;
         link_put(s);
+        scheduler_wake(s, 0); /* to start what there is work for, or to end */
     }
     walk_release(&s->walk);
 }
@@ -122,10 +126,33 @@ void intake_start(struct scheduler *s)
     s->walk_at_ms = 0;
 }
 
+static int note_upload(void *ctx, const char *upload, struct err *err)
+{
+    (void)upload;
+    (void)err;
+    *(bool *)ctx = true;
+    return 0;
+}
+
+/* A run has one upload, and starts us while it takes it in, so that we are ready by then. */
+static bool is_to_come(const struct scheduler *s)
+{
+    struct err ignored = {0}; /* the walk will tell */
+    bool is_there = false;
+
+    return s->is_run && !s->has_walked &&
+           !spool_each_upload(s->spool, note_upload, &is_there, &ignored) && !is_there;
+}
+
 void intake_tick(struct scheduler *s, int64_t now_ms)
 {
     if (!s->wants_walk || s->is_walking || now_ms < s->walk_at_ms || s->state != SCHEDULER_RUNNING)
         return;
+    s->awaits_upload = is_to_come(s);
+    if (s->awaits_upload) {
+        scheduler_wake(s, AWAIT_MS);
+        return;
+    }
     s->wants_walk = false;
     s->walk.spool = s->spool;
     s->walk.index = &s->index;

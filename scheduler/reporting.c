@@ -49,6 +49,8 @@ static void close_study(struct scheduler *s, uint32_t study, enum index_report r
 {
     index_set_report(&s->index, study, report);
     broker_forget_study(s->broker, index_upload_of(&s->index, study), s->index.studies[study].key);
+    if (!index_studies_left(&s->index))
+        scheduler_wake(s, 0); /* to end */
 }
 
 static void end_job(struct scheduler *s, struct report_job *job, enum index_report report)

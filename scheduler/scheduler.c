@@ -144,6 +144,7 @@ static void on_ended(void *ctx, struct child *child, int status, int signal)
         casualty_worker_ended(s, child, signal);
     else
         reporting_ended(s, child, signal);
+    scheduler_wake(s, 0); /* it may have been the last one waited for */
     if (s->is_run && child->fails >= FAILS_MAX)
         scheduler_stop(s, STATUS_UNFINISHED, "child.never_up", child_program(child->role));
 }
@@ -153,15 +154,16 @@ static void on_fatal(void *ctx, const char *why)
     scheduler_stop(ctx, STATUS_CONFIG, "child.config", why);
 }
 
-/* A run starts what it has work for; an installation starts everything. */
+/* A run starts what it has work for, or will have when its upload is there; an installation starts
+ * everything. */
 static void tick_children(struct scheduler *s, int64_t now)
 {
     for (int i = 0; i < s->n_children; i++) {
         struct child *c = &s->children[i];
         uint32_t work =
             c->role == CHILD_WORKER ? index_images_left(&s->index) : index_studies_left(&s->index);
-        if (!c->starts && !c->is_wanted && s->state == SCHEDULER_RUNNING && s->has_walked &&
-            (work || !s->is_run))
+        bool has_work = s->has_walked ? work || !s->is_run : s->awaits_upload;
+        if (!c->starts && !c->is_wanted && s->state == SCHEDULER_RUNNING && has_work)
             child_start(c, now);
         child_tick(c, now);
     }
@@ -243,6 +245,11 @@ static void on_tick(uv_timer_t *handle)
         kill_children(s);
     if (s->state != SCHEDULER_RUNNING && are_children_gone(s) && !s->is_walking)
         uv_stop(&s->loop);
+}
+
+void scheduler_wake(struct scheduler *s, int in_ms)
+{
+    uv_timer_start(&s->tick, on_tick, (uint64_t)in_ms, TICK_MS);
 }
 
 /* ---- open and close ---- */

@@ -50,6 +50,7 @@ struct scheduler {
     struct walk walk;
     uv_work_t walk_work;
     bool is_walking, has_walked, wants_walk;
+    bool awaits_upload; /* a run's upload is still being taken in */
     int64_t walk_at_ms;
 
     struct broker *broker;
@@ -80,7 +81,8 @@ int64_t scheduler_now_ms(void);
 
 /* Stop before the end with `status`; the reason is logged. Children are killed. */
 void scheduler_stop(struct scheduler *s, int status, const char *event, const char *why);
-void scheduler_publish(struct scheduler *s); /* figures and progress, now */
+void scheduler_wake(struct scheduler *s, int in_ms); /* tick then, and from then on as usual */
+void scheduler_publish(struct scheduler *s);         /* figures and progress, now */
 bool scheduler_takes_work(const struct scheduler *s, int64_t now_ms); /* running and not held up */
 
 /* intake.c */

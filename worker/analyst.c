@@ -1,6 +1,9 @@
 #include "worker/analyst.h"
 
+#include "lesion/field.h"
+
 _Static_assert((int)ENGINE_CLASSES == (int)LESION_CLASSES, "one list of classes");
+_Static_assert((int)DECODE_FIELD_MAX == (int)FIELD_SIDE, "decoding makes what is measured");
 
 int analyst_open(struct analyst *a, struct subject *subject, struct err *err)
 {
@@ -64,9 +67,9 @@ void analyst_lesion_input(const struct analyst *a, int i, const struct decoded *
         .map_h = picture->network.h,
         .content_w = picture->content_w,
         .content_h = picture->content_h,
-        .rgb = picture->measure.rgb,
-        .measure_w = picture->measure.w,
-        .measure_h = picture->measure.h,
+        .rgb = picture->field.rgb,
+        .measure_w = picture->field.w,
+        .measure_h = picture->field.h,
         .width = picture->width,
         .height = picture->height,
         .mm_per_px = mm_per_px,

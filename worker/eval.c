@@ -11,8 +11,8 @@
 #include "worker/metrics.h"
 #include "worker/tools.h"
 
-/* Masks are compared at their own resolution, which the measuring image carries up to
- * DECODE_MEASURE_MAX px; the sets at hand have at most 1024 px. */
+/* Masks are compared at their own resolution, which the display copy carries up to
+ * DECODE_DISPLAY_MAX px; the sets at hand have at most 1024 px. */
 struct evaluation {
     const struct settings *settings;
     struct subject subject;
@@ -27,6 +27,8 @@ struct evaluation {
     struct lesion_measures measures;
 };
 
+enum { IMAGE, MASK }; /* slots */
+
 static int decode_file(struct evaluation *e, int slot, const char *path, struct decoded *out,
                        struct err *err)
 {
@@ -34,7 +36,8 @@ static int decode_file(struct evaluation *e, int slot, const char *path, struct 
 
     if (fd < 0)
         return err_set(err, ERR_CONFIG, "%s: %s", path, strerror(errno));
-    struct decode_request request = {.slot = slot, .fd = fd, .size = e->subject.size};
+    struct decode_request request = {
+        .slot = slot, .fd = fd, .size = e->subject.size, .want_display = slot == MASK};
     int ret = decoder_wait(e->decoder, &request, out, err);
     close(fd);
     if (!ret && out->reason != REASON_NONE)
@@ -57,7 +60,7 @@ static int reserve_maps(struct evaluation *e, size_t size, struct err *err)
 static int count_image(struct evaluation *e, const struct label *label, struct err *err)
 {
     const struct decoded *pictures[] = {&e->image};
-    const struct picture *mask = &e->mask.measure;
+    const struct picture *mask = &e->mask.display;
     size_t size = (size_t)mask->w * (size_t)mask->h;
     struct risk_decision decision = {.risk = RISK_REVIEW};
     struct lesion_input in;
@@ -92,10 +95,10 @@ static int evaluate_row(struct evaluation *e, const struct label *label, struct 
     char path[SETTINGS_PATH_SIZE];
 
     if (path_format(path, sizeof(path), err, "%s/images/%s.jpg", dir, label->id) ||
-        decode_file(e, 0, path, &e->image, err))
+        decode_file(e, IMAGE, path, &e->image, err))
         return -1;
     if (path_format(path, sizeof(path), err, "%s/masks/%s.png", dir, label->id) ||
-        decode_file(e, 1, path, &e->mask, err))
+        decode_file(e, MASK, path, &e->mask, err))
         return -1;
     return count_image(e, label, err);
 }

@@ -4,8 +4,8 @@
 #include <stdatomic.h>
 
 #include "common/clock.h"
-#include "common/file.h"
 #include "common/log.h"
+#include "worker/committer.h"
 #include "worker/record.h"
 
 struct lane {
@@ -18,14 +18,14 @@ struct lane {
 
 struct lanes {
     struct lanes_config config;
-    pthread_mutex_t lock; /* guards ready, commit, finished, is_closing */
-    pthread_cond_t ready_added, commit_added;
-    struct item_list ready, commit, finished;
+    pthread_mutex_t lock; /* guards ready, freed, n_freed, is_closing */
+    pthread_cond_t ready_added;
+    struct item_list ready;
+    int freed[DECODE_SLOTS_MAX], n_freed; /* slots whose pixels are done with */
     bool is_closing;
     _Atomic int64_t network_us, measure_us, batches, computed;
-    pthread_t committer;
+    struct committer *committer;
     int n_started;
-    bool has_committer;
     struct lane lane[];
 };
 
@@ -47,12 +47,14 @@ static int take_batch(struct lanes *l, struct item **batch, int max)
     return n;
 }
 
-static void push_commit(struct lanes *l, struct item *item)
+/* The pixels were all used: the slot is free while the item is being committed. */
+static void hand_over(struct lanes *l, struct item *item)
 {
     pthread_mutex_lock(&l->lock);
-    item_list_push(&l->commit, item);
-    pthread_cond_signal(&l->commit_added);
+    l->freed[l->n_freed++] = item->decoded.slot;
     pthread_mutex_unlock(&l->lock);
+    l->config.on_finished(l->config.ctx);
+    committer_push(l->committer, item);
 }
 
 /* The bytes that were decoded must be the bytes that were handed in: a hard-linked original can
@@ -132,7 +134,7 @@ static void run_batch(struct lane *lane, struct item **items, int n)
     l->batches++;
     l->computed += n;
     for (int i = 0; i < n; i++)
-        push_commit(l, items[i]);
+        hand_over(l, items[i]);
     if (failed && err.code == ERR_DEVICE)
         l->config.on_broken(l->config.ctx);
 }
@@ -157,60 +159,6 @@ static void *lane_main(void *arg)
     return NULL;
 }
 
-/* Make the pictures of a batch durable, then their records. An error gives every item back. */
-static int commit_records(struct lanes *l, struct item *first, struct err *err)
-{
-    if (file_sync_fs(first->study_dir, err))
-        return -1;
-    for (struct item *item = first; item; item = item->next)
-        if (item->outcome == WIRE_DONE &&
-            result_write(item->study_dir, item->image.n, item->status, item->entry,
-                         item->status == RESULT_DONE ? l->config.model : NULL, err))
-            return -1;
-    return file_sync_fs(first->study_dir, err);
-}
-
-static void commit_batch(struct lanes *l, struct item *first)
-{
-    struct err err = {0};
-
-    if (!commit_records(l, first, &err))
-        return;
-    for (struct item *item = first; item; item = item->next)
-        if (item->outcome == WIRE_DONE)
-            item_give_back(item, STAGE_MEASURE, &err);
-}
-
-static void append_finished(struct lanes *l, struct item *first)
-{
-    pthread_mutex_lock(&l->lock);
-    while (first) {
-        struct item *next = first->next;
-        item_list_push(&l->finished, first);
-        first = next;
-    }
-    pthread_mutex_unlock(&l->lock);
-}
-
-static void *committer_main(void *arg)
-{
-    struct lanes *l = arg;
-
-    for (;;) {
-        pthread_mutex_lock(&l->lock);
-        while (!l->commit.head && !l->is_closing)
-            pthread_cond_wait(&l->commit_added, &l->lock);
-        struct item *first = l->commit.head;
-        l->commit = (struct item_list){0};
-        pthread_mutex_unlock(&l->lock);
-        if (!first)
-            return NULL;
-        commit_batch(l, first);
-        append_finished(l, first);
-        l->config.on_finished(l->config.ctx);
-    }
-}
-
 static int start_threads(struct lanes *l, struct err *err)
 {
     for (int i = 0; i < l->config.lanes; i++, l->n_started++) {
@@ -220,8 +168,7 @@ static int start_threads(struct lanes *l, struct err *err)
         if (pthread_create(&l->lane[i].thread, NULL, lane_main, &l->lane[i]))
             return err_set(err, ERR_AGAIN, "lane %d: no thread", i);
     }
-    l->has_committer = !pthread_create(&l->committer, NULL, committer_main, l);
-    return l->has_committer ? 0 : err_set(err, ERR_AGAIN, "committer: no thread");
+    return 0;
 }
 
 int lanes_open(struct lanes **out, const struct lanes_config *config, struct err *err)
@@ -233,8 +180,13 @@ int lanes_open(struct lanes **out, const struct lanes_config *config, struct err
     l->config = *config;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->ready_added, NULL);
-    pthread_cond_init(&l->commit_added, NULL);
-    if (start_threads(l, err)) {
+    const struct committer_config commit = {
+        .model = config->model,
+        .held = config->held,
+        .on_finished = config->on_finished,
+        .ctx = config->ctx,
+    };
+    if (committer_open(&l->committer, &commit, err) || start_threads(l, err)) {
         lanes_close(l);
         return -1;
     }
@@ -242,16 +194,10 @@ int lanes_open(struct lanes **out, const struct lanes_config *config, struct err
     return 0;
 }
 
-static void free_items(struct item_list *list)
+void lanes_close(struct lanes *l)
 {
     struct item *item;
 
-    while ((item = item_list_pop(list)))
-        item_free(item);
-}
-
-void lanes_close(struct lanes *l)
-{
     if (!l)
         return;
     pthread_mutex_lock(&l->lock);
@@ -260,18 +206,12 @@ void lanes_close(struct lanes *l)
     pthread_mutex_unlock(&l->lock);
     for (int i = 0; i < l->n_started; i++)
         pthread_join(l->lane[i].thread, NULL);
-    pthread_mutex_lock(&l->lock);
-    pthread_cond_broadcast(&l->commit_added);
-    pthread_mutex_unlock(&l->lock);
-    if (l->has_committer)
-        pthread_join(l->committer, NULL);
+    committer_close(l->committer);
     for (int i = 0; i < l->config.lanes; i++)
         record_scratch_release(&l->lane[i].scratch);
-    free_items(&l->ready);
-    free_items(&l->commit);
-    free_items(&l->finished);
+    while ((item = item_list_pop(&l->ready)))
+        item_free(item);
     pthread_cond_destroy(&l->ready_added);
-    pthread_cond_destroy(&l->commit_added);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }
@@ -288,15 +228,20 @@ void lanes_submit(struct lanes *l, struct item *item)
 void lanes_commit(struct lanes *l, struct item *item)
 {
     item->state = ITEM_COMMITTING;
-    push_commit(l, item);
+    committer_push(l->committer, item);
 }
 
 struct item *lanes_finished(struct lanes *l)
 {
+    return committer_finished(l->committer);
+}
+
+int lanes_freed_slot(struct lanes *l)
+{
     pthread_mutex_lock(&l->lock);
-    struct item *item = item_list_pop(&l->finished);
+    int slot = l->n_freed ? l->freed[--l->n_freed] : -1;
     pthread_mutex_unlock(&l->lock);
-    return item;
+    return slot;
 }
 
 void lanes_stats(struct lanes *l, struct wire_stage_stats stages[STAGE_COUNT])

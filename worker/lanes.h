@@ -1,12 +1,10 @@
-/* lanes.h -- the worker's threads: lanes that compute, one committer that makes results durable.
+/* lanes.h -- the worker's threads that compute, and behind them the committer (committer.h).
  *
- *   lanes_submit ──► ready ──► lane 0..n-1 (network, measures, pictures) ──┐
- *   lanes_commit ──────────────────────────────────────────────────────────┴─► committer
- *        syncfs (pictures) ─► results/<n>.json renamed ─► syncfs ──► finished ──► on_finished
+ *   lanes_submit ──► ready ──► lane 0..n-1 (network, measures, pictures) ──┬─► slot is free again
+ *                                                                          ▼
+ *   lanes_commit ──────────────────────────────────────────────────────► committer ──► finished
  *
- * The pictures are on the disk before the record that vouches for them, and the record before the
- * scheduler hears of it. One commit takes all that has gathered meanwhile. All functions here are
- * called by one thread, the event loop's. */
+ * All functions here are called by one thread, the event loop's. */
 #ifndef WORKER_LANES_H
 #define WORKER_LANES_H
 
@@ -20,7 +18,9 @@ struct lanes_config {
     struct subject *subject;
     const json_t *model; /* of every result; borrowed until lanes_close */
     int lanes, batch;
-    /* Called by the committer's thread, no lock held, when lanes_finished has something. */
+    const _Atomic int *held; /* items that this worker has (committer.h) */
+    /* Called by a lane or the committer, no lock held, when lanes_finished or lanes_freed_slot has
+     * something. */
     void (*on_finished)(void *ctx);
     /* Called by a lane's thread when its engine is beyond use: the process should end. */
     void (*on_broken)(void *ctx);
@@ -38,6 +38,9 @@ void lanes_submit(struct lanes *l, struct item *item); /* decoded, to be compute
 void lanes_commit(struct lanes *l, struct item *item); /* set aside, entry is there */
 
 struct item *lanes_finished(struct lanes *l); /* the next one, or NULL */
+
+/* A slot that a submitted item has no more use for, or -1. Its item may not be finished yet. */
+int lanes_freed_slot(struct lanes *l);
 
 /* Batch, network and measure of `stages` are filled in. */
 void lanes_stats(struct lanes *l, struct wire_stage_stats stages[STAGE_COUNT]);

@@ -1,7 +1,9 @@
 #include "worker/record.h"
 
 #include "common/file.h"
+#include "lesion/nearest.h"
 #include "preprocess/encode.h"
+#include "preprocess/mask_png.h"
 
 enum {
     FILE_SIZE_MAX = 512 << 20,
@@ -30,6 +32,7 @@ int record_scratch_init(struct record_scratch *s, struct err *err)
 void record_scratch_release(struct record_scratch *s)
 {
     free(s->pixels);
+    free(s->starts);
     buf_release(&s->file);
     *s = (struct record_scratch){0};
 }
@@ -46,14 +49,35 @@ static int reserve_pixels(struct record_scratch *s, size_t size, struct err *err
     return 0;
 }
 
+static int reserve_starts(struct record_scratch *s, size_t n, struct err *err)
+{
+    if (n <= s->n_starts)
+        return 0;
+    int *grown = realloc(s->starts, n * sizeof(*grown));
+    if (!grown)
+        return err_set(err, ERR_NOMEM, "%zu places of a mask", n);
+    s->starts = grown;
+    s->n_starts = n;
+    return 0;
+}
+
 int record_mask(struct record_scratch *s, const char *path, const struct lesion_input *in,
                 struct err *err)
 {
-    if (reserve_pixels(s, (size_t)in->width * (size_t)in->height, err))
+    size_t n_columns = (size_t)in->content_w + 1, n_rows = (size_t)in->content_h + 1;
+
+    if (reserve_starts(s, n_columns + n_rows, err))
         return -1;
-    lesion_full_map(in, s->pixels);
+    nearest_starts(s->starts, in->content_w, in->width);
+    nearest_starts(s->starts + n_columns, in->content_h, in->height);
+    const struct mask_png mask = {.classes = in->class_map,
+                                  .stride = in->map_w,
+                                  .map_w = in->content_w,
+                                  .map_h = in->content_h,
+                                  .columns = s->starts,
+                                  .rows = s->starts + n_columns};
     buf_clear(&s->file);
-    if (encode_mask_png(s->pixels, in->width, in->height, &s->file, err))
+    if (mask_png_encode(&mask, &s->file, err))
         return -1;
     return file_write(path, s->file.data, s->file.len, err);
 }

@@ -13,10 +13,12 @@
 json_t *record_model(const struct model *model, const struct engine_facts *facts, int size,
                      const struct policy *policy);
 
-/* Scratch of one lane for whole-size masks and encoded files. */
+/* Scratch of one lane for display copies and encoded files. */
 struct record_scratch {
-    uint8_t *pixels; /* grows to the largest original or display copy */
+    uint8_t *pixels; /* grows to the largest display copy */
     size_t capacity;
+    int *starts; /* columns, then rows: which pixels of the original a pixel of the map covers */
+    size_t n_starts;
     struct buf file;
 };
 

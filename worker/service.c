@@ -18,7 +18,11 @@
 #include "worker/record.h"
 #include "worker/subject.h"
 
-enum { TICK_MS = 500, TICKS_PER_STATS = 2 };
+enum {
+    TICK_MS = 500,
+    TICKS_PER_STATS = 2,
+    COMMIT_CREDIT = 64, /* items beyond those in slots and in line: two batches being committed */
+};
 
 struct service {
     uv_loop_t loop;
@@ -35,7 +39,9 @@ struct service {
     json_t *model;
     struct item_list waiting;
     struct item **in_slot; /* slots: the item that owns each slot, or NULL */
-    int held;              /* items not yet answered */
+    struct item **items;   /* held: all that are not yet answered, in no order */
+    _Atomic int held;      /* also read by the committer */
+    int credit;            /* the most that may be held */
     uint64_t next_tag;
     int64_t moved, moved_told; /* steps taken by any item; as of the last ALIVE */
     int64_t decoded, decode_busy_us;
@@ -105,7 +111,7 @@ static void say_hello(struct service *v)
         .kind = WIRE_HELLO,
         .version = WIRE_VERSION,
         .pid = (int)getpid(),
-        .credit = 3 * v->shape.slots,
+        .credit = v->credit,
         .size = v->subject.size,
     };
 
@@ -117,6 +123,17 @@ static void say_hello(struct service *v)
     snprintf(m.backend, sizeof(m.backend), "%s", facts->backend);
     snprintf(m.device, sizeof(m.device), "%s", facts->device);
     tell(v, &m);
+}
+
+static void let_go(struct service *v, struct item *item)
+{
+    int i = 0;
+
+    while (v->items[i] != item)
+        i++;
+    v->items[i] = v->items[--v->held];
+    v->moved++;
+    item_free(item);
 }
 
 /* Tell what became of the item and let go of it. */
@@ -137,9 +154,7 @@ static void answer(struct service *v, struct item *item)
     memcpy(m.risk, item->risk, sizeof(m.risk));
     memcpy(m.text, item->err.msg, sizeof(m.text));
     tell(v, &m);
-    v->held--;
-    v->moved++;
-    item_free(item);
+    let_go(v, item);
     stop_if_drained(v);
 }
 
@@ -273,13 +288,13 @@ static void on_finished(uv_async_t *handle)
 {
     struct service *v = handle->data;
     struct item *item;
+    int slot;
 
-    while ((item = lanes_finished(v->lanes))) {
-        if (item->state == ITEM_READY)
-            v->in_slot[item->decoded.slot] = NULL;
-        answer(v, item);
-    }
+    while ((slot = lanes_freed_slot(v->lanes)) >= 0)
+        v->in_slot[slot] = NULL;
     fill_slots(v);
+    while ((item = lanes_finished(v->lanes)))
+        answer(v, item);
 }
 
 static void on_broken(uv_async_t *handle)
@@ -308,10 +323,12 @@ static int on_message(void *ctx, const char *line, size_t n, struct err *err)
         return -1;
     switch (m.kind) {
     case WIRE_JOB: {
+        if (v->held == v->credit)
+            return err_set(err, ERR_BUG, "more than %d jobs", v->credit);
         struct item *item = item_new(&m, v->next_tag++);
         if (!item)
             return err_set(err, ERR_NOMEM, "job");
-        v->held++;
+        v->items[v->held++] = item;
         item_list_push(&v->waiting, item);
         return 0;
     }
@@ -352,12 +369,6 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *chunk)
 
 /* ---- now and then ---- */
 
-static void add_alive(struct wire_message *m, const struct item *item)
-{
-    if (item && m->n_alive < WIRE_ALIVE_MAX)
-        memcpy(m->alive[m->n_alive++], item->id, WIRE_ID_SIZE);
-}
-
 /* Leases are renewed for all that is held as long as anything moves; when nothing does, they run
  * out and the scheduler takes the items back. */
 static void say_alive(struct service *v)
@@ -368,10 +379,8 @@ static void say_alive(struct service *v)
         return;
     v->moved_told = v->moved;
     m = (struct wire_message){.kind = WIRE_ALIVE};
-    for (const struct item *item = v->waiting.head; item; item = item->next)
-        add_alive(&m, item);
-    for (int i = 0; i < v->shape.slots; i++)
-        add_alive(&m, v->in_slot[i]);
+    for (int i = 0; i < v->held && i < WIRE_ALIVE_MAX; i++)
+        memcpy(m.alive[m.n_alive++], v->items[i]->id, WIRE_ID_SIZE);
     tell(v, &m);
 }
 
@@ -415,20 +424,28 @@ static void raise_descriptor_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &limit); /* else as many as there may be */
 }
 
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
 static int open_parts(struct service *v, struct err *err)
 {
     if (subject_open(&v->subject, &v->decoder, &v->shape, v->settings, err))
         return -1;
     v->model = record_model(v->subject.model, engine_facts(v->subject.engine), v->subject.size,
                             v->subject.policy);
+    v->credit = least(3 * v->shape.slots + COMMIT_CREDIT, WIRE_ALIVE_MAX);
     v->in_slot = calloc((size_t)v->shape.slots, sizeof(struct item *));
-    if (!v->model || !v->in_slot)
+    v->items = calloc((size_t)v->credit, sizeof(struct item *));
+    if (!v->model || !v->in_slot || !v->items)
         return err_set(err, ERR_NOMEM, "worker");
     struct lanes_config config = {
         .subject = &v->subject,
         .model = v->model,
         .lanes = v->shape.lanes,
         .batch = v->shape.batch,
+        .held = &v->held,
         .on_finished = wake_finished,
         .on_broken = wake_broken,
         .ctx = v,
@@ -483,6 +500,7 @@ static void close_parts(struct service *v)
     while ((item = item_list_pop(&v->waiting)))
         item_free(item);
     free(v->in_slot);
+    free(v->items);
     json_decref(v->model);
     uv_walk(&v->loop, close_handle, NULL);
     uv_run(&v->loop, UV_RUN_DEFAULT);
@@ -512,7 +530,7 @@ int service_run(const struct settings *s)
               v->shape.lanes, v->shape.decoders, v->shape.slots, v->shape.batch,
               engine_facts(v->subject.engine)->precision);
     start_loop(v);
-    log_event(LOG_INFO, "worker.end", "status=%d unanswered=%d", v->exit_status, v->held);
+    log_event(LOG_INFO, "worker.end", "status=%d unanswered=%d", v->exit_status, (int)v->held);
     close_parts(v);
     return v->exit_status;
 }

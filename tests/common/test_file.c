@@ -206,6 +206,30 @@ static void failed_write_keeps_the_old_file(void **state)
 }
 
 /* A file system of 64 KiB: ERR_AGAIN, the old text still there, no draft left. */
+static void draft_is_not_seen_before_it_is_adopted(void **state)
+{
+    char path[ROOM];
+    struct buf read;
+    struct err err = {0};
+
+    (void)state;
+    buf_init(&read, 100);
+    in_folder(path, "drafted");
+    int before = entries(folder);
+    assert_int_equal(file_write(path, "old", 3, &err), 0);
+    assert_int_equal(file_draft(path, "new!", 4, &err), 0);
+    assert_int_equal(file_read(path, &read, &err), 0);
+    assert_string_equal(read.data, "old");
+    assert_int_equal(file_adopt(path, &err), 0);
+    buf_clear(&read);
+    assert_int_equal(file_read(path, &read, &err), 0);
+    assert_string_equal(read.data, "new!");
+    assert_int_equal(entries(folder), before + 1); /* the draft is gone */
+    assert_int_equal(file_adopt(path, &err), -1);  /* there is none any more */
+    assert_int_equal(err.code, ERR_INPUT);
+    buf_release(&read);
+}
+
 static void full_disk_is_tried_again(void **state)
 {
     static char big[100000]; /* too much for a stack frame */
@@ -343,6 +367,7 @@ int main(void)
         cmocka_unit_test(only_regular_files_are_read),
         cmocka_unit_test(replacing_is_atomic),
         cmocka_unit_test(failed_write_keeps_the_old_file),
+        cmocka_unit_test(draft_is_not_seen_before_it_is_adopted),
         cmocka_unit_test(full_disk_is_tried_again),
         cmocka_unit_test(folders),
         cmocka_unit_test(second_names),

@@ -18,8 +18,8 @@ PROGRAMS = {"worker", "scheduler", "reports", "tui", "cli", "train", "web"}
 # What an include line starts with, and the folders it may stand in.
 HEADER_HOMES = {
     "vips/": {"preprocess"}, "turbojpeg.h": {"preprocess"}, "jpeglib.h": {"preprocess"},
-    "png.h": {"preprocess"}, "seccomp.h": {"preprocess"}, "linux/seccomp.h": {"preprocess"},
-    "linux/filter.h": {"preprocess"},
+    "png.h": {"preprocess"}, "zlib.h": {"preprocess", "engine"}, "seccomp.h": {"preprocess"},
+    "linux/seccomp.h": {"preprocess"}, "linux/filter.h": {"preprocess"},
     "hiredis": {"queue"},
     "curses": {"tui"}, "ncurses": {"tui"}, "panel.h": {"tui"}, "term.h": {"tui"},
     "cuda": {"engine/cudnn"}, "cublas": {"engine/cudnn"}, "cudnn": {"engine/cudnn"},
@@ -33,7 +33,8 @@ HEADER_HOMES = {
 # The same for the imported targets of CMake.
 TARGET_HOMES = {
     "PkgConfig::VIPS": {"preprocess"}, "PkgConfig::TURBOJPEG": {"preprocess"},
-    "PkgConfig::PNG": {"preprocess"}, "PkgConfig::SECCOMP": {"preprocess"},
+    "PkgConfig::PNG": {"preprocess"}, "PkgConfig::ZLIB": {"preprocess"},
+    "PkgConfig::SECCOMP": {"preprocess"},
     "PkgConfig::HIREDIS": {"queue"}, "PkgConfig::CURSES": {"tui"}, "DNNL_LIBRARY": {"engine"},
     "CUDA::": {"engine"}, "PkgConfig::CAIRO": {"reports"}, "PkgConfig::MICROHTTPD": {"web"},
     "PkgConfig::JANSSON": {"common"}, "PkgConfig::SODIUM": {"common"},

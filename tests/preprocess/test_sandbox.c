@@ -186,7 +186,7 @@ static void deed_lie(uint64_t arg)
             .original = {100,    100   },
             .network = {32,     32    },
             .content = {32,     32    },
-            .measure = {100000, 100000},
+            .field = {100000, 100000},
             .display = {100,    100   }
         };
     }
@@ -282,7 +282,7 @@ static void run_deeds(const char *how)
             assert_true(out.wall_us >= SECONDS * 1000000 && out.wall_us < SECONDS * 2000000);
         out = support_decode(decoder, f.bytes, f.n, 256, 0 | ++jobs << 8);
         assert_int_equal(out.reason, REASON_NONE);
-        assert_int_equal(out.measure.w, 200);
+        assert_int_equal(out.field.w, 200);
     }
     assert_int_equal(access("/tmp/escaped", F_OK), -1);
     g_free(f.bytes);

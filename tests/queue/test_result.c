@@ -65,6 +65,22 @@ static void the_same_work_gives_the_same_bytes(void **state)
     json_decref(other_order);
 }
 
+static void draft_is_none_yet(void **state)
+{
+    json_t *entry = json_pack("{s:i}", "a", 2);
+    enum result_status status;
+    struct err err = {0};
+
+    make_results(*state);
+    assert_int_equal(result_draft(*state, 3, RESULT_DONE, entry, NULL, &err), 0);
+    assert_int_equal(result_read(*state, 3, &status, NULL, &err), 0);
+    assert_int_equal(status, RESULT_NONE);
+    assert_int_equal(result_adopt(*state, 3, &err), 0);
+    assert_int_equal(result_read(*state, 3, &status, NULL, &err), 0);
+    assert_int_equal(status, RESULT_DONE);
+    json_decref(entry);
+}
+
 static void none_yet(void **state)
 {
     enum result_status status = RESULT_DONE;
@@ -109,6 +125,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(comes_back_as_it_went, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(the_same_work_gives_the_same_bytes, temp_setup,
                                         temp_teardown),
+        cmocka_unit_test_setup_teardown(draft_is_none_yet, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(none_yet, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(damaged_ones_are_removed_and_made_again, temp_setup,
                                         temp_teardown),

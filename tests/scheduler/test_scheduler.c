@@ -304,6 +304,19 @@ static void a_run_finishes_and_its_counts_add_up(void **state)
     assert_int_equal(lines_with("stderr", "Secret"), 0);
 }
 
+/* `lentigo run` starts us while it takes the upload in. */
+static void a_run_waits_for_its_upload_with_its_children_up(void **state)
+{
+    (void)state;
+    assert_int_equal(rename(in_dir("spool/uploads/u1"), in_dir("taking-in")), 0);
+    start();
+    wait_for_lines("stderr", "event=child.up", 2);
+    assert_int_equal(waitpid(scheduler, NULL, WNOHANG), 0);
+    assert_int_equal(rename(in_dir("taking-in"), in_dir("spool/uploads/u1")), 0);
+    assert_int_equal(wait_for_end(30), 0);
+    assert_all_done();
+}
+
 static void a_finished_run_started_again_does_nothing(void **state)
 {
     (void)state;
@@ -601,6 +614,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_run_finishes_and_its_counts_add_up),
+        CASE(a_run_waits_for_its_upload_with_its_children_up),
         CASE(a_finished_run_started_again_does_nothing),
         CASE(a_poisonous_image_is_set_aside_after_three_and_no_other),
         CASE(a_decoder_that_dies_thrice_alone_is_counted),
