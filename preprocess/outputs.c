@@ -1,14 +1,14 @@
 #include "preprocess/outputs.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "preprocess/decode.h"
+#include "preprocess/frame.h"
 
 /* A side shorter than this shows nothing that could be looked at. */
-enum { SIDE_MIN = 16, SIDE_MAX = 65535, GREY = 128 };
+enum { SIDE_MIN = 16, SIDE_MAX = 65535 };
 
 static int max_int(int a, int b)
 {
@@ -31,28 +31,12 @@ int outputs_check(const struct outputs *o, int64_t w, int64_t h, struct verdict 
     return 0;
 }
 
-/* Small originals grow to DECODE_ENLARGE_MAX at most. */
-static int network_side(const struct outputs *o, int longest)
-{
-    return min_int(o->network_size, max_int(longest, DECODE_ENLARGE_MAX));
-}
-
 int outputs_need(const struct outputs *o, int w, int h)
 {
     int longest = max_int(w, h);
-    int need = max_int(network_side(o, longest), min_int(longest, DECODE_MEASURE_MAX));
+    int need = max_int(frame_side(longest, o->network_size), min_int(longest, DECODE_MEASURE_MAX));
 
     return o->want_display ? max_int(need, min_int(longest, DECODE_DISPLAY_MAX)) : need;
-}
-
-/* The longest side becomes `side`; the other rounds half to even as Python's round, with which the
- * reference figures were made. */
-static struct slot_size fit(struct slot_size s, int side)
-{
-    double scale = side / (double)max_int(s.w, s.h);
-
-    return (struct slot_size){max_int(1, (int)nearbyint(s.w * scale)),
-                              max_int(1, (int)nearbyint(s.h * scale))};
 }
 
 static struct slot_size swapped(struct slot_size s, bool swap)
@@ -89,14 +73,15 @@ static int output_begin(struct output *out, struct slot_size rows, int orientati
 static void outputs_plan(struct outputs *o, int longest)
 {
     struct output *n = &o->network;
+    struct frame frame = frame_of(o->original, o->network_size);
 
-    n->size = fit(o->original, network_side(o, longest));
-    n->frame = (struct slot_size){(n->size.w + 31) / 32 * 32, (n->size.h + 31) / 32 * 32};
+    n->size = frame.content;
+    n->frame = frame.padded;
     n->target = o->slot + o->layout->network;
-    o->measure.size = fit(o->original, min_int(longest, DECODE_MEASURE_MAX));
+    o->measure.size = frame_fit(o->original, min_int(longest, DECODE_MEASURE_MAX));
     o->measure.frame = o->measure.size;
     o->measure.target = o->slot + o->layout->measure;
-    o->display.size = fit(o->original, min_int(longest, DECODE_DISPLAY_MAX));
+    o->display.size = frame_fit(o->original, min_int(longest, DECODE_DISPLAY_MAX));
     o->display.frame = o->display.size;
     o->display.target = o->slot + o->layout->display;
     o->has_display = o->want_display && longest > DECODE_MEASURE_MAX;
@@ -151,16 +136,6 @@ static void turn(const struct output *out, int orientation)
     }
 }
 
-static void pad(const struct output *out)
-{
-    size_t row = (size_t)out->frame.w * 3, used = (size_t)out->size.w * 3;
-
-    for (int y = 0; y < out->size.h && used < row; y++)
-        memset(out->target + (size_t)y * row + used, GREY, row - used);
-    for (int y = out->size.h; y < out->frame.h; y++)
-        memset(out->target + (size_t)y * row, GREY, row);
-}
-
 static bool is_grey(const struct output *out)
 {
     size_t n = (size_t)out->size.w * (size_t)out->size.h;
@@ -178,7 +153,7 @@ void outputs_end(struct outputs *o, struct slot_head *head)
     for (int i = 0; i < (o->has_display ? 3 : 2); i++) {
         if (all[i]->turned)
             turn(all[i], o->orientation);
-        pad(all[i]);
+        frame_pad(&(struct frame){all[i]->size, all[i]->frame}, all[i]->target);
     }
     head->original = o->original;
     head->content = o->network.size;
