@@ -1,11 +1,14 @@
 /* lanes.h -- the worker's threads: lanes that compute, one committer that makes results durable.
  *
  *   lanes_submit ──► ready ──► lane 0..n-1 (network, measures, pictures) ──┐
+ *                      └◄── in doubt after a coarse pass ──┘                 │
  *   lanes_commit ──────────────────────────────────────────────────────────┴─► committer
  *        syncfs (pictures) ─► results/<n>.json renamed ─► syncfs ──► finished ──► on_finished
  *
  * The pictures are on the disk before the record that vouches for them, and the record before the
- * scheduler hears of it. One commit takes all that has gathered meanwhile. All functions here are
+ * scheduler hears of it. One commit takes all that has gathered meanwhile. A lane takes the item
+ * that is ready longest and whatever else is ready for the same pass with the same shape of input:
+ * nothing waits for companions, and each batch serves the head of the line. All functions here are
  * called by one thread, the event loop's. */
 #ifndef WORKER_LANES_H
 #define WORKER_LANES_H

@@ -106,7 +106,7 @@ static void say_hello(struct service *v)
         .version = WIRE_VERSION,
         .pid = (int)getpid(),
         .credit = 3 * v->shape.slots,
-        .size = v->subject.size,
+        .size = v->subject.plan ? v->subject.plan->fine : v->subject.size,
     };
 
     snprintf(m.role, sizeof(m.role), "worker");
@@ -419,8 +419,7 @@ static int open_parts(struct service *v, struct err *err)
 {
     if (subject_open(&v->subject, &v->decoder, &v->shape, v->settings, err))
         return -1;
-    v->model = record_model(v->subject.model, engine_facts(v->subject.engine), v->subject.size,
-                            v->subject.policy);
+    v->model = record_model(&v->subject);
     v->in_slot = calloc((size_t)v->shape.slots, sizeof(struct item *));
     if (!v->model || !v->in_slot)
         return err_set(err, ERR_NOMEM, "worker");
