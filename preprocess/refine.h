@@ -4,8 +4,8 @@
  * DECODE_MEASURE_MAX px the measuring image is every pixel, so the input is byte for byte the one
  * that the decode child would have made; of a larger one it has been shrunk twice.
  *
- * Tried: a second input made by the child for every image. It costs the same 0.2 ms for each image
- * instead of for the few that need it, and a larger slot. */
+ * A second input made by the child would cost the same 0.2 ms (600x450) for every image instead of
+ * for the few that need it, and a larger slot. */
 #ifndef PREPROCESS_REFINE_H
 #define PREPROCESS_REFINE_H
 
