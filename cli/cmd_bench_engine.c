@@ -251,6 +251,8 @@ static int run_bench(struct bench *b, struct err *err)
                                    .device = s->device,
                                    .threads = (int)s->threads};
 
+    if (s->size == SETTINGS_AUTO)
+        return err_set(err, ERR_CONFIG, "bench engine measures one --size, not auto");
     if (place_model(folder, s->model, err) || model_open(&b->model, folder, err) ||
         engine_open(&b->engine, b->model, &config, err))
         return -1;

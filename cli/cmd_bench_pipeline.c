@@ -29,6 +29,8 @@ static int run_once(const struct settings *s, const char *input, const char *out
                                  "--model",    s->model, "--backend", s->backend, NULL};
 
     snprintf(size, sizeof(size), "%ld", s->size);
+    if (s->size == SETTINGS_AUTO)
+        snprintf(size, sizeof(size), "auto");
     snprintf(jobs, sizeof(jobs), "%ld", s->jobs);
     snprintf(batch, sizeof(batch), "%ld", s->batch);
     int64_t start = clock_mono_us();

@@ -31,7 +31,7 @@ static int import_model(const struct settings *s, int argc, char **argv)
     struct err err = {0};
     struct import_facts facts;
 
-    if (argc < 2 || argc > 3 || !*s->output)
+    if (argc < 2 || argc > 3 || !*s->output || s->size == SETTINGS_AUTO)
         return usage("lentigo model import SRC [GRAPH.json] -o DIR [--size N]");
     struct import in = {.source = argv[1],
                         .graph = argc > 2 ? argv[2] : NULL,

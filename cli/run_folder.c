@@ -67,6 +67,17 @@ static int take_lock(struct run *r, struct err *err)
     return err_set(err, ERR_AGAIN, "another run is writing %s", r->settings.output);
 }
 
+/* A number, or for --size auto the words "auto: 192, 256". */
+static json_t *describe_size(const struct settings *s, const struct model *model,
+                             const struct policy *policy)
+{
+    const struct size_plan *plan = &policy_facts(policy)->sizes;
+
+    if (s->size == SETTINGS_AUTO)
+        return json_sprintf("auto: %d, %d", plan->coarse, plan->fine);
+    return json_integer(s->size ? s->size : model_card(model)->size);
+}
+
 /* What this call would start OUT with. Model and policy are opened as the worker will open them, so
  * that a damaged one is told here and not in a log. */
 static json_t *describe(const struct run *r, struct err *err)
@@ -74,20 +85,19 @@ static json_t *describe(const struct run *r, struct err *err)
     const struct settings *s = &r->settings;
     const struct engine_config config = {
         .backend = s->backend, .precision = s->precision, .device = s->device};
-    char path[SETTINGS_PATH_SIZE];
     struct model *model = NULL;
     struct policy *policy = NULL;
     struct engine_facts facts;
     json_t *made = NULL;
 
-    if (!path_format(path, sizeof(path), err, "%s/policy.json", s->model) &&
-        !model_open(&model, s->model, err) && !policy_open(&policy, path, err) &&
+    if (!model_open(&model, s->model, err) &&
+        !policy_open_in(&policy, s->model, s->size == SETTINGS_AUTO, err) &&
         !engine_choose(&config, model, &facts, err))
-        made = json_pack("{s:i, s:o, s:o, s:s, s:s, s:i, s:s, s:s, s:s}", "version", 1, "input",
+        made = json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:s, s:s, s:s}", "version", 1, "input",
                          json_text(r->input), "model", json_text(s->model), "model_sha256",
                          model_card(model)->sha256, "policy_sha256", policy_sha256(policy), "size",
-                         s->size ? (int)s->size : model_card(model)->size, "precision",
-                         facts.precision, "reports", s->reports, "language", s->language);
+                         describe_size(s, model, policy), "precision", facts.precision, "reports",
+                         s->reports, "language", s->language);
     if (made && !strcmp(facts.precision, "int8"))
         json_object_set_new(made, "ranges_sha256", json_string(model_ranges(model)->sha256));
     policy_close(policy);

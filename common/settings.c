@@ -23,11 +23,16 @@ static int set_number(const struct setting *row, long *field, const char *value,
 {
     char *end;
 
+    if (row->choices && !strcmp(value, row->choices)) {
+        *field = SETTINGS_AUTO;
+        return 0;
+    }
     errno = 0;
     long n = strtol(value, &end, 10);
     if (errno || end == value || *end || n < row->min || n > row->max)
-        return err_set(err, ERR_CONFIG, "%s: \"%.40s\" is no whole number from %ld to %ld",
-                       row->name, value, row->min, row->max);
+        return err_set(err, ERR_CONFIG, "%s: \"%.40s\" is no whole number from %ld to %ld%s%s",
+                       row->name, value, row->min, row->max, row->choices ? ", nor " : "",
+                       row->choices ? row->choices : "");
     *field = n;
     return 0;
 }
@@ -256,11 +261,19 @@ void settings_help(enum settings_command command, FILE *out)
     }
 }
 
+static void format_number(const struct setting *row, long value, struct buf *out)
+{
+    if (row->choices && value == SETTINGS_AUTO)
+        buf_add_text(out, row->choices);
+    else
+        buf_printf(out, "%ld", value);
+}
+
 static void format_row(const struct setting *row, const void *field, struct buf *out)
 {
     switch (row->type) {
     case SETTING_FLAG: buf_add_text(out, *(const bool *)field ? "yes" : "no"); break;
-    case SETTING_NUMBER: buf_printf(out, "%ld", *(const long *)field); break;
+    case SETTING_NUMBER: format_number(row, *(const long *)field, out); break;
     case SETTING_CHOICE:
     case SETTING_WORD:
     case SETTING_PATH: buf_add_text(out, field); break;

@@ -34,11 +34,16 @@ enum settings_command {
     COMMAND_ALL = (1 << 14) - 1,
 };
 
-enum { SETTINGS_PATH_SIZE = 4096, SETTINGS_WORD_SIZE = 64 };
+enum {
+    SETTINGS_PATH_SIZE = 4096,
+    SETTINGS_WORD_SIZE = 64,
+    SETTINGS_AUTO = -1, /* a number that is "auto" */
+};
 
 struct settings {
     /* the network */
-    long size;                          /* px, longest side of the network input; 0 = the model's */
+    long size; /* px, longest side of the network input; 0 = the model's; SETTINGS_AUTO = a coarse
+                  pass for all and a fine one where in doubt (lesion/size_plan.h) */
     char precision[SETTINGS_WORD_SIZE]; /* auto|f32|bf16|fp16|int8 */
     char device[SETTINGS_WORD_SIZE];    /* auto|cpu|cuda:N */
     char backend[SETTINGS_WORD_SIZE];   /* auto|ref|onednn|cudnn */
@@ -72,7 +77,9 @@ struct settings {
     char calibrate[SETTINGS_PATH_SIZE]; /* pictures, labelled or not */
     char split[SETTINGS_WORD_SIZE];
     char fit_policy[SETTINGS_PATH_SIZE];
-    long limit; /* images at most; 0 = all */
+    char fit_size[SETTINGS_PATH_SIZE];
+    long min_side; /* px, of the longest side; smaller images are left out */
+    long limit;    /* images at most; 0 = all */
     long rounds;
     long patients;
     long seed;

@@ -39,7 +39,10 @@ static void print_range(const struct setting *row, FILE *out)
 {
     switch (row->type) {
     case SETTING_FLAG: fputs("yes or no", out); break;
-    case SETTING_NUMBER: fprintf(out, "%ld to %ld", row->min, row->max); break;
+    case SETTING_NUMBER:
+        fprintf(out, "%ld to %ld%s%s", row->min, row->max, row->choices ? " or " : "",
+                row->choices ? row->choices : "");
+        break;
     case SETTING_CHOICE:
         for (const char *c = row->choices; *c; c++)
             fputs(*c == '|' ? " or " : (char[]){*c, 0}, out);

@@ -9,7 +9,7 @@
 /* clang-format off */
 const struct setting settings_table[] = {
     {"output",         'o', SETTING_PATH,   AT(output),         0, 0,          "",     NULL, COMMAND_RUN | COMMAND_MODEL | COMMAND_QUANTIZE | COMMAND_SCHEDULER | COMMAND_REPORTS, "OUT", "folder (or file) to write"},
-    {"size",           0,   SETTING_NUMBER, AT(size),           0, 4096,       "0",    NULL, NETWORK | COMMAND_MODEL | COMMAND_QUANTIZE, "N", "longest side of the network input, px (0: the size the model was trained for)"},
+    {"size",           0,   SETTING_NUMBER, AT(size),           0, 4096,       "0",    "auto", NETWORK | COMMAND_MODEL | COMMAND_QUANTIZE, "N", "longest side of the network input, px (0: the size the model was trained for; auto: small for all, larger where in doubt)"},
     {"precision",      0,   SETTING_CHOICE, AT(precision),      0, 0,          "auto", "auto|f32|bf16|fp16|int8", NETWORK, "P", "auto, f32, bf16, fp16 or int8"},
     {"device",         0,   SETTING_WORD,   AT(device),         0, 0,          "auto", NULL, NETWORK, "D", "auto, cpu or cuda:N"},
     {"backend",        0,   SETTING_CHOICE, AT(backend),        0, 0,          "auto", "auto|ref|onednn|cudnn", NETWORK, "B", "auto, ref, onednn or cudnn"},
@@ -38,6 +38,8 @@ const struct setting settings_table[] = {
     {"calibrate",      0,   SETTING_PATH,   AT(calibrate),      0, 0,          "",     NULL, COMMAND_QUANTIZE, "DIR", "pictures to measure ranges on: a labelled set (then figures are measured too) or any folder"},
     {"split",          0,   SETTING_CHOICE, AT(split),          0, 0,          "test", "train|val|test|all", COMMAND_EVAL, "S", "train, val, test or all"},
     {"fit-policy",     0,   SETTING_PATH,   AT(fit_policy),     0, 0,          "",     NULL, COMMAND_EVAL, "FILE", "choose thresholds on this split and write them as a policy"},
+    {"fit-size",       0,   SETTING_PATH,   AT(fit_size),       0, 0,          "",     NULL, COMMAND_EVAL, "FILE", "choose the sizes of --size auto on this split and write them with their policy"},
+    {"min-side",       0,   SETTING_NUMBER, AT(min_side),       0, 65535,      "0",    NULL, COMMAND_EVAL, "PX", "leave out images whose longest side is shorter than this"},
     {"limit",          0,   SETTING_NUMBER, AT(limit),          0, 10000000,   "0",    NULL, COMMAND_EVAL | COMMAND_BENCH | COMMAND_QUANTIZE, "N", "images at most (0: all; quantize: 128)"},
     {"rounds",         0,   SETTING_NUMBER, AT(rounds),         1, 1000,       "5",    NULL, COMMAND_BENCH, "N", "rounds; the median is reported"},
     {"layers",         0,   SETTING_FLAG,   AT(layers),         0, 0,          "no",   NULL, COMMAND_BENCH, NULL, "a line for each layer"},

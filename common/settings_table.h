@@ -13,7 +13,7 @@ struct setting {
     size_t offset;       /* of its field in struct settings */
     long min, max;       /* NUMBER */
     const char *initial; /* default, as text */
-    const char *choices; /* CHOICE: "a|b|c" */
+    const char *choices; /* CHOICE: "a|b|c"; NUMBER: the word for SETTINGS_AUTO, or NULL */
     unsigned commands;   /* enum settings_command bits */
     const char *operand; /* what --help shows behind the flag */
     const char *help;

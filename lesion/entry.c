@@ -117,16 +117,23 @@ static int add_measures(json_t *entry, const struct lesion_measures *m, bool is_
     return ret;
 }
 
+/* null: set aside, or written by a version that did not say. */
+static json_t *network_size_to_json(const struct image_entry *e)
+{
+    return e->network_size > 0 && e->reason == REASON_NONE ? json_integer(e->network_size)
+                                                           : json_null();
+}
+
 json_t *entry_to_json(const struct image_entry *e)
 {
     bool is_done = e->reason == REASON_NONE;
-    json_t *entry =
-        json_pack("{s:o,s:o,s:s,s:i,s:i,s:s,s:o,s:o,s:s,s:s}", "file", json_text(e->file), "stem",
-                  json_text(e->stem), "sha256", e->sha256, "width", e->width, "height", e->height,
-                  "status", is_done ? "done" : "set_aside", "reason",
-                  is_done ? json_null() : json_string(reason_word(e->reason)), "detail",
-                  json_text(e->detail), "risk", risk_word(is_done ? e->decision.risk : RISK_RETAKE),
-                  "risk_reason", is_done ? e->decision.reason : "");
+    json_t *entry = json_pack(
+        "{s:o,s:o,s:s,s:i,s:i,s:s,s:o,s:o,s:s,s:s,s:o}", "file", json_text(e->file), "stem",
+        json_text(e->stem), "sha256", e->sha256, "width", e->width, "height", e->height, "status",
+        is_done ? "done" : "set_aside", "reason",
+        is_done ? json_null() : json_string(reason_word(e->reason)), "detail", json_text(e->detail),
+        "risk", risk_word(is_done ? e->decision.risk : RISK_RETAKE), "risk_reason",
+        is_done ? e->decision.reason : "", "network_size", network_size_to_json(e));
 
     if (entry && add_measures(entry, &e->measures, is_done)) {
         json_decref(entry);
@@ -305,6 +312,14 @@ static int take_quality(struct lesion_quality *q, const json_t *entry, struct er
                : 0;
 }
 
+static int take_network_size(struct image_entry *e, const json_t *object, struct err *err)
+{
+    const json_t *value = json_object_get(object, "network_size");
+
+    return !value || json_is_null(value) ? 0
+                                         : take_int(&e->network_size, object, "network_size", err);
+}
+
 static int take_outcome(struct image_entry *e, const json_t *object, struct err *err)
 {
     const char *status, *risk, *reason = json_text_or(object, "reason", "");
@@ -330,7 +345,7 @@ static int take_entry(struct image_entry *e, const json_t *object, struct err *e
         take_text(e->sha256, sizeof(e->sha256), object, "sha256", err) ||
         take_text(e->detail, sizeof(e->detail), object, "detail", err) ||
         take_int(&e->width, object, "width", err) || take_int(&e->height, object, "height", err) ||
-        take_outcome(e, object, err))
+        take_network_size(e, object, err) || take_outcome(e, object, err))
         return -1;
     if (e->reason != REASON_NONE)
         return 0;

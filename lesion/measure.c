@@ -113,15 +113,21 @@ static void measure_abc(struct lesion_scratch *s, int n_contour, struct lesion_m
     out->colour = __builtin_popcount(out->colours);
 }
 
-static void take_scores(const struct lesion_input *in, struct lesion_measures *out)
+void lesion_scores(const struct lesion_input *in, double classes[LESION_CLASSES])
 {
     const double *sums = in->lesion_px ? in->lesion_sum : in->all_sum;
     double total = 0;
 
+    classes[0] = 0;
     for (int k = 1; k < LESION_CLASSES; k++)
         total += sums[k];
     for (int k = 1; k < LESION_CLASSES; k++)
-        out->classes[k] = total > 0 ? sums[k] / total : NAN;
+        classes[k] = total > 0 ? sums[k] / total : NAN;
+}
+
+static void take_scores(const struct lesion_input *in, struct lesion_measures *out)
+{
+    lesion_scores(in, out->classes);
     out->malignant_probability = out->classes[MEL] + out->classes[BCC] + out->classes[AKIEC];
     out->confidence = in->lesion_px ? in->lesion_top_sum / in->lesion_px : NAN;
 }

@@ -76,6 +76,10 @@ void lesion_scratch_free(struct lesion_scratch *s);
 int lesion_measure(struct lesion_scratch *s, const struct lesion_input *in,
                    struct lesion_measures *out, struct err *err);
 
+/* Softmax means over the lesion, or over the picture when there is none, divided by their sum over
+ * the seven classes; [0] is 0. NAN without any score. */
+void lesion_scores(const struct lesion_input *in, double classes[LESION_CLASSES]);
+
 /* The class map at the original's resolution (nearest, as shared metrics do), the pixels that
  * mask.png has: `out` is height * width bytes of the caller. */
 void lesion_full_map(const struct lesion_input *in, uint8_t *out);

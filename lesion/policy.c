@@ -42,12 +42,13 @@ static const struct {
 static const struct {
     const char *object, *keys;
 } known[] = {
-    {"",            " version model urgent review flat_scores shares ppv abcd_field_accuracy "},
-    {"urgent",      " malignant melanoma specificity ci "                                     },
-    {"review",      " malignant sensitivity ci "                                              },
-    {"flat_scores", " confidence_min "                                                        },
-    {"shares",      " urgent review routine retake "                                          },
-    {"ppv",         " 0.01 0.07 "                                                             },
+    {"",            " version model urgent review flat_scores shares ppv abcd_field_accuracy sizes "},
+    {"urgent",      " malignant melanoma specificity ci "                                           },
+    {"review",      " malignant sensitivity ci "                                                    },
+    {"flat_scores", " confidence_min "                                                              },
+    {"shares",      " urgent review routine retake "                                                },
+    {"ppv",         " 0.01 0.07 "                                                                   },
+    {"sizes",       " coarse fine expected_jaccard_min score fine_share "                           },
 };
 
 static bool is_share(const json_t *value)
@@ -107,6 +108,7 @@ static int read_facts(struct policy_facts *facts, json_t *top, struct err *err)
 {
     const json_t *version = json_object_get(top, "version"), *model = json_object_get(top, "model");
     const json_t *accuracy = json_object_get(top, "abcd_field_accuracy");
+    const json_t *sizes = json_object_get(top, "sizes");
 
     if (!json_is_integer(version) || json_integer_value(version) != 1)
         return err_set(err, ERR_CONFIG, "key \"version\" is missing or not 1");
@@ -118,7 +120,8 @@ static int read_facts(struct policy_facts *facts, json_t *top, struct err *err)
     snprintf(facts->model, sizeof(facts->model), "%s", json_string_value(model));
     facts->abcd_field_accuracy = json_is_null(accuracy) ? NAN : json_number_value(accuracy);
     if (read_numbers(facts, top, err) || read_interval(&facts->specificity, top, "urgent", err) ||
-        read_interval(&facts->sensitivity, top, "review", err) || refuse_unknown_keys(top, err))
+        read_interval(&facts->sensitivity, top, "review", err) || refuse_unknown_keys(top, err) ||
+        (sizes && size_plan_from_json(&facts->sizes, sizes, err)))
         return -1;
     if (facts->review_malignant > facts->urgent_malignant)
         return err_set(err, ERR_CONFIG, "\"review.malignant\" is above \"urgent.malignant\"");
@@ -154,6 +157,29 @@ done:
     buf_release(&bytes);
     free(p);
     return ret;
+}
+
+const char *policy_file_name(bool is_auto)
+{
+    return is_auto ? "policy-auto.json" : "policy.json";
+}
+
+int policy_open_in(struct policy **out, const char *model_dir, bool is_auto, struct err *err)
+{
+    struct policy *p = NULL;
+    char path[4096];
+
+    if (path_format(path, sizeof(path), err, "%s/%s", model_dir, policy_file_name(is_auto)))
+        return -1;
+    if (policy_open(&p, path, err))
+        return is_auto ? err_wrap(err, "--size auto") : -1;
+    if (is_auto != (p->facts.sizes.coarse > 0)) {
+        policy_close(p);
+        return err_set(err, ERR_CONFIG, "%s: %s", path,
+                       is_auto ? "key \"sizes\" is missing" : "is for --size auto");
+    }
+    *out = p;
+    return 0;
 }
 
 void policy_close(struct policy *p)

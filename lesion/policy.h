@@ -15,7 +15,8 @@
  *    "flat_scores": {"confidence_min"},
  *    "shares": {"urgent", "review", "routine", "retake"},
  *    "ppv": {"0.01": {"urgent", "flagged"}, "0.07": {"urgent", "flagged"}},
- *    "abcd_field_accuracy": number or null}
+ *    "abcd_field_accuracy": number or null,
+ *    "sizes": {...}}                            in policy-auto.json only: lesion/size_plan.h
  * `specificity` is that of urgent, `sensitivity` that of review or worse, both by scores alone, with
  * 95 % intervals; `shares` are of all validation pictures, doubts included; `ppv` is worked out for
  * the prevalence that names it, `flagged` being urgent or review by scores; `abcd_field_accuracy` is
@@ -26,6 +27,7 @@
 #include "common/err.h"
 #include "common/sha256.h"
 #include "lesion/measure.h"
+#include "lesion/size_plan.h"
 
 enum risk { RISK_URGENT, RISK_REVIEW, RISK_RETAKE, RISK_ROUTINE }; /* worst first */
 enum { RISK_COUNT = RISK_ROUTINE + 1 };
@@ -46,6 +48,7 @@ struct policy_facts {
     double shares[RISK_COUNT];
     double ppv_urgent[POLICY_PREVALENCES], ppv_flagged[POLICY_PREVALENCES];
     double abcd_field_accuracy; /* NAN when not measured */
+    struct size_plan sizes;     /* of --size auto; all 0 for a policy of one size */
 };
 
 struct policy; /* immutable after policy_open; any thread may read it */
@@ -53,6 +56,12 @@ struct policy; /* immutable after policy_open; any thread may read it */
 /* ERR_CONFIG names file and key. */
 int policy_open(struct policy **out, const char *path, struct err *err);
 void policy_close(struct policy *p);
+
+/* The policy of a model folder: policy.json for one size, policy-auto.json, whose thresholds were
+ * chosen on the scores that its two sizes give, for --size auto. */
+const char *policy_file_name(bool is_auto);
+int policy_open_in(struct policy **out, const char *model_dir, bool is_auto, struct err *err);
+
 const char *policy_sha256(const struct policy *p);               /* of the file's bytes */
 const struct policy_facts *policy_facts(const struct policy *p); /* lives as long as the policy */
 

@@ -240,6 +240,10 @@ int policy_write(const struct policy_facts *f, const char *path, struct err *err
         "urgent", json_rounded(f->ppv_urgent[1], 4), "flagged", json_rounded(f->ppv_flagged[1], 4),
         "abcd_field_accuracy", json_rounded(f->abcd_field_accuracy, 4));
 
+    if (top && f->sizes.coarse && json_object_set_new(top, "sizes", size_plan_to_json(&f->sizes))) {
+        json_decref(top);
+        top = NULL;
+    }
     if (!top)
         return err_set(err, ERR_NOMEM, "%s: policy could not be put together", path);
     int ret = json_write(path, top, err);

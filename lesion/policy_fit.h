@@ -39,7 +39,8 @@ int policy_fit(struct policy_facts *out, const char *model, const struct policy_
 /* Wilson's 95 % interval for k of n (Wilson, J Am Stat Assoc 1927;22:209-12); n > 0. */
 struct policy_rate policy_rate_of(size_t k, size_t n);
 
-/* A policy.json for policy_open: thresholds in full, other figures to four decimals. */
+/* A policy.json for policy_open: thresholds in full, other figures to four decimals; with
+ * `f->sizes`, a policy-auto.json. */
 int policy_write(const struct policy_facts *f, const char *path, struct err *err);
 
 #endif

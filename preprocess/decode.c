@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "preprocess/frame.h"
 #include "preprocess/slot.h"
 #include "preprocess/sniff.h"
 #include "preprocess/wire.h"
@@ -276,8 +277,8 @@ static bool is_as_wanted(struct slot_size s, bool is_wanted, int longest)
 static bool is_sound(const struct decoder *d, const struct slot *s, const struct slot_head *h)
 {
     return *kind_name(h->kind) && is_within(h->original, 65535) &&
-           is_within(h->network, d->layout.network_max) && h->network.w % 32 == 0 &&
-           h->network.h % 32 == 0 && is_within(h->content, d->layout.network_max) &&
+           is_within(h->network, d->layout.network_max) && h->network.w % FRAME_STEP == 0 &&
+           h->network.h % FRAME_STEP == 0 && is_within(h->content, d->layout.network_max) &&
            h->content.w <= h->network.w && h->content.h <= h->network.h &&
            is_within(h->field, DECODE_FIELD_MAX) &&
            is_as_wanted(h->measure, s->want_measure, DECODE_MEASURE_MAX) &&

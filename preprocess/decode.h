@@ -66,7 +66,7 @@ struct decoded {
     char format[8];           /* "jpeg", "png", "tiff", "webp", "heic" */
     char note[96];            /* the harmless warning, or "" */
     int width, height;        /* px of the original as displayed: EXIF orientation applied */
-    struct picture network;   /* padded with grey 128 to multiples of 32 */
+    struct picture network;   /* frame.h says how large and how padded */
     int content_w, content_h; /* the part of `network` that is picture, top left */
     struct picture field;     /* longest side <= DECODE_FIELD_MAX, the means of whole pixels */
     struct picture measure;   /* longest side <= DECODE_MEASURE_MAX, for other network sizes */

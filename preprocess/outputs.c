@@ -1,14 +1,14 @@
 #include "preprocess/outputs.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 #include "preprocess/decode.h"
+#include "preprocess/frame.h"
 
 /* A side shorter than this shows nothing that could be looked at. */
-enum { SIDE_MIN = 16, SIDE_MAX = 65535, GREY = 128 };
+enum { SIDE_MIN = 16, SIDE_MAX = 65535 };
 
 /* px: a field is made of rows of twice its size, else there would be nothing to take means of. */
 enum { FIELD_FROM = 2 * DECODE_FIELD_MAX };
@@ -34,12 +34,6 @@ int outputs_check(const struct outputs *o, int64_t w, int64_t h, struct verdict 
     return 0;
 }
 
-/* Small originals grow to DECODE_ENLARGE_MAX at most. */
-static int network_side(const struct outputs *o, int longest)
-{
-    return min_int(o->network_size, max_int(longest, DECODE_ENLARGE_MAX));
-}
-
 int outputs_need(const struct outputs *o, int w, int h)
 {
     int longest = max_int(w, h);
@@ -47,17 +41,7 @@ int outputs_need(const struct outputs *o, int w, int h)
                 : o->want_measure ? DECODE_MEASURE_MAX
                                   : FIELD_FROM;
 
-    return max_int(network_side(o, longest), min_int(longest, least));
-}
-
-/* The longest side becomes `side`; the other rounds half to even as Python's round, with which the
- * reference figures were made. */
-static struct slot_size fit(struct slot_size s, int side)
-{
-    double scale = side / (double)max_int(s.w, s.h);
-
-    return (struct slot_size){max_int(1, (int)nearbyint(s.w * scale)),
-                              max_int(1, (int)nearbyint(s.h * scale))};
+    return max_int(frame_side(longest, o->network_size), min_int(longest, least));
 }
 
 static struct slot_size swapped(struct slot_size s, bool swap)
@@ -140,9 +124,10 @@ static bool is_halved(struct slot_size small, struct slot_size rows)
 static void outputs_plan(struct outputs *o, int longest, struct slot_size rows)
 {
     struct output *n = &o->network;
+    struct frame frame = frame_of(o->original, o->network_size);
 
-    n->size = fit(o->original, network_side(o, longest));
-    n->frame = (struct slot_size){(n->size.w + 31) / 32 * 32, (n->size.h + 31) / 32 * 32};
+    n->size = frame.content;
+    n->frame = frame.padded;
     n->target = o->slot + o->layout->network;
     n->is_mean = is_halved(swapped(n->size, o->orientation > 4), rows);
     o->field.size = (struct slot_size){shrink_side(o->original.w, longest, DECODE_FIELD_MAX),
@@ -150,10 +135,10 @@ static void outputs_plan(struct outputs *o, int longest, struct slot_size rows)
     o->field.frame = o->field.size;
     o->field.target = o->slot + o->layout->field;
     o->field.is_mean = true;
-    o->measure.size = fit(o->original, min_int(longest, DECODE_MEASURE_MAX));
+    o->measure.size = frame_fit(o->original, min_int(longest, DECODE_MEASURE_MAX));
     o->measure.frame = o->measure.size;
     o->measure.target = o->slot + o->layout->measure;
-    o->display.size = fit(o->original, min_int(longest, DECODE_DISPLAY_MAX));
+    o->display.size = frame_fit(o->original, min_int(longest, DECODE_DISPLAY_MAX));
     o->display.frame = o->display.size;
     o->display.target = o->slot + o->layout->display;
 }
@@ -215,16 +200,6 @@ static void turn(const struct output *out, int orientation)
     }
 }
 
-static void pad(const struct output *out)
-{
-    size_t row = (size_t)out->frame.w * 3, used = (size_t)out->size.w * 3;
-
-    for (int y = 0; y < out->size.h && used < row; y++)
-        memset(out->target + (size_t)y * row + used, GREY, row - used);
-    for (int y = out->size.h; y < out->frame.h; y++)
-        memset(out->target + (size_t)y * row, GREY, row);
-}
-
 static bool is_grey(const struct output *out)
 {
     size_t n = (size_t)out->size.w * (size_t)out->size.h;
@@ -238,9 +213,10 @@ static bool is_grey(const struct output *out)
 void outputs_end(struct outputs *o, struct slot_head *head)
 {
     for (int i = 0; i < o->n_wanted; i++) {
-        if (o->wanted[i]->turned)
-            turn(o->wanted[i], o->orientation);
-        pad(o->wanted[i]);
+        struct output *out = o->wanted[i];
+        if (out->turned)
+            turn(out, o->orientation);
+        frame_pad(&(struct frame){out->size, out->frame}, out->target);
     }
     head->original = o->original;
     head->content = o->network.size;

@@ -2,6 +2,7 @@
  *
  * {"version":1,"status":"done|set_aside|cancelled","entry":{the image entry of report.json},
  *  "model":{"name","version","sha256","size","precision","backend","policy_sha256"} or null}
+ *  with "coarse_size" as well where "size" was asked for only after a coarse pass left doubt
  * No time, attempt or machine in it: the same work gives the same bytes. */
 #ifndef QUEUE_RESULT_H
 #define QUEUE_RESULT_H

@@ -11,15 +11,17 @@
 enum { PAGE_SIZE_MAX = 1 << 30 };
 
 /* A model without a policy is no error: the reports then show no thresholds. */
-static int open_policy(struct policy **out, const char *model, struct err *err)
+static int open_policy(struct policy **out, const struct settings *s, struct err *err)
 {
+    bool is_auto = s->size == SETTINGS_AUTO;
+    const char *model = s->model;
     char path[SPOOL_PATH_SIZE];
 
     if (!model[0])
         return 0;
-    if (path_format(path, sizeof(path), err, "%s/policy.json", model))
+    if (path_format(path, sizeof(path), err, "%s/%s", model, policy_file_name(is_auto)))
         return -1;
-    return access(path, F_OK) ? 0 : policy_open(out, path, err);
+    return access(path, F_OK) ? 0 : policy_open_in(out, model, is_auto, err);
 }
 
 int publisher_init(struct publisher *out, const struct settings *settings, struct err *err)
@@ -28,7 +30,7 @@ int publisher_init(struct publisher *out, const struct settings *settings, struc
     out->settings = settings;
     out->language = language_of(settings->language);
     out->wants_pages = strstr(settings->reports, "html") != NULL;
-    if (open_policy(&out->policy, settings->model, err))
+    if (open_policy(&out->policy, settings, err))
         return -1;
     return out->wants_pages ? fonts_open(&out->fonts, err) : 0;
 }

@@ -333,13 +333,17 @@ void words_abcd_field(struct buf *out, enum language l, const struct policy_fact
 
 void words_model(struct buf *out, enum language l, const json_t *model)
 {
-    char size[24];
+    double coarse;
+    char size[48];
 
     if (!model) {
         buf_add_text(out, string_of(l, S_MODEL_NONE));
         return;
     }
-    snprintf(size, sizeof(size), "%.0f", json_number_or(model, "size", 0));
+    coarse = json_number_or(model, "coarse_size", 0);
+    snprintf(size, sizeof(size), coarse > 0 ? "%.0f/" : "", coarse);
+    snprintf(size + strlen(size), sizeof(size) - strlen(size), "%.0f",
+             json_number_or(model, "size", 0));
     string_fill(out, l, S_MODEL_LINE, 6,
                 (const char *const[]){
                     json_text_or(model, "name", "?"), json_text_or(model, "version", "?"), size,

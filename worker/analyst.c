@@ -1,6 +1,9 @@
 #include "worker/analyst.h"
 
+#include <math.h>
+
 #include "lesion/field.h"
+#include "preprocess/refine.h"
 
 _Static_assert((int)ENGINE_CLASSES == (int)LESION_CLASSES, "one list of classes");
 _Static_assert((int)DECODE_FIELD_MAX == (int)FIELD_SIDE, "decoding makes what is measured");
@@ -21,39 +24,102 @@ void analyst_close(struct analyst *a)
     engine_stream_close(a->stream);
     lesion_scratch_free(a->scratch);
     free(a->maps);
+    free(a->inputs);
     *a = (struct analyst){0};
 }
 
-static int reserve_maps(struct analyst *a, size_t size, struct err *err)
+static int reserve(uint8_t **bytes, size_t *capacity, size_t size, struct err *err)
 {
-    if (size <= a->maps_capacity)
+    if (size <= *capacity)
         return 0;
-    uint8_t *grown = realloc(a->maps, size);
+    uint8_t *grown = realloc(*bytes, size);
     if (!grown)
-        return err_set(err, ERR_NOMEM, "%zu bytes for class maps", size);
-    a->maps = grown;
-    a->maps_capacity = size;
+        return err_set(err, ERR_NOMEM, "%zu bytes for inputs or class maps", size);
+    *bytes = grown;
+    *capacity = size;
     return 0;
+}
+
+static int check_batch(int n, struct err *err)
+{
+    if (n > ANALYST_BATCH_MAX)
+        return err_set(err, ERR_BUG, "batch of %d, at most %d", n, ANALYST_BATCH_MAX);
+    return 0;
+}
+
+/* The inputs and contents of batch[0..n-1] are there. */
+static int run_pass(struct analyst *a, int n, int size, struct err *err)
+{
+    size_t map = (size_t)a->w * (size_t)a->h;
+
+    if (reserve(&a->maps, &a->maps_capacity, map * (size_t)n, err))
+        return -1;
+    a->size = size;
+    for (int i = 0; i < n; i++)
+        a->batch[i].class_map = a->maps + map * (size_t)i;
+    return engine_run(a->stream, a->w, a->h, a->batch, n, err);
 }
 
 int analyst_segment(struct analyst *a, const struct decoded *const *pictures, int n,
                     struct err *err)
 {
-    int w = pictures[0]->network.w, h = pictures[0]->network.h;
-    size_t size = (size_t)w * (size_t)h;
-
-    if (n > ANALYST_BATCH_MAX)
-        return err_set(err, ERR_BUG, "batch of %d, at most %d", n, ANALYST_BATCH_MAX);
-    if (reserve_maps(a, size * (size_t)n, err))
+    if (check_batch(n, err))
         return -1;
+    a->w = pictures[0]->network.w;
+    a->h = pictures[0]->network.h;
     for (int i = 0; i < n; i++)
         a->batch[i] = (struct engine_image){
             .rgb = pictures[i]->network.rgb,
             .content_w = pictures[i]->content_w,
             .content_h = pictures[i]->content_h,
-            .class_map = a->maps + size * (size_t)i,
         };
-    return engine_run(a->stream, w, h, a->batch, n, err);
+    return run_pass(a, n, a->subject->size, err);
+}
+
+int analyst_refine(struct analyst *a, const struct decoded *const *pictures, int n, int size,
+                   struct err *err)
+{
+    struct frame first = refine_frame(pictures[0], size);
+    size_t bytes = (size_t)first.padded.w * (size_t)first.padded.h * 3;
+
+    if (check_batch(n, err) || reserve(&a->inputs, &a->inputs_capacity, bytes * (size_t)n, err))
+        return -1;
+    a->w = first.padded.w;
+    a->h = first.padded.h;
+    for (int i = 0; i < n; i++) {
+        struct frame f = refine_frame(pictures[i], size);
+        uint8_t *rgb = a->inputs + bytes * (size_t)i;
+        if (f.padded.w != a->w || f.padded.h != a->h)
+            return err_set(err, ERR_BUG, "inputs of %dx%d and %dx%d in one batch", a->w, a->h,
+                           f.padded.w, f.padded.h);
+        if (refine_picture(pictures[i], &f, rgb))
+            return err_set(err, ERR_NOMEM, "input of %dx%d", a->w, a->h);
+        a->batch[i] = (struct engine_image){
+            .rgb = rgb,
+            .content_w = f.content.w,
+            .content_h = f.content.h,
+        };
+    }
+    return run_pass(a, n, size, err);
+}
+
+bool analyst_is_doubtful(const struct analyst *a, int i, const struct decoded *picture)
+{
+    struct lesion_input in;
+
+    if (!a->subject->plan)
+        return false;
+    analyst_lesion_input(a, i, picture, NAN, &in);
+    return size_plan_is_doubtful(a->subject->plan, &in);
+}
+
+int analyst_outline(struct analyst *a, const struct decoded *picture, struct err *err)
+{
+    if (analyst_segment(a, &picture, 1, err))
+        return -1;
+    if (!analyst_is_doubtful(a, 0, picture))
+        return 0;
+    return analyst_refine(a, &picture, 1, a->subject->plan->fine, err);
 }
 
 void analyst_lesion_input(const struct analyst *a, int i, const struct decoded *picture,
@@ -63,10 +129,10 @@ void analyst_lesion_input(const struct analyst *a, int i, const struct decoded *
 
     *out = (struct lesion_input){
         .class_map = image->class_map,
-        .map_w = picture->network.w,
-        .map_h = picture->network.h,
-        .content_w = picture->content_w,
-        .content_h = picture->content_h,
+        .map_w = a->w,
+        .map_h = a->h,
+        .content_w = image->content_w,
+        .content_h = image->content_h,
         .rgb = picture->field.rgb,
         .measure_w = picture->field.w,
         .measure_h = picture->field.h,

@@ -15,23 +15,36 @@ struct analyst {
     struct engine_stream *stream;
     struct lesion_scratch *scratch;
     struct engine_image batch[ANALYST_BATCH_MAX];
-    uint8_t *maps; /* batch_max maps of the largest network size seen */
-    size_t maps_capacity;
+    int w, h;               /* of the last pass: its inputs and maps */
+    int size;               /* px, longest side that it was asked for */
+    uint8_t *maps, *inputs; /* of a batch; grow to the largest seen */
+    size_t maps_capacity, inputs_capacity;
 };
 
 int analyst_open(struct analyst *a, struct subject *subject, struct err *err);
 void analyst_close(struct analyst *a); /* safe on a zeroed one */
 
 /* Run the network over `n` pictures of one network shape; batch[i] then holds picture i's map and
- * scores until the next call. */
+ * scores until the next pass. */
 int analyst_segment(struct analyst *a, const struct decoded *const *pictures, int n,
                     struct err *err);
 
-/* The input of the lesion library for picture `i` of the last analyst_segment. */
+/* The same with inputs of another `size`, made from the measuring images; all of one refine_frame
+ * for that size. */
+int analyst_refine(struct analyst *a, const struct decoded *const *pictures, int n, int size,
+                   struct err *err);
+
+/* Does picture `i` of the last pass, a coarse one, need a fine one? Never without a plan. */
+bool analyst_is_doubtful(const struct analyst *a, int i, const struct decoded *picture);
+
+/* One picture through as many passes as it takes. */
+int analyst_outline(struct analyst *a, const struct decoded *picture, struct err *err);
+
+/* The input of the lesion library for picture `i` of the last pass. */
 void analyst_lesion_input(const struct analyst *a, int i, const struct decoded *picture,
                           double mm_per_px, struct lesion_input *out);
 
-/* Measures of a picture of the last analyst_segment and, when there is a policy, its risk; without
+/* Measures of a picture of the last pass and, when there is a policy, its risk; without
  * one `*decision` stays as it is. */
 int analyst_judge(struct analyst *a, const struct lesion_input *in, bool is_duplicate,
                   struct lesion_measures *measures, struct risk_decision *decision,

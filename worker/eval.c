@@ -5,27 +5,8 @@
 
 #include "common/file.h"
 #include "common/status.h"
-#include "lesion/policy_fit.h"
-#include "worker/analyst.h"
-#include "worker/labels.h"
-#include "worker/metrics.h"
+#include "worker/eval_priv.h"
 #include "worker/tools.h"
-
-/* Masks are compared at their own resolution, which the display copy carries up to
- * DECODE_DISPLAY_MAX px; the sets at hand have at most 1024 px. */
-struct evaluation {
-    const struct settings *settings;
-    struct subject subject;
-    struct decoder *decoder;
-    struct analyst analyst;
-    struct metrics metrics;
-    uint8_t *predicted, *truth; /* of the largest mask seen */
-    size_t capacity;
-    int risks[RISK_COUNT];         /* images by enum risk */
-    struct policy_sample *samples; /* one an image, when a policy is to be chosen */
-    struct decoded image, mask;
-    struct lesion_measures measures;
-};
 
 enum { IMAGE, MASK }; /* slots */
 
@@ -37,7 +18,12 @@ static int decode_file(struct evaluation *e, int slot, const char *path, struct 
     if (fd < 0)
         return err_set(err, ERR_CONFIG, "%s: %s", path, strerror(errno));
     struct decode_request request = {
-        .slot = slot, .fd = fd, .size = e->subject.size, .want_display = slot == MASK};
+        .slot = slot,
+        .fd = fd,
+        .size = e->subject.size,
+        .want_measure = slot == IMAGE && (e->subject.plan || e->settings->fit_size[0]),
+        .want_display = slot == MASK,
+    };
     int ret = decoder_wait(e->decoder, &request, out, err);
     close(fd);
     if (!ret && out->reason != REASON_NONE)
@@ -57,22 +43,19 @@ static int reserve_maps(struct evaluation *e, size_t size, struct err *err)
     return e->capacity ? 0 : err_set(err, ERR_NOMEM, "%zu bytes for two masks", size);
 }
 
-static int count_image(struct evaluation *e, const struct label *label, struct err *err)
+int evaluation_count(struct evaluation *e, const struct label *label, struct metrics *m,
+                     struct err *err)
 {
-    const struct decoded *pictures[] = {&e->image};
     const struct picture *mask = &e->mask.display;
     size_t size = (size_t)mask->w * (size_t)mask->h;
     struct risk_decision decision = {.risk = RISK_REVIEW};
     struct lesion_input in;
 
-    if (reserve_maps(e, size, err) || analyst_segment(&e->analyst, pictures, 1, err))
-        return -1;
     analyst_lesion_input(&e->analyst, 0, &e->image, NAN, &in);
-    if (analyst_judge(&e->analyst, &in, false, &e->measures, &decision, err))
+    if (reserve_maps(e, size, err) ||
+        analyst_judge(&e->analyst, &in, false, &e->measures, &decision, err))
         return -1;
     e->risks[decision.risk]++;
-    if (e->samples)
-        e->samples[e->metrics.n] = policy_sample_of(&e->measures, label->class);
     in.width = mask->w;
     in.height = mask->h;
     lesion_full_map(&in, e->predicted);
@@ -86,7 +69,26 @@ static int count_image(struct evaluation *e, const struct label *label, struct e
         .truth = label->class,
         .scores = e->measures.classes,
     };
-    return metrics_add(&e->metrics, &image, err);
+    return metrics_add(m, &image, err);
+}
+
+static int count_image(struct evaluation *e, const struct label *label, struct err *err)
+{
+    if (e->trial)
+        return size_trial_add(e, label, err);
+    if (analyst_outline(&e->analyst, &e->image, err) ||
+        evaluation_count(e, label, &e->metrics, err))
+        return -1;
+    e->fine += e->subject.plan && e->analyst.size == e->subject.plan->fine;
+    if (e->samples)
+        e->samples[e->metrics.n - 1] = policy_sample_of(&e->measures, label->class);
+    return 0;
+}
+
+/* Sets of small pictures say little about a programme's uploads (--min-side). */
+static bool is_left_out(const struct evaluation *e)
+{
+    return e->image.width < e->settings->min_side && e->image.height < e->settings->min_side;
 }
 
 static int evaluate_row(struct evaluation *e, const struct label *label, struct err *err)
@@ -97,6 +99,8 @@ static int evaluate_row(struct evaluation *e, const struct label *label, struct 
     if (path_format(path, sizeof(path), err, "%s/images/%s.jpg", dir, label->id) ||
         decode_file(e, IMAGE, path, &e->image, err))
         return -1;
+    if (is_left_out(e))
+        return 0;
     if (path_format(path, sizeof(path), err, "%s/masks/%s.png", dir, label->id) ||
         decode_file(e, MASK, path, &e->mask, err))
         return -1;
@@ -113,6 +117,19 @@ static json_t *risk_shares(const struct evaluation *e)
     return shares;
 }
 
+static void add_sizes(json_t *object, const struct evaluation *e)
+{
+    const struct size_plan *plan = e->subject.plan;
+
+    json_object_set_new(object, "size", plan ? json_string("auto") : json_integer(e->subject.size));
+    json_object_set_new(object, "min_side", json_integer(e->settings->min_side));
+    if (!plan)
+        return;
+    json_object_set_new(object, "coarse", json_integer(plan->coarse));
+    json_object_set_new(object, "fine", json_integer(plan->fine));
+    json_object_set_new(object, "fine_share", json_rounded(e->fine / fmax(e->metrics.n, 1), 4));
+}
+
 static json_t *figures_of(const struct evaluation *e)
 {
     const struct engine_facts *facts = engine_facts(e->subject.engine);
@@ -120,7 +137,7 @@ static json_t *figures_of(const struct evaluation *e)
 
     if (e->subject.policy)
         json_object_set_new(object, "risk_shares", risk_shares(e));
-    json_object_set_new(object, "size", json_integer(e->subject.size));
+    add_sizes(object, e);
     json_object_set_new(object, "split", json_string(e->settings->split));
     json_object_set_new(object, "model", json_string(model_card(e->subject.model)->name));
     json_object_set_new(object, "precision", json_string(facts->precision));
@@ -142,6 +159,8 @@ static int evaluate_rows(struct evaluation *e, const struct labels *labels, stru
 {
     int ret = 0;
 
+    if (e->settings->fit_size[0] && size_trial_new(&e->trial, labels->n, err))
+        return -1;
     if (e->settings->fit_policy[0]) {
         e->samples = calloc((size_t)labels->n + 1, sizeof(*e->samples));
         if (!e->samples)
@@ -165,9 +184,11 @@ static int evaluate(struct evaluation *e, json_t **out, struct err *err)
     if (!labels.n)
         err_set(err, ERR_CONFIG, "%s: no image of split %s", e->settings->data, e->settings->split);
     else if (!evaluate_rows(e, &labels, err) && !(e->samples && fit_policy(e, err)))
-        ret = 0;
+        ret = e->trial ? size_trial_finish(e, err) : 0;
     labels_release(&labels);
-    *out = ret ? NULL : figures_of(e);
+    if (ret || e->trial)
+        return ret;
+    *out = figures_of(e);
     return *out ? 0 : err_set(err, ERR_NOMEM, "figures as JSON");
 }
 
@@ -187,6 +208,7 @@ int eval_figures(const struct settings *s, json_t **out, struct err *err)
     free(e->predicted);
     free(e->truth);
     free(e->samples);
+    size_trial_free(e->trial);
     analyst_close(&e->analyst);
     subject_close(&e->subject, e->decoder);
     free(e);

@@ -24,6 +24,27 @@ void item_list_push_first(struct item_list *list, struct item *item)
     list->length++;
 }
 
+struct item *item_list_take_like(struct item_list *list, const struct item *like)
+{
+    struct item *before = NULL, *at = list->head;
+
+    while (at && (at->is_fine != like->is_fine || at->input_w != like->input_w ||
+                  at->input_h != like->input_h)) {
+        before = at;
+        at = at->next;
+    }
+    if (!before)
+        return at ? item_list_pop(list) : NULL;
+    if (!at)
+        return NULL;
+    before->next = at->next;
+    if (list->tail == at)
+        list->tail = before;
+    list->length--;
+    at->next = NULL;
+    return at;
+}
+
 struct item *item_list_pop(struct item_list *list)
 {
     struct item *item = list->head;

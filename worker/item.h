@@ -23,6 +23,10 @@ struct item {
     struct study_image image;
     bool is_alone, want_display;
     struct decoded decoded;
+    /* The pass of the network that it is ready for: the second one, fine, where the first left
+     * doubt; and the shape of its input, px. */
+    bool is_fine;
+    int input_w, input_h;
     /* What became of it; written by the lane, or by the event loop when it never reached one. */
     enum wire_kind outcome; /* WIRE_DONE or WIRE_FAILED */
     json_t *entry;          /* of results/<n>.json when DONE; owned */
@@ -44,6 +48,10 @@ struct item_list {
 void item_list_push(struct item_list *list, struct item *item);
 void item_list_push_first(struct item_list *list, struct item *item); /* it is the next one */
 struct item *item_list_pop(struct item_list *list);                   /* NULL when empty */
+
+/* The first item for the same pass with the same shape of input as `like`, taken out of the list;
+ * NULL when there is none. */
+struct item *item_list_take_like(struct item_list *list, const struct item *like);
 
 /* A new item of a JOB message, its original not yet open; NULL when memory is gone. */
 struct item *item_new(const struct wire_message *job, uint64_t tag);

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "preprocess/refine.h"
 #include "worker/committer.h"
 #include "worker/record.h"
 
@@ -29,22 +30,29 @@ struct lanes {
     struct lane lane[];
 };
 
-/* Up to `max` items of one network shape, the oldest first. Blocks; 0 when closing. */
+/* The item that is ready longest and up to `max` - 1 like it. Blocks; 0 when closing. */
 static int take_batch(struct lanes *l, struct item **batch, int max)
 {
+    struct item *next;
     int n = 0;
 
     pthread_mutex_lock(&l->lock);
     while (!l->ready.head && !l->is_closing)
         pthread_cond_wait(&l->ready_added, &l->lock);
-    while (!l->is_closing && n < max && l->ready.head) {
-        const struct picture *next = &l->ready.head->decoded.network;
-        if (n && (next->w != batch[0]->decoded.network.w || next->h != batch[0]->decoded.network.h))
-            break;
+    if (!l->is_closing)
         batch[n++] = item_list_pop(&l->ready);
-    }
+    while (n && n < max && (next = item_list_take_like(&l->ready, batch[0])))
+        batch[n++] = next;
     pthread_mutex_unlock(&l->lock);
     return n;
+}
+
+static void push_ready(struct lanes *l, struct item *item)
+{
+    pthread_mutex_lock(&l->lock);
+    item_list_push(&l->ready, item);
+    pthread_cond_signal(&l->ready_added);
+    pthread_mutex_unlock(&l->lock);
 }
 
 /* The pixels were all used: the slot is free while the item is being committed. */
@@ -91,6 +99,7 @@ static int measure_item(struct lane *lane, int i, struct item *item, struct err 
     struct lesion_input in;
 
     entry_begin(entry, item->image.file, item->image.stem, item->image.sha256);
+    entry->network_size = lane->analyst.size;
     analyst_lesion_input(&lane->analyst, i, &item->decoded, item->image.mm_per_px, &in);
     if (check_unchanged(item, err) ||
         analyst_judge(&lane->analyst, &in, item->image.is_duplicate, &entry->measures,
@@ -110,31 +119,66 @@ static void settle_failure(struct item *item, const struct err *err)
         item_give_back(item, STAGE_MEASURE, err);
 }
 
-static void run_batch(struct lane *lane, struct item **items, int n)
+static int run_network(struct lane *lane, struct item **items, int n, struct err *err)
 {
     const struct decoded *pictures[ANALYST_BATCH_MAX];
-    struct lanes *l = lane->owner;
-    struct err err = {0};
 
     for (int i = 0; i < n; i++)
         pictures[i] = &items[i]->decoded;
-    int64_t start = clock_mono_us();
-    int failed = analyst_segment(&lane->analyst, pictures, n, &err);
-    int64_t middle = clock_mono_us();
-    for (int i = 0; i < n; i++) {
-        struct err mine = {0};
-        items[i]->outcome = WIRE_DONE;
-        if (failed)
-            item_give_back(items[i], STAGE_NETWORK, &err);
-        else if (measure_item(lane, i, items[i], &mine))
-            settle_failure(items[i], &mine);
+    return items[0]->is_fine ? analyst_refine(&lane->analyst, pictures, n,
+                                              lane->owner->config.subject->plan->fine, err)
+                             : analyst_segment(&lane->analyst, pictures, n, err);
+}
+
+/* Back to the end of the line, so that fine passes gather into batches as well. */
+static void ask_for_fine_pass(struct lanes *l, struct item *item)
+{
+    struct frame frame = refine_frame(&item->decoded, l->config.subject->plan->fine);
+
+    item->is_fine = true;
+    item->input_w = frame.padded.w;
+    item->input_h = frame.padded.h;
+    push_ready(l, item);
+}
+
+/* What follows a pass of the network over picture `i`. */
+static void conclude(struct lane *lane, int i, struct item *item)
+{
+    struct err err = {0};
+
+    if (!item->is_fine && analyst_is_doubtful(&lane->analyst, i, &item->decoded)) {
+        ask_for_fine_pass(lane->owner, item);
+        return;
     }
+    item->outcome = WIRE_DONE;
+    if (measure_item(lane, i, item, &err))
+        settle_failure(item, &err);
+    lane->owner->computed++;
+    hand_over(lane->owner, item);
+}
+
+static void give_back(struct lanes *l, struct item *item, const struct err *err)
+{
+    item_give_back(item, STAGE_NETWORK, err);
+    hand_over(l, item);
+}
+
+static void run_batch(struct lane *lane, struct item **items, int n)
+{
+    struct lanes *l = lane->owner;
+    struct err err = {0};
+
+    int64_t start = clock_mono_us();
+    int failed = run_network(lane, items, n, &err);
+    int64_t middle = clock_mono_us();
+    for (int i = 0; i < n; i++)
+        if (failed)
+            give_back(l, items[i], &err);
+        else
+            conclude(lane, i, items[i]);
     l->network_us += middle - start;
     l->measure_us += clock_mono_us() - middle;
     l->batches++;
-    l->computed += n;
-    for (int i = 0; i < n; i++)
-        hand_over(l, items[i]);
     if (failed && err.code == ERR_DEVICE)
         l->config.on_broken(l->config.ctx);
 }
@@ -218,11 +262,10 @@ void lanes_close(struct lanes *l)
 
 void lanes_submit(struct lanes *l, struct item *item)
 {
-    pthread_mutex_lock(&l->lock);
     item->state = ITEM_READY;
-    item_list_push(&l->ready, item);
-    pthread_cond_signal(&l->ready_added);
-    pthread_mutex_unlock(&l->lock);
+    item->input_w = item->decoded.network.w;
+    item->input_h = item->decoded.network.h;
+    push_ready(l, item);
 }
 
 void lanes_commit(struct lanes *l, struct item *item)

@@ -1,10 +1,12 @@
 /* lanes.h -- the worker's threads that compute, and behind them the committer (committer.h).
  *
  *   lanes_submit ──► ready ──► lane 0..n-1 (network, measures, pictures) ──┬─► slot is free again
- *                                                                          ▼
+ *                      └◄── in doubt after a coarse pass ──┘               ▼
  *   lanes_commit ──────────────────────────────────────────────────────► committer ──► finished
  *
- * All functions here are called by one thread, the event loop's. */
+ * A lane takes the item that is ready longest and whatever else is ready for the same pass with the
+ * same shape of input: nothing waits for companions, and each batch serves the head of the line. All
+ * functions here are called by one thread, the event loop's. */
 #ifndef WORKER_LANES_H
 #define WORKER_LANES_H
 

@@ -1,10 +1,8 @@
 #include "worker/metrics.h"
 
 #include <math.h>
-#include <stdbool.h>
 
-/* MEL, BCC and AKIEC: malignant or about to become so (design section 4). */
-static bool is_malignant(int class)
+bool metrics_is_malignant(int class)
 {
     return class == 1 || class == 3 || class == 4;
 }
@@ -145,7 +143,7 @@ static double auc_of(const struct metrics *m, bool melanoma_only)
     for (int i = 0; scores && positive && i < m->n; i++) {
         const struct metrics_image *image = &m->images[i];
         scores[i] = melanoma_only ? image->scores[1] : malignant_score(image);
-        positive[i] = melanoma_only ? image->truth == 1 : is_malignant(image->truth);
+        positive[i] = melanoma_only ? image->truth == 1 : metrics_is_malignant(image->truth);
     }
     if (scores && positive)
         auc = metrics_auc(scores, positive, m->n);
@@ -171,12 +169,12 @@ static double specificity_at_95(const struct metrics *m)
     if (!scores)
         return NAN;
     for (int i = 0; i < m->n; i++)
-        if (is_malignant(m->images[i].truth))
+        if (metrics_is_malignant(m->images[i].truth))
             scores[malignant++] = malignant_score(&m->images[i]);
     qsort(scores, (size_t)malignant, sizeof(*scores), by_value);
     double threshold = malignant ? scores[malignant * 5 / 100] : 0;
     for (int i = 0; i < m->n; i++)
-        if (!is_malignant(m->images[i].truth) && malignant_score(&m->images[i]) < threshold)
+        if (!metrics_is_malignant(m->images[i].truth) && malignant_score(&m->images[i]) < threshold)
             below++;
     free(scores);
     return malignant < m->n ? (double)below / (m->n - malignant) : NAN;
@@ -212,15 +210,14 @@ static double balanced_accuracy(const struct metrics *m)
 json_t *metrics_to_json(const struct metrics *m)
 {
     double jaccard = 0, thresholded = 0, failures = 0, dice = 0, background, lesion;
-    const double failure = 0.65; /* of Jaccard: ISIC 2018, task 1 */
     double n = m->n ? m->n : 1;
 
     for (int i = 0; i < m->n; i++) {
         const struct metrics_image *image = &m->images[i];
         jaccard += image->jaccard;
         dice += image->dice;
-        failures += image->jaccard < failure;
-        thresholded += image->jaccard < failure ? 0 : image->jaccard;
+        failures += image->jaccard < METRICS_FAILURE;
+        thresholded += image->jaccard < METRICS_FAILURE ? 0 : image->jaccard;
     }
     iou2(m, &background, &lesion);
     return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "n", m->n,

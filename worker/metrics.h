@@ -6,12 +6,15 @@
 #ifndef WORKER_METRICS_H
 #define WORKER_METRICS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
 #include "common/json.h"
 
 enum { METRICS_CLASSES = 8 };
+
+#define METRICS_FAILURE 0.65 /* a Jaccard index below it is a failure: ISIC 2018, task 1 */
 
 struct metrics_image {
     int truth;                      /* class of the lesion, 1..7 */
@@ -42,6 +45,9 @@ int metrics_add(struct metrics *m, const struct metrics_case *image, struct err 
 /* A new object of the caller with the keys that `eval` prints, without "size"; NULL when memory is
  * gone. */
 json_t *metrics_to_json(const struct metrics *m);
+
+/* MEL, BCC and AKIEC: malignant or about to become so (design section 4). */
+bool metrics_is_malignant(int class);
 
 /* Area under the ROC curve by ranks (ties in order of appearance broken evenly); NAN without both
  * kinds. `is_positive` is n flags. */

@@ -52,12 +52,12 @@ static void name_entry(struct image_entry *e, const char *path)
 /* What the picture shows, into the entry; its mask beside it when one is wanted. */
 static int judge(struct predictor *p, struct err *err)
 {
-    const struct decoded *pictures[] = {&p->decoded};
     struct lesion_input in;
     char path[SETTINGS_PATH_SIZE];
 
-    if (analyst_segment(&p->analyst, pictures, 1, err))
+    if (analyst_outline(&p->analyst, &p->decoded, err))
         return -1;
+    p->entry.network_size = p->analyst.size;
     analyst_lesion_input(&p->analyst, 0, &p->decoded, NAN, &in);
     if (analyst_judge(&p->analyst, &in, false, &p->entry.measures, &p->entry.decision, err))
         return -1;
@@ -70,7 +70,8 @@ static int judge(struct predictor *p, struct err *err)
 
 static int predict_fd(struct predictor *p, int fd, struct err *err)
 {
-    struct decode_request request = {.fd = fd, .size = p->subject.size};
+    struct decode_request request = {
+        .fd = fd, .size = p->subject.size, .want_measure = p->subject.plan != NULL};
 
     if (sha256_hex_fd_at_start(p->entry.sha256, fd, err) ||
         decoder_wait(p->decoder, &request, &p->decoded, err))

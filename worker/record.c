@@ -10,15 +10,20 @@ enum {
     DISPLAY_QUALITY = 88, /* no block edges visible at arm's length on a 1600 px copy */
 };
 
-json_t *record_model(const struct model *model, const struct engine_facts *facts, int size,
-                     const struct policy *policy)
+json_t *record_model(const struct subject *subject)
 {
-    const struct model_card *card = model_card(model);
+    const struct model_card *card = model_card(subject->model);
+    const struct engine_facts *facts = engine_facts(subject->engine);
+    const struct size_plan *plan = subject->plan;
 
-    return json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:s}", "name", card->name, "version",
-                     card->version, "sha256", card->sha256, "size", size, "precision",
-                     facts->precision, "backend", facts->backend, "policy_sha256",
-                     policy_sha256(policy));
+    json_t *made =
+        json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:s}", "name", card->name, "version",
+                  card->version, "sha256", card->sha256, "size", plan ? plan->fine : subject->size,
+                  "precision", facts->precision, "backend", facts->backend, "policy_sha256",
+                  policy_sha256(subject->policy));
+    if (made && plan)
+        json_object_set_new(made, "coarse_size", json_integer(plan->coarse));
+    return made;
 }
 
 int record_scratch_init(struct record_scratch *s, struct err *err)

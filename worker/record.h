@@ -3,15 +3,13 @@
 #define WORKER_RECORD_H
 
 #include "common/buf.h"
-#include "engine/engine.h"
 #include "lesion/entry.h"
-#include "lesion/policy.h"
 #include "queue/spool.h"
 #include "worker/item.h"
+#include "worker/subject.h"
 
 /* The "model" object of results (queue/result.h). The caller owns it; NULL when memory is gone. */
-json_t *record_model(const struct model *model, const struct engine_facts *facts, int size,
-                     const struct policy *policy);
+json_t *record_model(const struct subject *subject);
 
 /* Scratch of one lane for display copies and encoded files. */
 struct record_scratch {

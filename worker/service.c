@@ -112,7 +112,7 @@ static void say_hello(struct service *v)
         .version = WIRE_VERSION,
         .pid = (int)getpid(),
         .credit = v->credit,
-        .size = v->subject.size,
+        .size = v->subject.plan ? v->subject.plan->fine : v->subject.size,
     };
 
     snprintf(m.role, sizeof(m.role), "worker");
@@ -200,6 +200,7 @@ static int submit(struct service *v, struct item *item, int slot, struct err *er
         .slot = slot,
         .fd = item->fd,
         .size = v->subject.size,
+        .want_measure = v->subject.plan != NULL, /* what a fine pass is made of */
         .want_display = item->want_display,
         .tag = item->tag,
     };
@@ -433,8 +434,7 @@ static int open_parts(struct service *v, struct err *err)
 {
     if (subject_open(&v->subject, &v->decoder, &v->shape, v->settings, err))
         return -1;
-    v->model = record_model(v->subject.model, engine_facts(v->subject.engine), v->subject.size,
-                            v->subject.policy);
+    v->model = record_model(&v->subject);
     v->credit = least(3 * v->shape.slots + COMMIT_CREDIT, WIRE_ALIVE_MAX);
     v->in_slot = calloc((size_t)v->shape.slots, sizeof(struct item *));
     v->items = calloc((size_t)v->credit, sizeof(struct item *));

@@ -40,7 +40,7 @@ static int open_decoder(struct decoder **decoder, const struct worker_shape *sha
     struct decoder_config config = {
         .slots = shape->slots,
         .children = shape->decoders,
-        .size_max = s->size ? (int)s->size : SIZE_MAX_UNKNOWN,
+        .size_max = s->size > 0 ? (int)s->size : SIZE_MAX_UNKNOWN,
         .seconds = (int)s->decode_seconds,
         .memory_mb = (int)s->decode_mb,
         .megapixels_max = (int)s->pixels_max,
@@ -56,19 +56,25 @@ static int open_subject(struct subject *out, const struct worker_shape *shape,
                                          .precision = s->precision,
                                          .device = s->device,
                                          .threads = shape->threads};
-    char dir[SETTINGS_PATH_SIZE], path[SETTINGS_PATH_SIZE];
+    bool is_auto = s->size == SETTINGS_AUTO;
+    char dir[SETTINGS_PATH_SIZE];
 
     if (place_model(dir, s->model, err) || model_open(&out->model, dir, err))
         return -1;
-    out->size = s->size ? (int)s->size : model_card(out->model)->size;
+    out->size = s->size > 0 ? (int)s->size : model_card(out->model)->size;
     if (!s->size && out->size > SIZE_MAX_UNKNOWN)
         return err_set(err, ERR_CONFIG, "%s: trained for %d px; give --size %d", dir, out->size,
                        out->size);
-    /* Whoever chooses a policy, or ranges, needs none. */
-    bool need_policy = !s->fit_policy[0] && !s->calibrate[0];
-    if (need_policy && (path_format(path, sizeof(path), err, "%s/policy.json", dir) ||
-                        policy_open(&out->policy, path, err)))
+    /* Whoever chooses a policy, sizes or ranges needs none. */
+    bool need_policy = !s->fit_policy[0] && !s->fit_size[0] && !s->calibrate[0];
+    if (need_policy && policy_open_in(&out->policy, dir, is_auto, err))
         return -1;
+    if (is_auto && !out->policy)
+        return err_set(err, ERR_CONFIG, "--fit-policy is for one size; --fit-size is for auto");
+    if (is_auto) {
+        out->plan = &policy_facts(out->policy)->sizes;
+        out->size = out->plan->coarse;
+    }
     return engine_open(&out->engine, out->model, &config, err);
 }
 

@@ -14,8 +14,9 @@
 struct subject {
     struct model *model;
     struct engine *engine;
-    struct policy *policy; /* NULL while one or ranges are being chosen */
-    int size;              /* px, longest side of the network input */
+    struct policy *policy; /* NULL while one, sizes or ranges are being chosen */
+    int size; /* px, longest side of the network input; of the first pass where there are two */
+    const struct size_plan *plan; /* of --size auto, the policy's; else NULL */
 };
 
 /* How many of each this machine gets: settings, or their defaults for its cores. */

@@ -137,6 +137,28 @@ static void bad_flags(void **state)
     }
 }
 
+/* A word in place of a number comes back as the word, for the programs that are started with it. */
+static void auto_is_a_number_where_it_may_be(void **state)
+{
+    struct settings s;
+    struct err err = {0};
+    struct buf text;
+    int first;
+
+    (void)state;
+    assert_int_equal(load(&s, COMMAND_RUN, "--size auto", &first, &err), 0);
+    assert_int_equal(s.size, SETTINGS_AUTO);
+    assert_false(settings_is_default(&s, "size"));
+    buf_init(&text, 1000);
+    assert_int_equal(settings_format(&s, &text, &err), 0);
+    assert_string_equal(text.data, "size = auto\n");
+    buf_release(&text);
+    assert_int_equal(load(&s, COMMAND_RUN, "--batch auto", &first, &err), -1);
+    err = (struct err){0};
+    assert_int_equal(load(&s, COMMAND_RUN, "--size aut", &first, &err), -1);
+    assert_non_null(strstr(err.msg, "nor auto"));
+}
+
 static void bad_config_names_file_and_line(void **state)
 {
     static const char *const lines[][2] = {
@@ -302,6 +324,7 @@ int main(void)
         cmocka_unit_test(defaults_are_valid),
         cmocka_unit_test(flags_and_operands_in_any_order),
         cmocka_unit_test(bad_flags),
+        cmocka_unit_test(auto_is_a_number_where_it_may_be),
         cmocka_unit_test(bad_config_names_file_and_line),
         cmocka_unit_test(a_missing_config_is_an_error),
         cmocka_unit_test(precedence),

@@ -112,10 +112,10 @@ static void every_field_comes_back(void **state)
 static void json_has_the_keys_of_the_contract(void **state)
 {
     static const char *const keys[] = {
-        "file",        "stem",   "sha256",  "width",   "height",
-        "status",      "reason", "lesion",  "classes", "malignant_probability",
-        "risk",        "abcd",   "quality", "contour", "confidence",
-        "risk_reason", "detail"};
+        "file",        "stem",   "sha256",      "width",   "height",
+        "status",      "reason", "lesion",      "classes", "malignant_probability",
+        "risk",        "abcd",   "quality",     "contour", "confidence",
+        "risk_reason", "detail", "network_size"};
 
     (void)state;
     fill();
@@ -127,6 +127,23 @@ static void json_has_the_keys_of_the_contract(void **state)
     assert_true(json_is_null(json_object_get(abcd, "structures")));
     assert_true(json_is_null(json_object_get(abcd, "tds10")));
     assert_string_equal(json_string_value(json_object_get(object, "status")), "done");
+    json_decref(object);
+}
+
+static void network_size_is_known_or_null(void **state)
+{
+    (void)state;
+    fill();
+    entry.network_size = 224;
+    round_trip();
+    assert_int_equal(back.network_size, 224);
+    entry.network_size = 0; /* an entry of an older version */
+    round_trip();
+    assert_int_equal(back.network_size, 0);
+    entry.network_size = 224;
+    entry.reason = REASON_TRUNCATED; /* no pass was made */
+    json_t *object = entry_to_json(&entry);
+    assert_true(json_is_null(json_object_get(object, "network_size")));
     json_decref(object);
 }
 
@@ -277,6 +294,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_field_comes_back),
         cmocka_unit_test(json_has_the_keys_of_the_contract),
+        cmocka_unit_test(network_size_is_known_or_null),
         cmocka_unit_test(unknown_numbers_are_null),
         cmocka_unit_test(names_that_are_not_utf8_survive),
         cmocka_unit_test(set_aside_keeps_its_reason),

@@ -116,6 +116,55 @@ static void every_key_is_checked(void **state)
     }
 }
 
+#define SIZES                                                                            \
+    "\"version\":1,\"sizes\":{\"coarse\":160,\"fine\":256,\"expected_jaccard_min\":0.5," \
+    "\"score\":[0.1,0.2],\"fine_share\":0.25}"
+
+/* The plan of --size auto is read where it is, and its keys are checked. */
+static void sizes_are_read(void **state)
+{
+    struct policy *p = NULL;
+    struct err err = {0};
+
+    (void)state;
+    write_with("\"version\":1", SIZES);
+    assert_int_equal(policy_open(&p, path, &err), 0);
+    assert_int_equal(policy_facts(p)->sizes.coarse, 160);
+    assert_true(policy_facts(p)->sizes.score_high == 0.2);
+    policy_close(p);
+    write_with("\"version\":1", "\"version\":1,\"sizes\":{\"coarse\":160,\"extra\":1}");
+    p = NULL;
+    assert_int_equal(policy_open(&p, path, &err), -1);
+    assert_int_equal(err.code, ERR_CONFIG);
+    assert_non_null(strstr(err.msg, "sizes."));
+}
+
+/* One model folder holds both policies; neither stands in for the other. */
+static void each_way_has_its_own_file(void **state)
+{
+    static const char *const texts[] = {"\"version\":1", SIZES};
+    char dir[] = "/tmp/lentigo-policies-XXXXXX", name[100];
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    for (int written = 0; written < 2; written++)
+        for (int is_auto = 0; is_auto < 2; is_auto++) {
+            struct policy *p = NULL;
+            struct err err = {0};
+            snprintf(name, sizeof(name), "%s/%s", dir, policy_file_name(is_auto));
+            write_with("\"version\":1", texts[written]);
+            assert_int_equal(rename(path, name), 0);
+            assert_int_equal(policy_open_in(&p, dir, is_auto, &err), written == is_auto ? 0 : -1);
+            assert_int_equal(err.code, written == is_auto ? ERR_OK : ERR_CONFIG);
+            policy_close(p);
+            unlink(name);
+            err = (struct err){0};
+            assert_int_equal(policy_open_in(&p, dir, is_auto, &err), -1);
+            assert_int_equal(err.code, ERR_CONFIG);
+        }
+    rmdir(dir);
+}
+
 static void missing_file_is_configuration(void **state)
 {
     struct policy *p = NULL;
@@ -294,6 +343,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(facts_are_read),
         cmocka_unit_test(every_key_is_checked),
+        cmocka_unit_test(sizes_are_read),
+        cmocka_unit_test(each_way_has_its_own_file),
         cmocka_unit_test(missing_file_is_configuration),
         cmocka_unit_test(accuracy_may_be_unknown),
         cmocka_unit_test(each_reason_decides),

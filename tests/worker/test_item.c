@@ -40,6 +40,32 @@ static void list_takes_one_back(void **state)
     assert_null(item_list_pop(&list));
 }
 
+/* Mixed uploads must not end in batches of one. */
+static void like_items_are_taken_from_anywhere(void **state)
+{
+    struct item wide = {.input_w = 256, .input_h = 192}, tall = {.input_w = 192, .input_h = 256};
+    struct item wide_too = wide, fine = wide, last = wide;
+    struct item_list list = {0};
+
+    (void)state;
+    fine.is_fine = true;
+    item_list_push(&list, &tall);
+    item_list_push(&list, &fine);
+    item_list_push(&list, &wide_too);
+    item_list_push(&list, &last);
+    assert_ptr_equal(item_list_take_like(&list, &wide), &wide_too); /* the oldest of its kind */
+    assert_null(wide_too.next);
+    assert_int_equal(list.length, 3);
+    assert_ptr_equal(item_list_take_like(&list, &wide), &last); /* the list's tail */
+    assert_null(item_list_take_like(&list, &wide));             /* another pass is no company */
+    item_list_push(&list, &wide_too);                           /* the tail was kept right */
+    assert_ptr_equal(item_list_take_like(&list, &tall), &tall); /* the list's head */
+    assert_ptr_equal(item_list_pop(&list), &fine);
+    assert_ptr_equal(item_list_pop(&list), &wide_too);
+    assert_int_equal(list.length, 0);
+    assert_null(item_list_take_like(&list, &wide));
+}
+
 static struct wire_message job(void)
 {
     struct wire_message m = {.kind = WIRE_JOB, .attempt = 2, .is_alone = true};
@@ -89,6 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(list_keeps_order),
         cmocka_unit_test(list_takes_one_back),
+        cmocka_unit_test(like_items_are_taken_from_anywhere),
         cmocka_unit_test(set_aside_has_an_entry),
         cmocka_unit_test(given_back_keeps_the_error),
     };
