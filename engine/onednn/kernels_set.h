@@ -15,7 +15,8 @@
 #define KERNEL_SET plain
 #endif
 
-void KERNEL(convert)(void *out, const uint8_t *rgb, size_t count);
+void KERNEL(stem_pack)(void *to, const float *from);
+void KERNEL(stem)(const struct stem_job *job);
 void KERNEL(halve)(const struct halve_job *job);
 void KERNEL(copy)(void *to, int step, const void *from, int channels, size_t pixels);
 void KERNEL(bins)(const void *in, struct shape shape, int bins, void *out, float *scratch);

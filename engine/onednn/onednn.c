@@ -82,7 +82,7 @@ static int onednn_open(struct backend_engine **out, const struct model *model,
     e->shared.use_winograd = e->shared.type == dnnl_f32 || !isa_has(dnnl_cpu_isa_avx512_core_amx);
     winograd_init(&e->shared.winograd, model, e->shared.kernels);
     if (!ret)
-        ret = own_weights_load(&e->shared.own, model, err);
+        ret = own_weights_load(&e->shared.own, model, e->shared.kernels, err);
     if (ret) {
         onednn_close(e);
         return -1;
@@ -330,6 +330,22 @@ static void run_attend(struct backend_stream *s, const struct plan *p, int layer
     s->engine->shared.kernels->attend(&job);
 }
 
+static void run_stem(struct backend_stream *s, const struct plan *p, const uint8_t *rgb, int image)
+{
+    const struct own_weights *own = &s->engine->shared.own;
+    struct stem_job job = {
+        .rgb = rgb,
+        .h = p->h,
+        .w = p->w,
+        .weight = own->stem,
+        .bias = own->stem_bias,
+        .rows = s->arena + p->scratch_at,
+        .out = map_at(s, p, L_F0, image),
+    };
+
+    s->engine->shared.kernels->stem(&job);
+}
+
 /* Our own step of `layer` for one image. */
 static void run_own(struct backend_stream *s, const struct plan *p, int layer,
                     const struct engine_image *images, int image)
@@ -338,10 +354,12 @@ static void run_own(struct backend_stream *s, const struct plan *p, int layer,
     const struct kernels *k = s->engine->shared.kernels;
 
     switch (l->op) {
-    case LAYER_INPUT:
-        k->convert(map_at(s, p, layer, image), images[image].rgb, (size_t)p->h * (size_t)p->w * 3);
+    case LAYER_CONV:
+        if (layer == L_F0)
+            run_stem(s, p, images[image].rgb, image);
+        else
+            run_halve(s, p, layer, image);
         break;
-    case LAYER_CONV: run_halve(s, p, layer, image); break;
     case LAYER_BINS:
         k->bins(map_at(s, p, l->in[0], image), p->shapes[l->in[0]], l->kernel,
                 map_at(s, p, layer, image), (float *)(s->arena + p->scratch_at));

@@ -4,6 +4,32 @@
 
 #include "engine/weights.h"
 
+/* What the stem reads is value - 127.5; the specification's input is that divided by 127.5. */
+static const double input_unit = 1 / 127.5;
+
+/* out,in,3,3 to 3,3,in,out, packed. */
+static int load_stem(struct own_weights *own, const struct model *model,
+                     const struct kernels *kernels, struct err *err)
+{
+    enum { CACHE_LINE = 64, TAPS = 9, COUNT = STEM_CHANNELS * STEM_INPUTS * TAPS };
+    double weight[COUNT], bias[STEM_CHANNELS] = {0};
+    float turned[COUNT];
+
+    own->stem = aligned_alloc(CACHE_LINE, STEM_WEIGHTS * kernels->elem_size);
+    if (!own->stem)
+        return err_set(err, ERR_NOMEM, "out of memory for the weights of %s", network[L_F0].name);
+    if (weights_fold(model, L_F0, weight, bias, err))
+        return -1;
+    for (int i = 0; i < COUNT; i++) {
+        int out = i / (STEM_INPUTS * TAPS), in = i / TAPS % STEM_INPUTS, tap = i % TAPS;
+        turned[(tap * STEM_INPUTS + in) * STEM_CHANNELS + out] = (float)(weight[i] * input_unit);
+    }
+    kernels->stem_pack(own->stem, turned);
+    for (int i = 0; i < STEM_CHANNELS; i++)
+        own->stem_bias[i] = (float)bias[i];
+    return 0;
+}
+
 /* out,1,3,3 to 9,out with the bias behind it. */
 static int load_depthwise(struct own_weights *own, const struct model *model, int layer,
                           struct err *err)
@@ -51,12 +77,16 @@ static int load_attend(struct own_weights *own, const struct model *model, int b
 
 void own_weights_release(struct own_weights *own)
 {
+    free(own->stem);
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++)
         free(own->depthwise[i]);
 }
 
-int own_weights_load(struct own_weights *own, const struct model *model, struct err *err)
+int own_weights_load(struct own_weights *own, const struct model *model,
+                     const struct kernels *kernels, struct err *err)
 {
+    if (load_stem(own, model, kernels, err))
+        return -1;
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
         if (network[i].groups > 1 && load_depthwise(own, model, i, err))
             return -1;

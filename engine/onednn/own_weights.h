@@ -1,4 +1,4 @@
-/* own_weights.h -- folded weights of the layers that our own loops do: depthwise and attention. */
+/* own_weights.h -- folded weights of the layers that our own loops do: stem, depthwise, attention. */
 #ifndef ENGINE_ONEDNN_OWN_WEIGHTS_H
 #define ENGINE_ONEDNN_OWN_WEIGHTS_H
 
@@ -8,12 +8,15 @@
 #include "engine/onednn/kernels.h"
 
 struct own_weights {
+    void *stem; /* as kernels->stem_pack makes it */
+    float stem_bias[STEM_CHANNELS];
     float *depthwise[LAYER_COUNT_INFERENCE]; /* 9,c and then the bias, c; NULL elsewhere */
     struct attend_weights attend[LAYER_COUNT_INFERENCE]; /* of blends */
 };
 
 /* `own` comes zeroed; release it after a failure too. */
-int own_weights_load(struct own_weights *own, const struct model *model, struct err *err);
+int own_weights_load(struct own_weights *own, const struct model *model,
+                     const struct kernels *kernels, struct err *err);
 void own_weights_release(struct own_weights *own);
 
 #endif

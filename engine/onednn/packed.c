@@ -5,12 +5,9 @@
 #include "engine/onednn/dnnl_try.h"
 #include "engine/weights.h"
 
-/* Activations enter as value - 127.5; the specification's input is that divided by 127.5. */
-static const double input_unit = 1 / 127.5;
-
 void packed_init(struct packed *p, const struct model *model, dnnl_engine_t engine)
 {
-    *p = (struct packed){.model = model, .engine = engine, .input_scale = input_unit};
+    *p = (struct packed){.model = model, .engine = engine};
     pthread_mutex_init(&p->lock, NULL);
 }
 
@@ -52,7 +49,7 @@ static int fold(struct packed *p, int layer, struct folded *f, struct err *err)
     if (weights_fold(p->model, layer, f->weight, f->bias, err))
         return -1;
     for (size_t i = 0; i < count; i++)
-        f->f32[i] = (float)(f->weight[i] * (layer == L_F0 ? p->input_scale : 1));
+        f->f32[i] = (float)f->weight[i];
     return 0;
 }
 

@@ -22,7 +22,6 @@ struct packed_weight {
 struct packed {
     const struct model *model; /* borrowed */
     dnnl_engine_t engine;      /* borrowed */
-    double input_scale;        /* what L_F0's weights are multiplied with */
     pthread_mutex_t lock;      /* guards what follows */
     struct packed_weight *weights[LAYER_COUNT_INFERENCE];
     dnnl_memory_t bias[LAYER_COUNT_INFERENCE];
