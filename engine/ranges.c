@@ -13,7 +13,6 @@ enum ranges_kind ranges_kind(int layer)
     const struct layer *l = &network[layer];
 
     switch (l->op) {
-    case LAYER_INPUT: return RANGES_S8; /* value - 128: zero padding is mid grey */
     case LAYER_AVERAGE:
     case LAYER_CONCAT:
     case LAYER_SUM:
@@ -30,7 +29,7 @@ enum ranges_kind ranges_kind(int layer)
 
 int ranges_owner(int layer)
 {
-    if (layer == L_IN || ranges_kind(layer) == RANGES_NONE)
+    if (ranges_kind(layer) == RANGES_NONE)
         return L_NONE;
     for (int concat = layer; concat < LAYER_COUNT_INFERENCE; concat++)
         for (int k = 0; network[concat].op == LAYER_CONCAT && k < LAYER_INPUTS_MAX; k++)

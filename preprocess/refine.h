@@ -1,8 +1,9 @@
 /* refine.h -- a network input of another size, made outside the sandbox from the measuring image.
  *
- * Only raw pixels are read here; nothing is decoded a second time. Of an original of at most
- * DECODE_MEASURE_MAX px the measuring image is every pixel, so the input is byte for byte the one
- * that the decode child would have made; of a larger one it has been shrunk twice.
+ * Only raw pixels are read here; nothing is decoded a second time. The request has to want the
+ * measuring image. Of an original of at most DECODE_MEASURE_MAX px that is every pixel, so the input
+ * is byte for byte the one that the child would have made of the whole picture; of a larger one it
+ * has been shrunk twice.
  *
  * A second input made by the child would cost the same 0.2 ms (600x450) for every image instead of
  * for the few that need it, and a larger slot. */

@@ -65,6 +65,11 @@ const struct kernels *kernels_nth(int n)
     return NULL;
 }
 
+size_t stem_scratch(int w)
+{
+    return 3 * (size_t)STEM_INPUTS * ((size_t)w + 3);
+}
+
 size_t classes_scratch(int w)
 {
     enum { LANES_MAX = 16 };

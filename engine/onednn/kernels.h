@@ -22,6 +22,20 @@ struct tap {
     float f; /* v[lo]*(1 - f) + v[hi]*f */
 };
 
+/* The first convolution, 3x3 with stride 2 and padding 1, with ReLU, from the picture's bytes. Its
+ * weights expect values of x - 127.5. */
+enum { STEM_INPUTS = 3, STEM_CHANNELS = 32, STEM_WEIGHTS = 3 * 10 * STEM_CHANNELS };
+struct stem_job {
+    const uint8_t *rgb; /* h,w,3 */
+    int h, w;
+    const void *weight; /* what stem_pack makes */
+    const float *bias;  /* STEM_CHANNELS */
+    void *rows;         /* stem_scratch(w) elements */
+    void *out;          /* ceil(h/2),ceil(w/2),STEM_CHANNELS */
+    enum cell out_cell; /* ELEM or U8; U8: weight and bias count in its steps */
+};
+size_t stem_scratch(int w);
+
 /* Depthwise convolution and average pool, both 3x3, stride 2, padding 1, of the same input. */
 struct halve_job {
     const void *in; /* h,w,c */
@@ -124,8 +138,8 @@ struct kernels {
     const char *isa;
     size_t elem_size;
 
-    void (*convert)(void *out, const uint8_t *rgb, size_t count);       /* value - 127.5 */
-    void (*convert_bytes)(void *out, const uint8_t *rgb, size_t count); /* s8: value - 128 */
+    void (*stem_pack)(void *to, const float *from); /* 3,3,3,32 to STEM_WEIGHTS elements at most */
+    void (*stem)(const struct stem_job *job);
     void (*halve)(const struct halve_job *job);
     void (*halve_bytes)(const struct halve_job *job); /* u8 to s8 and u8; c a multiple of 64 */
     /* `pixels` runs of `run` bytes, a multiple of 32, to places `step` bytes apart. */

@@ -1,20 +1,11 @@
-/* kernels_bytes.c -- what an int8 engine does with its bytes alone: the input, and depthwise
- * convolution with average pool.
+/* kernels_bytes.c -- what an int8 engine does with its bytes alone: depthwise convolution with
+ * average pool.
  *
  * With VNNI (only AVX-512's is used here) nine taps of 64 channels become three groups of four
  * bytes a channel, which one instruction multiplies and adds up; the pool is the same with weights
  * of one. Elsewhere it is f32 arithmetic with the same results but for ties of the rounding. */
 #include "engine/onednn/kernels_set.h"
 #include "engine/onednn/vector.h"
-
-/* value - 128 as s8 is a flip of the highest bit; zero padding then is mid grey. */
-void KERNEL(convert_bytes)(void *out, const uint8_t *rgb, size_t count)
-{
-    uint8_t *restrict to = out;
-
-    for (size_t i = 0; i < count; i++)
-        to[i] = rgb[i] ^ 0x80;
-}
 
 /* The nine inputs of one output pixel; a tap outside the image reads zeros. */
 static int find_taps(const struct halve_job *job, int oy, int ox, const uint8_t *taps[9])

@@ -1,4 +1,4 @@
-/* kernels_maps.c -- input conversion, pooling, concatenation and the context module's sum. */
+/* kernels_maps.c -- pooling, concatenation and the context module's sum. */
 #include "engine/onednn/kernels_set.h"
 #include "engine/onednn/vector.h"
 
@@ -21,24 +21,6 @@ float KERNEL(max_lanes_of)(vec v)
     return max;
 }
 #endif
-
-/* x - 127.5 has at most 8 significant bits, so it is exact in bf16; the factor 1/127.5 stands in
- * the first convolution's weights. Zero padding then is the specification's mid grey. */
-void KERNEL(convert)(void *out, const uint8_t *rgb, size_t count)
-{
-    elem *to = out;
-    size_t i = 0;
-
-    for (; i + LANES <= count; i += LANES)
-        store(to + i, load_bytes(rgb + i) - 127.5F);
-    if (i < count) {
-        uint8_t rest[LANES] = {0};
-        elem done[LANES];
-        memcpy(rest, rgb + i, count - i);
-        store(done, load_bytes(rest) - 127.5F);
-        memcpy(to + i, done, (count - i) * sizeof(elem));
-    }
-}
 
 /* The nine inputs of one output pixel. A tap outside the image reads zeros, so there is one loop
  * for the inside and the border; only the pool's divisor differs. */
@@ -185,8 +167,8 @@ void KERNEL(widen)(float *out, const void *in, size_t count)
 const struct kernels KERNEL(kernels) = {
     .isa = KERNEL_TEXT_OF(KERNEL_SET),
     .elem_size = sizeof(elem),
-    .convert = KERNEL(convert),
-    .convert_bytes = KERNEL(convert_bytes),
+    .stem_pack = KERNEL(stem_pack),
+    .stem = KERNEL(stem),
     .halve = KERNEL(halve),
     .halve_bytes = KERNEL(halve_bytes),
     .copy = KERNEL(copy),

@@ -15,8 +15,8 @@
 #define KERNEL_SET plain
 #endif
 
-void KERNEL(convert)(void *out, const uint8_t *rgb, size_t count);
-void KERNEL(convert_bytes)(void *out, const uint8_t *rgb, size_t count);
+void KERNEL(stem_pack)(void *to, const float *from);
+void KERNEL(stem)(const struct stem_job *job);
 void KERNEL(halve)(const struct halve_job *job);
 void KERNEL(halve_bytes)(const struct halve_job *job);
 void KERNEL(copy)(void *to, size_t step, const void *from, size_t run, size_t pixels);

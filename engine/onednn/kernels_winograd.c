@@ -12,35 +12,6 @@
 
 enum { IN = WINOGRAD_IN, OUT = WINOGRAD_OUT };
 
-#ifdef KERNEL_BF16
-enum { DEPTH = 2 }; /* products that one instruction adds up */
-
-static inline vec multiply_add(vec sum, const elem *pair, vec weight)
-{
-    int32_t both;
-
-    memcpy(&both, pair, sizeof(both));
-    return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(both), (__m512bh)weight);
-}
-
-static inline vec load_weight(const elem *p)
-{
-    return (vec)_mm512_load_ps(p);
-}
-#else
-enum { DEPTH = 1 };
-
-static inline vec multiply_add(vec sum, const elem *value, vec weight)
-{
-    return sum + *value * weight;
-}
-
-static inline vec load_weight(const elem *p)
-{
-    return load_f32(p);
-}
-#endif
-
 /* A panel is as many output channels as a block of sums is wide: 4 vectors where there are 32
  * registers, else 2. */
 #ifdef __AVX512F__
@@ -89,18 +60,18 @@ static inline __attribute__((always_inline)) void weigh_kernel(const float *at, 
         weigh(half[p], out + (ptrdiff_t)p * IN);
 }
 
-/* The weights of DEPTH inputs side by side. */
-static inline void store_weights(elem *to, const vec *points, int point)
+void KERNEL(store_weights)(elem *to, const vec *weights, int apart)
 {
 #ifdef KERNEL_BF16
     elem low[LANES], high[LANES];
-    store(low, points[point]);
-    store(high, points[WINOGRAD_POINTS + point]);
+    store(low, weights[0]);
+    store(high, weights[apart]);
     uvec both = __builtin_convertvector(*(const hvec_at *)low, uvec) |
                 __builtin_convertvector(*(const hvec_at *)high, uvec) << 16;
     memcpy(to, &both, sizeof(both));
 #else
-    store(to, points[point]);
+    (void)apart;
+    store(to, weights[0]);
 #endif
 }
 
@@ -117,7 +88,7 @@ void KERNEL(winograd_pack)(void *to, const float *from, int c, int k)
             for (int d = 0; d < DEPTH; d++)
                 weigh_kernel(from + ((size_t)i + d) * 9 * k + j, k, points + d * WINOGRAD_POINTS);
             for (int p = 0; p < WINOGRAD_POINTS; p++)
-                store_weights(at + (size_t)p * c * k, points, p);
+                KERNEL(store_weights)(at + (size_t)p * c * k, points + p, WINOGRAD_POINTS);
         }
 }
 

@@ -89,7 +89,7 @@ static int onednn_open(struct backend_engine **out, const struct model *model,
     if (!ret && int8)
         ret = quantised_load(&shared->quantised, model, err);
     if (!ret)
-        ret = own_weights_load(&shared->own, model, &shared->quantised, err);
+        ret = own_weights_load(&shared->own, model, shared->kernels, &shared->quantised, err);
     if (ret) {
         onednn_close(e);
         return -1;
@@ -376,14 +376,21 @@ static void run_bins(struct backend_stream *s, const struct plan *p, int layer, 
     shared->kernels->bins(&job);
 }
 
-static void run_input(struct backend_stream *s, const struct plan *p,
-                      const struct engine_image *images, int image)
+static void run_stem(struct backend_stream *s, const struct plan *p, const uint8_t *rgb, int image)
 {
-    const struct kernels *k = s->engine->shared.kernels;
-    bool bytes = quantised_bytes(&s->engine->shared.quantised, L_IN);
+    const struct own_weights *own = &s->engine->shared.own;
+    struct stem_job job = {
+        .rgb = rgb,
+        .h = p->h,
+        .w = p->w,
+        .weight = own->stem,
+        .bias = own->stem_bias,
+        .rows = s->arena + p->scratch_at,
+        .out = map_at(s, p, L_F0, image),
+        .out_cell = quantised_cell(&s->engine->shared.quantised, L_F0),
+    };
 
-    (bytes ? k->convert_bytes : k->convert)(map_at(s, p, L_IN, image), images[image].rgb,
-                                            (size_t)p->h * (size_t)p->w * 3);
+    s->engine->shared.kernels->stem(&job);
 }
 
 /* Our own step of `layer` for one image. */
@@ -391,8 +398,12 @@ static void run_own(struct backend_stream *s, const struct plan *p, int layer,
                     const struct engine_image *images, int image)
 {
     switch (network[layer].op) {
-    case LAYER_INPUT: run_input(s, p, images, image); break;
-    case LAYER_CONV: run_halve(s, p, layer, image); break;
+    case LAYER_CONV:
+        if (layer == L_F0)
+            run_stem(s, p, images[image].rgb, image);
+        else
+            run_halve(s, p, layer, image);
+        break;
     case LAYER_BINS: run_bins(s, p, layer, image); break;
     case LAYER_SUM: run_sum(s, p, layer, image); break;
     case LAYER_BLEND: run_attend(s, p, layer, image); break;

@@ -16,6 +16,7 @@ int order_step_of(int layer)
     const struct layer *l = &network[layer];
 
     switch (l->op) {
+    case LAYER_INPUT: return L_F0;        /* the stem reads the picture itself */
     case LAYER_AVERAGE: return layer - 1; /* with the depthwise convolution in front of it */
     case LAYER_RESIZE:
         return network[layer + 1].op == LAYER_STATS ? next_row(layer, LAYER_BLEND)

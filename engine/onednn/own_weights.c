@@ -5,6 +5,33 @@
 
 #include "engine/weights.h"
 
+/* What the stem reads is value - 127.5; the specification's input is that divided by 127.5. */
+static const double input_unit = 1 / 127.5;
+
+/* out,in,3,3 to 3,3,in,out, packed; the output counts in `step`s. */
+static int load_stem(struct own_weights *own, const struct model *model,
+                     const struct kernels *kernels, double step, struct err *err)
+{
+    enum { CACHE_LINE = 64, TAPS = 9, COUNT = STEM_CHANNELS * STEM_INPUTS * TAPS };
+    double weight[COUNT], bias[STEM_CHANNELS] = {0};
+    float turned[COUNT];
+
+    own->stem = aligned_alloc(CACHE_LINE, STEM_WEIGHTS * kernels->elem_size);
+    if (!own->stem)
+        return err_set(err, ERR_NOMEM, "out of memory for the weights of %s", network[L_F0].name);
+    if (weights_fold(model, L_F0, weight, bias, err))
+        return -1;
+    for (int i = 0; i < COUNT; i++) {
+        int out = i / (STEM_INPUTS * TAPS), in = i / TAPS % STEM_INPUTS, tap = i % TAPS;
+        turned[(tap * STEM_INPUTS + in) * STEM_CHANNELS + out] =
+            (float)(weight[i] * input_unit / step);
+    }
+    kernels->stem_pack(own->stem, turned);
+    for (int i = 0; i < STEM_CHANNELS; i++)
+        own->stem_bias[i] = (float)(bias[i] / step);
+    return 0;
+}
+
 enum { S8_LAST = 127 };
 
 /* Channel `ch` of a depthwise convolution in bytes: weights as whole numbers, the largest of them
@@ -74,13 +101,17 @@ static int load_attend(struct own_weights *own, const struct model *model, int b
 
 void own_weights_release(struct own_weights *own)
 {
+    free(own->stem);
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++)
         free(own->depthwise[i]);
 }
 
 int own_weights_load(struct own_weights *own, const struct model *model,
-                     const struct quantised *quantised, struct err *err)
+                     const struct kernels *kernels, const struct quantised *quantised,
+                     struct err *err)
 {
+    if (load_stem(own, model, kernels, quantised_step(quantised, L_F0), err))
+        return -1;
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
         if (network[i].groups > 1 && load_depthwise(own, model, quantised, i, err))
             return -1;

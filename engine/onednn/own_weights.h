@@ -1,4 +1,4 @@
-/* own_weights.h -- folded weights of the layers that our own loops do: depthwise and attention. */
+/* own_weights.h -- folded weights of the layers that our own loops do: stem, depthwise, attention. */
 #ifndef ENGINE_ONEDNN_OWN_WEIGHTS_H
 #define ENGINE_ONEDNN_OWN_WEIGHTS_H
 
@@ -9,6 +9,8 @@
 #include "engine/onednn/quantised.h"
 
 struct own_weights {
+    void *stem; /* as kernels->stem_pack makes it */
+    float stem_bias[STEM_CHANNELS];
     /* weight 9,c; bias c; scale c, as a halve_job wants them; NULL elsewhere */
     float *depthwise[LAYER_COUNT_INFERENCE];
     struct attend_weights attend[LAYER_COUNT_INFERENCE]; /* of blends */
@@ -16,7 +18,8 @@ struct own_weights {
 
 /* `own` comes zeroed; release it after a failure too. */
 int own_weights_load(struct own_weights *own, const struct model *model,
-                     const struct quantised *quantised, struct err *err);
+                     const struct kernels *kernels, const struct quantised *quantised,
+                     struct err *err);
 void own_weights_release(struct own_weights *own);
 
 #endif

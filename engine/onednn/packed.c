@@ -5,9 +5,6 @@
 #include "engine/onednn/dnnl_try.h"
 #include "engine/weights.h"
 
-/* Activations enter as value - 127.5; the specification's input is that divided by 127.5. */
-static const double input_unit = 1 / 127.5;
-
 void packed_init(struct packed *p, const struct model *model, const struct quantised *quantised,
                  dnnl_engine_t engine)
 {
@@ -52,11 +49,10 @@ static int fold(struct packed *p, int layer, struct folded *f, struct err *err)
         return err_set(err, ERR_NOMEM, "out of memory for the weights of %s", network[layer].name);
     if (weights_fold(p->model, layer, f->weight, f->bias, err))
         return -1;
-    bool bytes = quantised_conv(p->quantised, layer);
-    if (bytes)
+    if (quantised_conv(p->quantised, layer))
         quantised_fold(p->quantised, layer, f->weight, f->bias);
     for (size_t i = 0; i < count; i++)
-        f->f32[i] = (float)(f->weight[i] * (layer == L_F0 && !bytes ? input_unit : 1));
+        f->f32[i] = (float)f->weight[i];
     return 0;
 }
 

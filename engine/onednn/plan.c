@@ -10,7 +10,7 @@ bool plan_is_conv(int layer)
 {
     const struct layer *l = &network[layer];
 
-    return l->op == LAYER_CONV && l->groups == 1 && l->channels > HIDDEN_CHANNELS;
+    return l->op == LAYER_CONV && l->groups == 1 && l->channels > HIDDEN_CHANNELS && layer != L_F0;
 }
 
 size_t plan_elem_size(const struct shared *shared, int layer)
@@ -25,8 +25,8 @@ static size_t layer_bytes(const struct plan *p, const struct shared *shared, int
 {
     struct shape s = p->shapes[layer];
 
-    if (network[layer].op == LAYER_AVERAGE || network[layer].op == LAYER_RESIZE)
-        return 0; /* written into the concat; made where it is used */
+    if (layer == L_IN || network[layer].op == LAYER_AVERAGE || network[layer].op == LAYER_RESIZE)
+        return 0; /* read where it is; written into the concat; made where it is used */
     if (order_step_of(layer) != layer)
         return plane_size(s.h, s.w) * (size_t)s.c * sizeof(float);
     return (size_t)s.h * (size_t)s.w * (size_t)s.c * plan_elem_size(shared, layer);
@@ -55,7 +55,9 @@ static int batch_of(const struct plan *p, int layer)
 static size_t scratch_bytes(const struct plan *p, size_t elem_size)
 {
     size_t most = classes_scratch(p->w) * sizeof(float);
+    size_t stem = stem_scratch(p->w) * elem_size;
 
+    most = stem > most ? stem : most;
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
         size_t need =
             p->winograd[i].points ? winograd_scratch(i, p->shapes, batch_of(p, i), elem_size) : 0;

@@ -61,7 +61,7 @@ int plan_new(struct plan **out, struct shared *shared, dnnl_stream_t stream,
              struct plan_shape shape, struct err *err);
 void plan_free(struct plan *p);
 
-/* True for a dense convolution that makes its output alone (not the attention's). */
+/* True for a dense convolution that makes its output alone: not the stem, not the attention's. */
 bool plan_is_conv(int layer);
 
 /* Bytes of a value of `layer`'s map. */

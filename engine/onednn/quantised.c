@@ -6,9 +6,6 @@
 #include "engine/onednn/dnnl_try.h"
 #include "engine/weights.h"
 
-/* The input's bytes are value - 128, the specification's input is (value - 127.5) / 127.5. */
-static const double input_step = 1 / 127.5, input_shift = 0.5;
-
 enum { U8_STEPS = 255, S8_STEPS = 127, CHANNELS_MAX = 1024 };
 
 static float step_of(const struct ranges *ranges, int layer)
@@ -16,8 +13,6 @@ static float step_of(const struct ranges *ranges, int layer)
     static const float steps[] = {[RANGES_U8] = U8_STEPS, [RANGES_S8] = S8_STEPS};
     enum ranges_kind kind = ranges_kind(layer);
 
-    if (layer == L_IN)
-        return (float)input_step;
     return kind == RANGES_NONE ? 0 : ranges->of[ranges_owner(layer)] / steps[kind];
 }
 
@@ -112,9 +107,6 @@ void quantised_fold(const struct quantised *q, int layer, double *weight, double
 
     for (size_t c = 0; c < channels; c++)
         bias[c] /= in * q->weight_step[layer][c];
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         weight[i] /= q->weight_step[layer][i / per_channel];
-        if (network[layer].in[0] == L_IN)
-            bias[i / per_channel] += input_shift * weight[i];
-    }
 }

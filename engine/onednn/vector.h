@@ -236,4 +236,38 @@ static inline vec exp2_of(vec x)
     return (vec)((ivec)p + ((ivec)t << 23));
 }
 
+/* ---- products ---- */
+
+#ifdef KERNEL_BF16
+typedef int32_t pair_at __attribute__((aligned(2), may_alias));
+enum { DEPTH = 2 }; /* products that one instruction adds up */
+
+static inline vec multiply_add(vec sum, const elem *pair, vec weight)
+{
+    __m512i both = _mm512_set1_epi32(*(const pair_at *)pair);
+    return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)both, (__m512bh)weight);
+}
+
+static inline vec load_weight(const elem *p)
+{
+    return (vec)_mm512_load_ps(p);
+}
+#else
+enum { DEPTH = 1 };
+
+static inline vec multiply_add(vec sum, const elem *value, vec weight)
+{
+    return sum + *value * weight;
+}
+
+static inline vec load_weight(const elem *p)
+{
+    return load_f32(p);
+}
+#endif
+
+/* The weights of DEPTH inputs, `apart` vectors apart, side by side as multiply_add wants them:
+ * LANES,DEPTH. */
+void KERNEL(store_weights)(elem *to, const vec *weights, int apart);
+
 #endif

@@ -31,7 +31,7 @@ static void maps_of_bytes_follow_from_the_table(void **state)
         int layer, owner;
         enum ranges_kind kind;
     } cases[] = {
-        {L_IN,     L_NONE,  RANGES_S8  },
+        {L_IN,     L_NONE,  RANGES_NONE},
         {L_F0,     L_F0,    RANGES_U8  },
         {L_F2A,    L_F2A,   RANGES_U8  },
         {L_F2D,    L_F2D,   RANGES_S8  }, /* no ReLU */

@@ -36,7 +36,7 @@ int support_fd(const void *bytes, size_t n);
 /* The same picture through a saver, made by a process of its own: this one stays without threads. */
 int support_original(int w, int h, const char *how);
 
-/* Decode in slot 0 at `size` with display copy. */
+/* Decode in slot 0 at `size` with measuring image and display copy. */
 struct decoded support_decode(struct decoder *d, const void *bytes, size_t n, int size,
                               uint64_t tag);
 
