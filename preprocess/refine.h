@@ -2,7 +2,8 @@
  *
  * Only raw pixels are read here; nothing is decoded a second time. Of an original of at most
  * DECODE_MEASURE_MAX px the measuring image is every pixel, so the input is byte for byte the one
- * that the decode child would have made; of a larger one it has been shrunk twice.
+ * that the decode child would have made of the same rows; of a larger one it has been shrunk twice.
+ * The decode has to be asked for a measuring image.
  *
  * A second input made by the child would cost the same 0.2 ms (600x450) for every image instead of
  * for the few that need it, and a larger slot. */

@@ -91,7 +91,7 @@ struct decoded support_decode_fd(struct decoder *d, int fd, int size, uint64_t t
     struct decoded out = {0};
     struct err err = {0};
     struct decode_request request = {
-        .slot = 0, .fd = fd, .size = size, .want_display = true, .tag = tag};
+        .slot = 0, .fd = fd, .size = size, .want_measure = true, .want_display = true, .tag = tag};
 
     if (decoder_wait(d, &request, &out, &err))
         fail_msg("decoder_wait: %s", err.msg);
