@@ -57,7 +57,8 @@ static int copy_file(const char *from, const char *to, const char *name, struct 
 /* The folder to quantise: the model's own, or a copy of it in -o. */
 static int make_folder(struct quantizer *q, struct err *err)
 {
-    static const char *const files[] = {"weights.safetensors", "policy.json", "card.json"};
+    static const char *const files[] = {"weights.safetensors", "policy.json", "policy-auto.json",
+                                        "card.json"};
     char source[SETTINGS_PATH_SIZE];
 
     if (place_model(source, q->settings->model, err))

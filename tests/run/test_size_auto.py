@@ -37,13 +37,17 @@ def pick_model(tmp, files):
 
 def check_predict(tmp, files):
     model, entries = pick_model(tmp, files)
+    compared = set()
     for size in sorted({e["network_size"] for e in entries if e["network_size"]}):
         for got, want in zip(entries, predict(model, size, files, tmp / "fixed")):
-            if got["network_size"] != size:
+            # From 1024 px on a JPEG's rows are read at a scale that depends on what else is made.
+            if got["network_size"] != size or max(got["width"], got["height"]) >= 1024:
                 continue
+            compared.add(size)
             name = got["stem"] + ".mask.png"
             assert (tmp / "masks" / name).read_bytes() == (tmp / "fixed" / name).read_bytes(), got
             assert got["classes"] == want["classes"] and got["lesion"] == want["lesion"], (got, want)
+    assert len(compared) == 2, compared
     assert all(e["network_size"] is None for e in entries if e["status"] != "done")
     return model
 
