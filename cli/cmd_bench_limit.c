@@ -55,8 +55,8 @@ int cmd_bench_limit(const struct settings *s, int argc, char **argv)
     struct err err = {0};
 
     (void)argv;
-    if (argc > 0) {
-        err_set(&err, ERR_INPUT, "bench limit [--size N] [--precision P]: no operands");
+    if (argc > 0 || s->size == SETTINGS_AUTO) {
+        err_set(&err, ERR_INPUT, "bench limit [--size N] [--precision P]: one size, no operands");
         return command_fail(&err);
     }
     if (!strcmp(precision, "auto")) { /* what an engine would take */

@@ -75,7 +75,7 @@ static void defaults_are_valid(void **state)
     (void)state;
     assert_int_equal(load(&s, COMMAND_RUN, "", &first, &err), 0);
     assert_int_equal(first, 1);
-    assert_int_equal(s.batch, 1);
+    assert_int_equal(s.batch, 8);
     assert_string_equal(s.precision, "auto");
     assert_string_equal(s.reports, "html,pdf,json");
     for (size_t i = 0; i < settings_table_length; i++)
