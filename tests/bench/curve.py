@@ -47,10 +47,9 @@ def accuracy(bench, contestant):
                        for key in ("failure_rate", "auc_malignant", "mean_jaccard")}}
 
 
-def speed(bench, contestant, pictures):
-    """Images a second, one round."""
-    with tempfile.TemporaryDirectory(dir=bench.build) as tmp:
-        return folder.run(bench, contestant, pictures, pathlib.Path(tmp) / "out")[0]
+def speed(bench, contestant, pictures, tmp):
+    out = pathlib.Path(tempfile.mkdtemp(dir=tmp)) / "out"
+    return folder.run(bench, contestant, pictures, out)[0]
 
 
 def section(bench):
@@ -65,9 +64,10 @@ def section(bench):
             rates[contestant] = []
         except folder.Refused as why:
             bench.skip(f"curve {' '.join(contestant)}: {why}")
-    for _ in range(bench.rounds):
-        for contestant in known:
-            rates[contestant].append(speed(bench, contestant, pictures))
+    with tempfile.TemporaryDirectory(dir=bench.build) as tmp:  # kept till the end: see folder.py
+        for _ in range(bench.rounds):
+            for contestant in known:
+                rates[contestant].append(speed(bench, contestant, pictures, tmp))
     series = store.Series(bench.results, "accuracy", bench.bin, bench.machine)
     for contestant, figures in known.items():
         who, precision, size, _ = contestant
