@@ -6,6 +6,19 @@
 
 #include "engine/network.h"
 
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+double bench_median(double *values, int n)
+{
+    qsort(values, (size_t)n, sizeof(*values), by_value);
+    return (values[(n - 1) / 2] + values[n / 2]) / 2;
+}
+
 void bench_print(json_t *line, bool as_json)
 {
     char *text = json_line(line);

@@ -7,6 +7,9 @@
 
 #include "common/json.h"
 
+/* Sorts the `n` (at least 1) values, smallest first, and returns the middle one or the mean of both. */
+double bench_median(double *values, int n);
+
 /* One line to stdout: JSON, or key=value pairs. Takes `line`, which may be NULL. */
 void bench_print(json_t *line, bool as_json);
 

@@ -14,7 +14,7 @@ static int bench_reports(const struct settings *s, int argc, char **argv)
         return command_fail(&err);
     }
     snprintf(rounds, sizeof(rounds), "%ld", s->rounds);
-    int status = run_program("lentigo-reports", words, &err);
+    int status = run_program("lentigo-reports", words, -1, &err);
     return status < 0 ? command_fail(&err) : status;
 }
 
@@ -22,6 +22,7 @@ static const struct {
     const char *name;
     int (*run)(const struct settings *s, int argc, char **argv);
 } benches[] = {
+    {"decode",   cmd_bench_decode  },
     {"engine",   cmd_bench_engine  },
     {"limit",    cmd_bench_limit   },
     {"pipeline", cmd_bench_pipeline},
@@ -36,6 +37,6 @@ int cmd_bench(const struct settings *s, int argc, char **argv)
         if (!strcmp(argv[0], benches[i].name))
             return benches[i].run(s, argc - 1, argv + 1);
     err_set(&err, ERR_INPUT,
-            "bench: engine, limit, pipeline or reports (see lentigo bench --help)");
+            "bench: decode, engine, limit, pipeline or reports (see lentigo bench --help)");
     return command_fail(&err);
 }

@@ -147,21 +147,13 @@ static void *lane_main(void *argument)
     return NULL;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static void print_result(const struct bench *b)
 {
     const struct engine_facts *facts = engine_facts(b->engine);
     const struct settings *s = b->settings;
     long rounds = s->rounds;
 
-    qsort(b->round_ms, (size_t)rounds, sizeof(*b->round_ms), by_value);
-    double median = b->round_ms[rounds / 2];
+    double median = bench_median(b->round_ms, (int)rounds);
     bench_print(json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:i, s:i}", "what",
                           "engine", "size", b->size, "batch", (int)s->batch, "precision",
                           facts->precision, "device", facts->device, "backend", facts->backend,

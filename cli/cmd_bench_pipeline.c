@@ -2,6 +2,7 @@
 #include <ftw.h>
 #include <unistd.h>
 
+#include "cli/bench_line.h"
 #include "cli/commands.h"
 #include "cli/commands_bench.h"
 #include "cli/run.h"
@@ -22,19 +23,22 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 static int run_once(const struct settings *s, const char *input, const char *out, double *seconds,
                     json_t **summary, struct err *err)
 {
-    char size[32], jobs[32], batch[32], path[SETTINGS_PATH_SIZE];
-    const char *const words[] = {"lentigo",    "run",    input,       "-o",       out,
-                                 "--reports",  "json",   "--size",    size,       "--precision",
-                                 s->precision, "--jobs", jobs,        "--batch",  batch,
-                                 "--model",    s->model, "--backend", s->backend, NULL};
+    char size[32], jobs[32], batch[32], decoders[32], slots[32], path[SETTINGS_PATH_SIZE];
+    const char *const words[] = {"lentigo",    "run",       input,      "-o",      out,
+                                 "--reports",  s->reports,  "--size",   size,      "--precision",
+                                 s->precision, "--jobs",    jobs,       "--batch", batch,
+                                 "--decoders", decoders,    "--slots",  slots,     "--model",
+                                 s->model,     "--backend", s->backend, NULL};
 
     snprintf(size, sizeof(size), "%ld", s->size);
     if (s->size == SETTINGS_AUTO)
         snprintf(size, sizeof(size), "auto");
     snprintf(jobs, sizeof(jobs), "%ld", s->jobs);
     snprintf(batch, sizeof(batch), "%ld", s->batch);
+    snprintf(decoders, sizeof(decoders), "%ld", s->decoders);
+    snprintf(slots, sizeof(slots), "%ld", s->slots);
     int64_t start = clock_mono_us();
-    int status = run_program("lentigo", words, err);
+    int status = run_program("lentigo", words, STDERR_FILENO, err); /* stdout is for figures */
     *seconds = (double)(clock_mono_us() - start) / 1e6;
     if (status)
         return status < 0 ? -1 : err_set(err, ERR_BUG, "lentigo run ended with status %d", status);
@@ -44,34 +48,24 @@ static int run_once(const struct settings *s, const char *input, const char *out
     return *summary ? 0 : -1;
 }
 
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static int print_rounds(const json_t *summary, double *seconds, int n, struct err *err)
+static int print_rounds(const json_t *summary, double *seconds, int n, bool as_json,
+                        struct err *err)
 {
     double images = json_number_or(summary, "received", 0);
+    double median = bench_median(seconds, n);
 
-    qsort(seconds, (size_t)n, sizeof(*seconds), by_value);
-    double median = n % 2 ? seconds[n / 2] : (seconds[n / 2 - 1] + seconds[n / 2]) / 2;
     if (!(images > 0))
         return err_set(err, ERR_CONFIG, "no image in the folder");
-    json_t *line = json_pack(
-        "{s:s, s:O*, s:O*, s:O*, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "what", "pipeline", "model",
-        json_object_get(summary, "model"), "precision", json_object_get(summary, "precision"),
-        "device", json_object_get(summary, "device"), "rounds", n, "images", (int)images,
-        "images_per_s", json_rounded(images / median, 2), "ms_per_image",
-        json_rounded(1000 * median / images, 3), "best", json_rounded(images / seconds[0], 2),
-        "worst", json_rounded(images / seconds[n - 1], 2), "wall_s", json_rounded(median, 3));
-    char *text = line ? json_line(line) : NULL;
-    json_decref(line);
-    if (!text)
-        return err_set(err, ERR_NOMEM, "figures as JSON");
-    puts(text);
-    free(text);
+    bench_print(json_pack("{s:s, s:O*, s:O*, s:O*, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "what",
+                          "pipeline", "model", json_object_get(summary, "model"), "precision",
+                          json_object_get(summary, "precision"), "device",
+                          json_object_get(summary, "device"), "rounds", n, "images", (int)images,
+                          "images_per_s", json_rounded(images / median, 2), "ms_per_image",
+                          json_rounded(1000 * median / images, 3), "best",
+                          json_rounded(images / seconds[0], 2), "worst",
+                          json_rounded(images / seconds[n - 1], 2), "wall_s",
+                          json_rounded(median, 3)),
+                as_json);
     return 0;
 }
 
@@ -92,7 +86,7 @@ static int measure(const struct settings *s, const char *input, const char *dir,
         nftw(out, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     }
     if (!ret)
-        ret = print_rounds(summary, seconds, n, err);
+        ret = print_rounds(summary, seconds, n, s->json, err);
     json_decref(summary);
     return ret;
 }

@@ -24,7 +24,7 @@ static pid_t start_summary(const struct run *r, struct err *err)
 
     if (path_format(config, sizeof(config), err, "%s/lentigo.conf", r->state))
         return -1;
-    return run_program_start(reports, argv, err);
+    return run_program_start(reports, argv, -1, err);
 }
 
 static int end_summary(pid_t pid, struct err *err)

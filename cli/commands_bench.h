@@ -4,10 +4,14 @@
 
 #include "common/settings.h"
 
-/* Operands: engine | limit | pipeline INPUT | reports OUT. */
+/* Operands: decode FOLDER | engine | limit | pipeline INPUT | reports OUT. */
 int cmd_bench(const struct settings *s, int argc, char **argv);
 
-/* `lentigo run` on the folder argv[0], reports as JSON, once a round into a new OUT. */
+/* The sandboxed decoders alone on every file below argv[0]: `--size --decoders --reports --rounds`.
+ * Display copies are made when reports want them. */
+int cmd_bench_decode(const struct settings *s, int argc, char **argv);
+
+/* `lentigo run` on the folder argv[0], once a round into a new OUT. */
 int cmd_bench_pipeline(const struct settings *s, int argc, char **argv);
 
 /* oneDNN's own convolutions alone, one core: `--size --precision --rounds --layers --json`. */

@@ -33,7 +33,7 @@ static const struct command commands[] = {
     {"eval",      COMMAND_EVAL,    NULL, "lentigo-worker", "eval", NULL, "--data DIR", "figures of a model on a labelled set", "lentigo eval --data lesions --split test"},
     {"model",     COMMAND_QUANTIZE, NULL, "lentigo-worker", "quantize", "quantize", "quantize --calibrate DIR", "make a model ready for int8", "lentigo model quantize --calibrate lesions -o models/mine8"},
     {"model",     COMMAND_MODEL,   cmd_model,     NULL, NULL, NULL, "import|show ...", "bring weights in, look at a model", "lentigo model import model.pdparams -o models/mine"},
-    {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, NULL, "engine|limit|pipeline|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
+    {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, NULL, "decode|engine|limit|pipeline|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
     {"demo-data", COMMAND_DEMO,    cmd_demo_data, NULL, NULL, NULL, "DIR",          "a synthetic clinic upload with known truth", "lentigo demo-data /tmp/demo --patients 12 --seed 1"},
     {"doctor",    COMMAND_DOCTOR,  cmd_doctor,    NULL, NULL, NULL, "[OUT]",        "check that nothing was lost", "lentigo doctor /data/friday-out"},
 };

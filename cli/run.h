@@ -52,10 +52,12 @@ int run_children_watch(struct run *r, struct run_children *c,
 /* End what still runs; a scheduler that did not end by itself goes on at the next run. */
 void run_children_end(struct run *r, struct run_children *c);
 
-/* Start one of our programs; its number, or -1. Wait for it: its exit status, or -1. */
-pid_t run_program_start(const char *program, const char *const argv[], struct err *err);
+/* Start one of our programs, `stdout_fd` its standard output (-1: ours); its number, or -1. Wait for
+ * it: its exit status, or -1. run_program does both. */
+pid_t run_program_start(const char *program, const char *const argv[], int stdout_fd,
+                        struct err *err);
 int run_program_wait(pid_t pid, const char *program, struct err *err);
-int run_program(const char *program, const char *const argv[], struct err *err); /* both */
+int run_program(const char *program, const char *const argv[], int stdout_fd, struct err *err);
 
 /* progress.c: one line of progress, redrawn on a terminal, printed now and then elsewhere. */
 struct progress {

@@ -64,11 +64,12 @@ static pid_t start(const char *program, const char *const argv[], int stdout_fd,
     _exit(EXIT_NO_PROGRAM);
 }
 
-pid_t run_program_start(const char *program, const char *const argv[], struct err *err)
+pid_t run_program_start(const char *program, const char *const argv[], int stdout_fd,
+                        struct err *err)
 {
     char path[SETTINGS_PATH_SIZE];
 
-    return place_program(path, program, err) ? -1 : start(path, argv, -1, -1, err);
+    return place_program(path, program, err) ? -1 : start(path, argv, stdout_fd, -1, err);
 }
 
 int run_program_wait(pid_t pid, const char *program, struct err *err)
@@ -83,9 +84,9 @@ int run_program_wait(pid_t pid, const char *program, struct err *err)
     return WEXITSTATUS(status);
 }
 
-int run_program(const char *program, const char *const argv[], struct err *err)
+int run_program(const char *program, const char *const argv[], int stdout_fd, struct err *err)
 {
-    pid_t pid = run_program_start(program, argv, err);
+    pid_t pid = run_program_start(program, argv, stdout_fd, err);
 
     return pid < 0 ? -1 : run_program_wait(pid, program, err);
 }

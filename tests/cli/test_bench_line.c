@@ -48,9 +48,22 @@ static void the_network_is_11_4_gflop(void **state)
     assert_float_equal(gflop, 11.42, 0.005); /* the specification's count */
 }
 
+static void the_middle_of_values(void **state)
+{
+    double one[] = {3}, odd[] = {9, 1, 4}, even[] = {8, 1, 2, 5};
+
+    (void)state;
+    assert_float_equal(bench_median(one, 1), 3, 0);
+    assert_float_equal(bench_median(odd, 3), 4, 0);
+    assert_float_equal(bench_median(even, 4), 3.5, 0);
+    assert_float_equal(even[0], 1, 0); /* sorted: best first */
+    assert_float_equal(even[3], 8, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_middle_of_values),
         cmocka_unit_test(work_of_a_row),
         cmocka_unit_test(the_network_is_11_4_gflop),
     };
