@@ -34,7 +34,7 @@ static void settings_win(void **state)
     assert_int_equal(shape.slots, 40);
     s.slots = 0;
     worker_shape_of(&shape, &s);
-    assert_int_equal(shape.slots, 3 + 4 * 2 * 4);
+    assert_int_equal(shape.slots, 3 + 2 * 2 * 4);
 }
 
 int main(void)
