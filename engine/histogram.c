@@ -22,7 +22,7 @@ const char *range_rule_word(enum range_rule rule)
 
 static void grow(struct histogram *h)
 {
-    for (int i = 0; i < HISTOGRAM_BINS / 2; i++)
+    for (size_t i = 0; i < HISTOGRAM_BINS / 2; i++)
         h->bins[i] = h->bins[2 * i] + h->bins[2 * i + 1];
     for (int i = HISTOGRAM_BINS / 2; i < HISTOGRAM_BINS; i++)
         h->bins[i] = 0;

@@ -73,10 +73,10 @@ static void cells_place(struct cells *c, const struct field *f)
         y0 = y < y0 ? y : y0;
         y1 = y;
     }
-    int side = (x1 - x0 > y1 - y0 ? x1 - x0 : y1 - y0) + 1;
+    int reach = x1 - x0 > y1 - y0 ? x1 - x0 : y1 - y0;
     c->x0 = x0;
     c->y0 = y0;
-    c->size = (side + CELLS - 1) / CELLS;
+    c->size = reach / CELLS + 1;
 }
 
 static void cells_fill(struct cells *c, const struct field *f)

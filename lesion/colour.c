@@ -137,9 +137,9 @@ static void lesion_row(uint8_t *row, const struct field *f, int y, bool with_rim
     if (with_rim)
         return;
     if (y >= RIM)
-        keep_common(row, lesion - RIM * f->w, f->w);
+        keep_common(row, lesion - (ptrdiff_t)RIM * f->w, f->w);
     if (y + RIM < f->h)
-        keep_common(row, lesion + RIM * f->w, f->w);
+        keep_common(row, lesion + (ptrdiff_t)RIM * f->w, f->w);
     if (f->w > RIM) {
         keep_common(row, lesion + RIM, f->w - RIM);
         keep_common(row + RIM, lesion, f->w - RIM);

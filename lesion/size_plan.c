@@ -51,7 +51,7 @@ static int read_number(double *out, const json_t *value, const char *key, struct
 int size_plan_from_json(struct size_plan *out, const json_t *object, struct err *err)
 {
     const json_t *score = json_object_get(object, "score");
-    struct size_plan p;
+    struct size_plan p = {0};
 
     if (read_size(&p.coarse, object, "coarse", err) || read_size(&p.fine, object, "fine", err) ||
         read_number(&p.expected_min, json_object_get(object, "expected_jaccard_min"),

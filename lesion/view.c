@@ -102,6 +102,7 @@ static void blocks_add_texture(struct blocks *all, const struct field *f)
         row_texture(&row, f->l + at, f->smooth + at, f->w);
         row_edges(&row, f->l + at, f->a + at, f->b + at, f->w);
         for (int bx = 0; bx < all->w; bx++)
+            // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): blocks_fill set all w x h
             if (block[bx].is_used)
                 block_add_row(block + bx, all, &row, bx * SIDE, f->w);
     }

@@ -333,7 +333,7 @@ void words_abcd_field(struct buf *out, enum language l, const struct policy_fact
 
 void words_model(struct buf *out, enum language l, const json_t *model)
 {
-    double coarse;
+    double coarse, fine;
     char size[48];
 
     if (!model) {
@@ -341,9 +341,11 @@ void words_model(struct buf *out, enum language l, const json_t *model)
         return;
     }
     coarse = json_number_or(model, "coarse_size", 0);
-    snprintf(size, sizeof(size), coarse > 0 ? "%.0f/" : "", coarse);
-    snprintf(size + strlen(size), sizeof(size) - strlen(size), "%.0f",
-             json_number_or(model, "size", 0));
+    fine = json_number_or(model, "size", 0);
+    if (coarse > 0)
+        snprintf(size, sizeof(size), "%.0f/%.0f", coarse, fine);
+    else
+        snprintf(size, sizeof(size), "%.0f", fine);
     string_fill(out, l, S_MODEL_LINE, 6,
                 (const char *const[]){
                     json_text_or(model, "name", "?"), json_text_or(model, "version", "?"), size,

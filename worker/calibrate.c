@@ -165,6 +165,7 @@ static int reserve(struct calibration *c, struct err *err)
     }
     c->histograms = calloc(LAYER_COUNT_INFERENCE, sizeof(*c->histograms));
     c->logits = calloc((size_t)c->sample->n, sizeof(*c->logits));
+    // NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI): a sample is not empty (sample.h)
     c->map = malloc(largest * sizeof(*c->map));
     c->class_map = malloc(pixels);
     if (!c->histograms || !c->logits || !c->map || !c->class_map)

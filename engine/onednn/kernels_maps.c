@@ -22,45 +22,6 @@ float KERNEL(max_lanes_of)(vec v)
 }
 #endif
 
-/* The nine inputs of one output pixel. A tap outside the image reads zeros, so there is one loop
- * for the inside and the border; only the pool's divisor differs. */
-static int find_taps(const struct halve_job *job, int oy, int ox, const elem *taps[9])
-{
-    int inside = 0;
-
-    for (int t = 0; t < 9; t++) {
-        int y = 2 * oy - 1 + t / 3, x = 2 * ox - 1 + t % 3;
-        bool in = y >= 0 && x >= 0 && y < job->h && x < job->w;
-        taps[t] = job->zeros;
-        if (in)
-            taps[t] = (const elem *)job->in + ((size_t)y * job->w + x) * job->c;
-        inside += in;
-    }
-    return inside;
-}
-
-void KERNEL(halve)(const struct halve_job *job)
-{
-    int oh = (job->h + 1) / 2, ow = (job->w + 1) / 2;
-    const elem *taps[9];
-
-    for (int i = 0; i < oh * ow; i++) {
-        float share = 1.0F / (float)find_taps(job, i / ow, i % ow, taps);
-        elem *conv = (elem *)job->conv + (size_t)i * job->c;
-        elem *pool = (elem *)job->pool + (size_t)i * job->pool_step;
-        for (int c = 0; c < job->c; c += LANES) {
-            vec sum = {0}, product = load_f32(job->bias + c);
-            for (int t = 0; t < 9; t++) {
-                vec x = load(taps[t] + c);
-                sum += x;
-                product += x * load_f32(job->weight + (size_t)t * job->c + c);
-            }
-            store(conv + c, product);
-            store(pool + c, sum * share);
-        }
-    }
-}
-
 /* Runs are multiples of COPY_BLOCK: at least 32 channels of a byte. */
 void KERNEL(copy)(void *to, size_t step, const void *from, size_t run, size_t pixels)
 {

@@ -25,11 +25,11 @@ void KERNEL(stem_pack)(void *to, const float *from)
 
     for (int row = 0; row < 3; row++)
         for (int step = 0; step < STEPS; step++)
-            for (int c = 0; c < STEM_CHANNELS; c += LANES, out += LANES * DEPTH) {
+            for (int c = 0; c < STEM_CHANNELS; c += LANES, out += (size_t)LANES * DEPTH) {
                 vec both[DEPTH] = {0};
                 for (int d = 0; d < DEPTH && step * DEPTH + d < SPAN; d++)
-                    both[d] = load_f32(from +
-                                       ((size_t)row * SPAN + step * DEPTH + d) * STEM_CHANNELS + c);
+                    both[d] = load_f32(
+                        from + ((size_t)row * SPAN + (size_t)step * DEPTH + d) * STEM_CHANNELS + c);
                 KERNEL(store_weights)(out, both, 1);
             }
 }
@@ -82,14 +82,15 @@ FOR_CELL void do_pixels(const elem *const rows[3], const struct stem_job *job, s
         for (int step = 0; step < STEPS; step++) {
             vec w[VECTORS];
 #pragma GCC unroll 8
-            for (int v = 0; v < VECTORS; v++, weight += LANES * DEPTH)
+            for (int v = 0; v < VECTORS; v++, weight += (size_t)LANES * DEPTH)
                 w[v] = load_weight(weight);
 #pragma GCC unroll 8
             for (int p = 0; p < pixels; p++)
 #pragma GCC unroll 8
                 for (int v = 0; v < VECTORS; v++)
                     sum[p][v] = multiply_add(
-                        sum[p][v], rows[row] + (ptrdiff_t)p * 2 * STEM_INPUTS + step * DEPTH, w[v]);
+                        sum[p][v],
+                        rows[row] + (ptrdiff_t)p * 2 * STEM_INPUTS + (ptrdiff_t)step * DEPTH, w[v]);
         }
 #pragma GCC unroll 8
     for (int p = 0; p < pixels; p++)

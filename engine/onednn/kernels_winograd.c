@@ -86,7 +86,8 @@ void KERNEL(winograd_pack)(void *to, const float *from, int c, int k)
             elem *at = (elem *)to + (size_t)(j - j % width) * c +
                        ((size_t)i / DEPTH * width + j % width) * DEPTH;
             for (int d = 0; d < DEPTH; d++)
-                weigh_kernel(from + ((size_t)i + d) * 9 * k + j, k, points + d * WINOGRAD_POINTS);
+                weigh_kernel(from + ((size_t)i + d) * 9 * k + j, k,
+                             points + (size_t)d * WINOGRAD_POINTS);
             for (int p = 0; p < WINOGRAD_POINTS; p++)
                 KERNEL(store_weights)(at + (size_t)p * c * k, points + p, WINOGRAD_POINTS);
         }
@@ -193,11 +194,11 @@ static inline __attribute__((always_inline)) void block(const elem *in, int c, c
 {
     vec sum[ROWS][WIDE] = {0};
 
-    for (int i = 0; i < c; i += DEPTH, weight += vectors * LANES * DEPTH) {
+    for (int i = 0; i < c; i += DEPTH, weight += (ptrdiff_t)vectors * LANES * DEPTH) {
         vec w[WIDE];
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)
-            w[v] = load_weight(weight + v * LANES * DEPTH);
+            w[v] = load_weight(weight + (ptrdiff_t)v * LANES * DEPTH);
 #pragma GCC unroll 6
         for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
@@ -208,7 +209,7 @@ static inline __attribute__((always_inline)) void block(const elem *in, int c, c
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++)
-            store_f32(out + (size_t)r * k + v * LANES, sum[r][v]);
+            store_f32(out + (size_t)r * k + (ptrdiff_t)v * LANES, sum[r][v]);
 }
 
 static inline __attribute__((always_inline)) void

@@ -84,32 +84,35 @@ static int load(const struct winograd *w, int layer, struct raw *r, struct err *
     return 0;
 }
 
+static int pack(const struct kernels *kernels, int layer, const struct raw *raw,
+                struct winograd_weight *to, struct err *err)
+{
+    int k = network[layer].channels, c = network[network[layer].in[0]].channels;
+
+    to->points =
+        aligned_alloc(CACHE_LINE, WINOGRAD_POINTS * (size_t)c * (size_t)k * kernels->elem_size);
+    to->bias = malloc((size_t)k * sizeof(float));
+    if (!to->points || !to->bias)
+        return err_set(err, ERR_NOMEM, "out of memory for the weights of %s", network[layer].name);
+    kernels->winograd_pack(to->points, raw->turned, c, k);
+    for (int i = 0; i < k; i++)
+        to->bias[i] = (float)raw->bias[i];
+    return 0;
+}
+
 static int make(struct winograd *w, int layer, struct err *err)
 {
     struct winograd_weight *to = &w->weights[layer];
-    int k = network[layer].channels, c = network[network[layer].in[0]].channels;
     struct raw raw;
-    int ret = load(w, layer, &raw, err);
+    int ret = load(w, layer, &raw, err) || pack(w->kernels, layer, &raw, to, err);
 
-    if (!ret) {
-        to->points = aligned_alloc(CACHE_LINE,
-                                   WINOGRAD_POINTS * (size_t)c * (size_t)k * w->kernels->elem_size);
-        to->bias = malloc((size_t)k * sizeof(float));
-        if (!to->points || !to->bias)
-            ret =
-                err_set(err, ERR_NOMEM, "out of memory for the weights of %s", network[layer].name);
-    }
-    if (!ret)
-        w->kernels->winograd_pack(to->points, raw.turned, c, k);
-    for (int i = 0; i < k && !ret; i++)
-        to->bias[i] = (float)raw.bias[i];
     if (ret) {
         free(to->points);
         free(to->bias);
         *to = (struct winograd_weight){0};
     }
     raw_release(&raw);
-    return ret;
+    return ret ? -1 : 0;
 }
 
 int winograd_get(struct winograd *w, int layer, struct winograd_weight *out, struct err *err)

@@ -60,6 +60,37 @@ struct ref_map ref_of(const struct map *m)
     return (struct ref_map){m->shape, m->exact};
 }
 
+void fill_taps(struct tap *taps, int from, int to)
+{
+    for (int i = 0; i < to; i++)
+        taps[i].f = (float)resize_tap(from, to, i, &taps[i].lo, &taps[i].hi);
+}
+
+void summands_make(struct summands *s, const struct kernels *k, struct sum_job *job, uint64_t *seed)
+{
+    for (int i = 0; i < SUMMANDS; i++) {
+        int side = 1 << i;
+        s->in[i] = map_random(k, side, side, job->c, seed);
+        s->big[i] = map_new(k, job->h, job->w, job->c);
+        s->parts[i] = ref_of(&s->big[i]);
+        ref_resize(ref_of(&s->in[i]), s->parts[i]);
+        fill_taps(s->rows[i], side, job->h);
+        fill_taps(s->columns[i], side, job->w);
+        job->in[i] = s->in[i].elems;
+        job->in_side[i] = side;
+        job->rows[i] = s->rows[i];
+        job->columns[i] = s->columns[i];
+    }
+}
+
+void summands_free(struct summands *s)
+{
+    for (int i = 0; i < SUMMANDS; i++) {
+        map_free(&s->in[i]);
+        map_free(&s->big[i]);
+    }
+}
+
 void map_check(const struct kernels *k, struct map *m, double limit, const char *what)
 {
     k->widen(m->wide, m->elems, m->count);

@@ -27,6 +27,21 @@ void map_free(struct map *m);
 
 struct ref_map ref_of(const struct map *m);
 
+void fill_taps(struct tap *taps, int from, int to);
+
+/* What a sum adds up: maps of 1, 2 and 4 pixels a side, and the same resized to the job's h x w. */
+enum { SUMMANDS = 3, SUMMAND_SIDE_MAX = 64 };
+struct summands {
+    struct map in[SUMMANDS], big[SUMMANDS];
+    struct ref_map parts[SUMMANDS];
+    struct tap rows[SUMMANDS][SUMMAND_SIDE_MAX], columns[SUMMANDS][SUMMAND_SIDE_MAX];
+};
+
+/* Also points the job at them; `s` must outlive it. */
+void summands_make(struct summands *s, const struct kernels *k, struct sum_job *job,
+                   uint64_t *seed);
+void summands_free(struct summands *s);
+
 /* Fails the test where the elements are not within `limit` * (1 + |exact|) of the exact values, or
  * a byte behind them was written. */
 void map_check(const struct kernels *k, struct map *m, double limit, const char *what);

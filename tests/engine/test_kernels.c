@@ -143,40 +143,18 @@ static void check_bins(const struct kernels *k, int h, int w)
     }
 }
 
-static void fill_taps(struct tap *taps, int from, int to)
-{
-    for (int i = 0; i < to; i++)
-        taps[i].f = (float)resize_tap(from, to, i, &taps[i].lo, &taps[i].hi);
-}
-
 static void check_sum(const struct kernels *k, int h, int w)
 {
-    enum { C = 32, SIDE = 64 };
-    struct map in[3], big[3], out = map_new(k, h, w, C);
-    struct ref_map parts[3];
-    struct tap taps[6][SIDE];
+    enum { C = 32 };
+    struct map out = map_new(k, h, w, C);
     struct sum_job job = {.out = out.elems, .out_step = 1, .h = h, .w = w, .c = C};
+    struct summands in;
 
-    for (int i = 0; i < 3; i++) {
-        int side = 1 << i;
-        in[i] = map_random(k, side, side, C, &seed);
-        big[i] = map_new(k, h, w, C);
-        ref_resize(ref_of(&in[i]), ref_of(&big[i]));
-        parts[i] = ref_of(&big[i]);
-        fill_taps(taps[2 * i], side, h);
-        fill_taps(taps[2 * i + 1], side, w);
-        job.in[i] = in[i].elems;
-        job.in_side[i] = side;
-        job.rows[i] = taps[2 * i];
-        job.columns[i] = taps[2 * i + 1];
-    }
-    ref_sum(parts, 3, ref_of(&out));
+    summands_make(&in, k, &job, &seed);
+    ref_sum(in.parts, SUMMANDS, ref_of(&out));
     k->sum(&job);
     map_check(k, &out, limit(k), "sum");
-    for (int i = 0; i < 3; i++) {
-        map_free(&in[i]);
-        map_free(&big[i]);
-    }
+    summands_free(&in);
     map_free(&out);
 }
 

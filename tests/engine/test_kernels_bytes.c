@@ -183,41 +183,18 @@ static void check_bins(const struct kernels *k, int h, int w)
     map_free(&out);
 }
 
-static void fill_taps(struct tap *taps, int from, int to)
-{
-    for (int i = 0; i < to; i++)
-        taps[i].f = (float)resize_tap(from, to, i, &taps[i].lo, &taps[i].hi);
-}
-
 static void check_sum(const struct kernels *k, int h, int w)
 {
-    enum { C = 32, SIDE = 64 };
+    enum { C = 32 };
     struct bytes out = bytes_new(h, w, C, CELL_U8, 0.02);
-    struct map in[3], big[3];
-    struct ref_map parts[3];
-    struct tap taps[6][SIDE];
     struct sum_job job = {.out = out.at, .out_cell = CELL_U8, .out_step = 0.02F, h, w, C};
+    struct summands in;
 
-    for (int i = 0; i < 3; i++) {
-        int side = 1 << i;
-        in[i] = map_random(k, side, side, C, &seed);
-        big[i] = map_new(k, h, w, C);
-        ref_resize(ref_of(&in[i]), ref_of(&big[i]));
-        parts[i] = ref_of(&big[i]);
-        fill_taps(taps[2 * i], side, h);
-        fill_taps(taps[2 * i + 1], side, w);
-        job.in[i] = in[i].elems;
-        job.in_side[i] = side;
-        job.rows[i] = taps[2 * i];
-        job.columns[i] = taps[2 * i + 1];
-    }
-    ref_sum(parts, 3, exact_of(&out));
+    summands_make(&in, k, &job, &seed);
+    ref_sum(in.parts, SUMMANDS, exact_of(&out));
     k->sum(&job);
     bytes_check(k, &out, ROUNDED, "sum");
-    for (int i = 0; i < 3; i++) {
-        map_free(&in[i]);
-        map_free(&big[i]);
-    }
+    summands_free(&in);
     bytes_free(&out);
 }
 

@@ -1,5 +1,5 @@
-/* kernels_bytes.c -- what an int8 engine does with its bytes alone: depthwise convolution with
- * average pool.
+/* kernels_halve.c -- what halves a map: depthwise convolution of stride 2 with the average pool of
+ * the same taps, of elems and, in an int8 engine, of bytes.
  *
  * With VNNI (only AVX-512's is used here) nine taps of 64 channels become three groups of four
  * bytes a channel, which one instruction multiplies and adds up; the pool is the same with weights
@@ -7,8 +7,10 @@
 #include "engine/onednn/kernels_set.h"
 #include "engine/onednn/vector.h"
 
-/* The nine inputs of one output pixel; a tap outside the image reads zeros. */
-static int find_taps(const struct halve_job *job, int oy, int ox, const uint8_t *taps[9])
+/* The nine inputs of one output pixel. A tap outside the image reads zeros, so there is one loop
+ * for the inside and the border; only the pool's divisor differs. */
+FOR_CELL int find_taps(const struct halve_job *job, int oy, int ox, const void *taps[9],
+                       enum cell cell)
 {
     int inside = 0;
 
@@ -17,10 +19,32 @@ static int find_taps(const struct halve_job *job, int oy, int ox, const uint8_t 
         bool in = y >= 0 && x >= 0 && y < job->h && x < job->w;
         taps[t] = job->zeros;
         if (in)
-            taps[t] = (const uint8_t *)job->in + ((size_t)y * job->w + x) * job->c;
+            taps[t] = (const char *)job->in + ((size_t)y * job->w + x) * job->c * cell_size(cell);
         inside += in;
     }
     return inside;
+}
+
+void KERNEL(halve)(const struct halve_job *job)
+{
+    int oh = (job->h + 1) / 2, ow = (job->w + 1) / 2;
+    const void *taps[9];
+
+    for (int i = 0; i < oh * ow; i++) {
+        float share = 1.0F / (float)find_taps(job, i / ow, i % ow, taps, CELL_ELEM);
+        elem *conv = (elem *)job->conv + (size_t)i * job->c;
+        elem *pool = (elem *)job->pool + (size_t)i * job->pool_step;
+        for (int c = 0; c < job->c; c += LANES) {
+            vec sum = {0}, product = load_f32(job->bias + c);
+            for (int t = 0; t < 9; t++) {
+                vec x = load_at(taps[t], (size_t)c, CELL_ELEM);
+                sum += x;
+                product += x * load_f32(job->weight + (size_t)t * job->c + c);
+            }
+            store(conv + c, product);
+            store(pool + c, sum * share);
+        }
+    }
 }
 
 #ifdef __AVX512VNNI__
@@ -85,8 +109,8 @@ static inline __m512i round_quarter(__m512i sum, __m512 scale, __m512 bias)
     return _mm512_cvtps_epi32(_mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, bias));
 }
 
-static inline void halve_block(const uint8_t *const taps[9], int c, const struct block *b,
-                               float share, uint8_t *conv, uint8_t *pool)
+static inline void halve_block(const void *const taps[9], int c, const struct block *b, float share,
+                               uint8_t *conv, uint8_t *pool)
 {
     const __m512i ones = _mm512_set1_epi8(1), zero = _mm512_setzero_si512();
     const __m512 shares = _mm512_set1_ps(share), none = _mm512_setzero_ps();
@@ -94,7 +118,7 @@ static inline void halve_block(const uint8_t *const taps[9], int c, const struct
     __m512i tap[12] = {zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero, zero};
 
     for (int t = 0; t < 9; t++)
-        tap[t] = _mm512_loadu_si512(taps[t] + c);
+        tap[t] = _mm512_loadu_si512((const uint8_t *)taps[t] + c);
 #pragma GCC unroll 3
     for (int g = 0; g < 3; g++) {
         quarters x;
@@ -120,12 +144,12 @@ static inline void halve_block(const uint8_t *const taps[9], int c, const struct
 static void halve_row(const struct halve_job *job, int oy, int c)
 {
     int ow = (job->w + 1) / 2;
-    const uint8_t *taps[9];
+    const void *taps[9];
     struct block b;
 
     load_block(job, c, &b);
     for (int ox = 0; ox < ow; ox++) {
-        float share = job->pool_scale / (float)find_taps(job, oy, ox, taps);
+        float share = job->pool_scale / (float)find_taps(job, oy, ox, taps, CELL_U8);
         size_t i = (size_t)oy * ow + ox;
         halve_block(taps, c, &b, share, (uint8_t *)job->conv + i * job->c,
                     (uint8_t *)job->pool + i * job->pool_step);
@@ -137,14 +161,14 @@ enum { BLOCK = LANES };
 static void halve_row(const struct halve_job *job, int oy, int c)
 {
     int ow = (job->w + 1) / 2;
-    const uint8_t *taps[9];
+    const void *taps[9];
 
     for (int ox = 0; ox < ow; ox++) {
-        float share = job->pool_scale / (float)find_taps(job, oy, ox, taps);
+        float share = job->pool_scale / (float)find_taps(job, oy, ox, taps, CELL_U8);
         size_t i = (size_t)oy * ow + ox;
         vec sum = {0}, product = {0};
         for (int t = 0; t < 9; t++) {
-            vec x = load_bytes(taps[t] + c);
+            vec x = load_at(taps[t], (size_t)c, CELL_U8);
             sum += x;
             product += x * load_f32(job->weight + (size_t)t * job->c + c);
         }
