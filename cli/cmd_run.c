@@ -126,7 +126,7 @@ static int work(struct run *r, struct run_children *c, struct err *err)
 {
     int ret = run_children_start(r, c, err) || run_folder_take_in(r, err) || watch(r, c, err);
 
-    run_children_end(r, c);
+    run_children_end(c);
     return ret ? -1 : 0;
 }
 

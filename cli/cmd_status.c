@@ -80,7 +80,7 @@ static void print_cases(const struct stats *st)
 
 static void print_node(const struct stats *st)
 {
-    char eta[32], cpu[32], gpu[32], sentence[160];
+    char speed[32], eta[32], cpu[32], gpu[32], sentence[160];
 
     printf("%s: %s\n", st->node, st->state);
     printf("images     %lld received = %lld done + %lld set aside + %lld cancelled + %lld left\n",
@@ -91,7 +91,8 @@ static void print_node(const struct stats *st)
            (long long)st->urgent, (long long)st->review, (long long)st->routine,
            (long long)st->retake);
     printf("reports    %lld of %lld studies\n", (long long)st->reports, (long long)st->studies);
-    printf("speed      %.1f images/s, time left %s\n", st->images_per_s, duration(eta, st->eta_s));
+    printf("speed      %s, time left %s\n", number(speed, st->images_per_s, " images/s"),
+           duration(eta, st->eta_s));
     printf("machine    %s of %d cores, GPU %s, %lld MB\n", number(cpu, 100 * st->cpu, " %"),
            st->cores, number(gpu, 100 * st->gpu, " %"), (long long)(st->memory_kb / 1024));
     if (st->model[0])

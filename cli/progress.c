@@ -40,19 +40,25 @@ static const char *hint(const json_t *line)
                                     : "";
 }
 
+/* Never 0.0 where images ended. */
+static void format_rate(char out[32], double rate)
+{
+    snprintf(out, 32, rate >= 1 ? "%.1f" : rate >= 0 ? "%.2g" : "--", rate);
+}
+
 static void format_line(char *out, size_t size, const json_t *line)
 {
     long long received = whole(line, "received");
     long long ended = whole(line, "done") + whole(line, "set_aside") + whole(line, "cancelled");
-    char eta[32];
+    char eta[32], rate[32];
 
+    format_rate(rate, json_number_or(line, "images_per_s", -1));
     format_eta(eta, json_number_or(line, "eta_s", -1));
     snprintf(out, size,
-             "%lld of %lld images  %.1f/s  ETA %s  urgent %lld  review %lld  set aside %lld  "
+             "%lld of %lld images  %s/s  ETA %s  urgent %lld  review %lld  set aside %lld  "
              "reports %lld of %lld%s",
-             ended, received, json_number_or(line, "images_per_s", 0), eta, whole(line, "urgent"),
-             whole(line, "review"), whole(line, "set_aside"), whole(line, "reports"),
-             whole(line, "studies"), hint(line));
+             ended, received, rate, eta, whole(line, "urgent"), whole(line, "review"),
+             whole(line, "set_aside"), whole(line, "reports"), whole(line, "studies"), hint(line));
 }
 
 void progress_show(struct progress *p, const json_t *line)

@@ -2,6 +2,7 @@
 #ifndef CLI_RUN_H
 #define CLI_RUN_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -15,7 +16,7 @@ struct run {
     char input[SETTINGS_PATH_SIZE];      /* absolute */
     bool has_input;                      /* it is there now */
     char state[SETTINGS_PATH_SIZE];      /* OUT/.lentigo */
-    char socket_dir[SETTINGS_PATH_SIZE]; /* 0700, removed at the end */
+    char socket_dir[SETTINGS_PATH_SIZE]; /* 0700, of Redis */
     int lock;                            /* held while the run lives, -1 */
     bool goes_on;                        /* OUT had been started before */
 };
@@ -25,10 +26,25 @@ struct run {
  * or the disk is full. */
 int run_folder_open(struct run *r, struct err *err);
 int run_folder_take_in(struct run *r, struct err *err);
-void run_folder_close(struct run *r);
+void run_folder_close(struct run *r); /* and the socket's folder */
 
 /* Write run.json with the socket that `lentigo top` asks. */
 int run_folder_note(struct run *r, struct err *err);
+
+/* run_socket.c: the folder of Redis's socket, r->socket_dir and r->settings.redis. From here on SIGINT,
+ * SIGTERM and SIGHUP remove it before they end the process. `note` is run.json, whose old socket is
+ * removed. ERR_AGAIN: the folder could not be made. */
+int run_socket_open(struct run *r, const json_t *note, struct err *err);
+void run_socket_close(void); /* nothing to remove is fine */
+
+/* The Redis that such a signal ends first; 0 once it was waited for. */
+void run_socket_guard(pid_t redis);
+
+/* In a child that is no run: a signal only ends it. */
+void run_socket_forget(void);
+
+/* SIGINT, SIGTERM and SIGHUP, without those that who started us wants ignored (nohup). */
+void run_stop_signals(sigset_t *out);
 
 /* run_children.c: Redis and the scheduler, watched until every image is terminal. */
 struct run_children {
@@ -50,7 +66,7 @@ int run_children_watch(struct run *r, struct run_children *c,
                        struct err *err);
 
 /* End what still runs; a scheduler that did not end by itself goes on at the next run. */
-void run_children_end(struct run *r, struct run_children *c);
+void run_children_end(struct run_children *c);
 
 /* Start one of our programs, `stdout_fd` its standard output (-1: ours); its number, or -1. Wait for
  * it: its exit status, or -1. run_program does both. */

@@ -37,6 +37,7 @@ static void become_child(pid_t parent)
     if (getppid() != parent)
         _exit(EXIT_NO_PROGRAM);
     setpgid(0, 0);
+    run_socket_forget();
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -113,6 +114,19 @@ static int fail_redis(int status, const char *log, struct err *err)
     return err_set(err, ERR_CONFIG, "redis-server did not start; see %s", log);
 }
 
+/* No signal comes between its start and the note of its number. */
+static int fork_redis(struct run_children *c, const char *const argv[], struct err *err)
+{
+    sigset_t stops, was;
+
+    run_stop_signals(&stops);
+    sigprocmask(SIG_BLOCK, &stops, &was);
+    c->redis = start("redis-server", argv, -1, -1, err);
+    run_socket_guard(c->redis);
+    sigprocmask(SIG_SETMASK, &was, NULL);
+    return c->redis < 0 ? -1 : 0;
+}
+
 /* The private Redis keeps nothing on disk: every start of a scheduler rebuilds it. */
 static int start_redis(struct run *r, struct run_children *c, struct err *err)
 {
@@ -142,14 +156,14 @@ static int start_redis(struct run *r, struct run_children *c, struct err *err)
     if (path_format(log, sizeof(log), err, "%s/redis.log", r->state))
         return -1;
     unlink(r->settings.redis);
-    c->redis = start("redis-server", argv, -1, -1, err);
-    if (c->redis < 0)
+    if (fork_redis(c, argv, err))
         return -1;
     for (int waited = 0; waited < REDIS_START_MS; waited += 5) {
         if (accepts(r->settings.redis))
             return 0;
         if (waitpid(c->redis, &status, WNOHANG) == c->redis) {
             c->redis = 0;
+            run_socket_guard(0);
             return fail_redis(status, log, err);
         }
         usleep(5000);
@@ -319,11 +333,8 @@ int run_children_watch(struct run *r, struct run_children *c,
 {
     sigset_t watched;
 
-    sigemptyset(&watched);
+    run_stop_signals(&watched);
     sigaddset(&watched, SIGCHLD);
-    sigaddset(&watched, SIGINT);
-    sigaddset(&watched, SIGTERM);
-    sigaddset(&watched, SIGHUP);
     sigprocmask(SIG_BLOCK, &watched, NULL);
     c->signal_fd = signalfd(-1, &watched, SFD_CLOEXEC);
     if (c->signal_fd < 0)
@@ -332,11 +343,16 @@ int run_children_watch(struct run *r, struct run_children *c,
     return ended ? (ended < 0 ? -1 : 0) : watch(r, c, on_progress, ctx, err);
 }
 
-void run_children_end(struct run *r, struct run_children *c)
+void run_children_end(struct run_children *c)
 {
+    sigset_t stops;
+
+    run_stop_signals(&stops);
+    sigprocmask(SIG_BLOCK, &stops, NULL);
     end_child(c->scheduler);
     end_child(c->redis);
-    unlink(r->settings.redis);
+    run_socket_guard(0);
+    sigprocmask(SIG_UNBLOCK, &stops, NULL); /* the watch is over: they end us again */
     if (c->progress_fd >= 0)
         close(c->progress_fd);
     if (c->signal_fd >= 0)

@@ -277,39 +277,6 @@ int run_folder_take_in(struct run *r, struct err *err)
     return ret;
 }
 
-/* A run that was killed leaves its socket. Its lock is ours now, so nobody listens there; nothing is
- * removed but a socket of our naming and the folder that it leaves empty. */
-static void remove_old_socket(const json_t *note)
-{
-    static const char tail[] = "/redis";
-    char path[SETTINGS_PATH_SIZE];
-    struct stat st;
-    int n = snprintf(path, sizeof(path), "%s", json_text_or(note, "redis", ""));
-    char *slash = n < (int)sizeof(path) ? strrchr(path, '/') : NULL;
-
-    if (!slash || strcmp(slash, tail) != 0 || !strstr(path, "/lentigo-"))
-        return;
-    if (!lstat(path, &st) && S_ISSOCK(st.st_mode))
-        unlink(path);
-    *slash = 0;
-    rmdir(path);
-}
-
-static int make_socket(struct run *r, struct err *err)
-{
-    const char *base = getenv("XDG_RUNTIME_DIR");
-
-    /* A socket's path is at most 107 bytes, so it cannot stand in OUT. */
-    if (!base || strlen(base) > 60 || access(base, W_OK))
-        base = "/tmp";
-    if (path_format(r->socket_dir, sizeof(r->socket_dir), err, "%s/lentigo-XXXXXX", base))
-        return -1;
-    if (!mkdtemp(r->socket_dir))
-        return err_set(err, ERR_AGAIN, "%s: %s", r->socket_dir, strerror(errno));
-    return path_format(r->settings.redis, sizeof(r->settings.redis), err, "%s/redis",
-                       r->socket_dir);
-}
-
 /* Where `lentigo top` without an operand finds the newest run of this user. */
 static int note_last_run(const struct run *r, struct err *err)
 {
@@ -337,8 +304,7 @@ int run_folder_note(struct run *r, struct err *err)
     json_t *note = json_read(path, RUN_JSON_MAX, err);
     if (!note)
         return -1;
-    remove_old_socket(note);
-    if (make_socket(r, err)) {
+    if (run_socket_open(r, note, err)) {
         json_decref(note);
         return -1;
     }
@@ -353,8 +319,7 @@ int run_folder_note(struct run *r, struct err *err)
 
 void run_folder_close(struct run *r)
 {
-    if (r->socket_dir[0])
-        rmdir(r->socket_dir);
+    run_socket_close();
     if (r->lock >= 0)
         close(r->lock);
     r->lock = -1;

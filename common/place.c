@@ -1,6 +1,7 @@
 #include "common/place.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -39,26 +40,47 @@ int place_program(char out[SETTINGS_PATH_SIZE], const char *name, struct err *er
     return is_there(out) ? 0 : err_set(err, ERR_CONFIG, "%s: not installed", out);
 }
 
+/* One mistyped must not be passed over: the files of another installation would be used. */
+static int check_datadir(const char *dir, struct err *err)
+{
+    struct stat st;
+
+    if (!dir || (!stat(dir, &st) && S_ISDIR(st.st_mode)))
+        return 0;
+    return err_set(err, ERR_CONFIG, "LENTIGO_DATADIR=%.160s: no such folder; unset it, or name one",
+                   dir);
+}
+
 int place_data(char out[SETTINGS_PATH_SIZE], const char *name, struct err *err)
 {
-    static const char *const below[] = {"/../share/lentigo", "/../../.."};
     const char *dir = getenv("LENTIGO_DATADIR");
     char own[SETTINGS_PATH_SIZE];
 
-    if (dir) {
-        if (path_format(out, SETTINGS_PATH_SIZE, err, "%s/%s", dir, name))
-            return -1;
-        return is_there(out) ? 0 : err_set(err, ERR_CONFIG, "%s: not there", out);
-    }
-    if (program_dir(own, err))
+    if (dir && !*dir)
+        dir = NULL;
+    if (check_datadir(dir, err) || program_dir(own, err))
         return -1;
-    for (size_t i = 0; i < sizeof(below) / sizeof(*below); i++) {
-        if (path_format(out, SETTINGS_PATH_SIZE, err, "%s%s/%s", own, below[i], name))
+    const struct {
+        const char *start, *below;
+    } places[] = {
+        {dir, ""                 },
+        {own, "/../share/lentigo"},
+        {own, "/../../.."        },
+    };
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+        if (!places[i].start)
+            continue;
+        if (path_format(out, SETTINGS_PATH_SIZE, err, "%s%s/%s", places[i].start, places[i].below,
+                        name))
             return -1;
         if (is_there(out))
             return 0;
     }
-    return err_set(err, ERR_CONFIG, "%s: not found near %s (set LENTIGO_DATADIR)", name, own);
+    return err_set(
+        err, ERR_CONFIG,
+        "%.40s: neither in LENTIGO_DATADIR (%.60s) nor near %.60s; set LENTIGO_DATADIR to "
+        "share/lentigo of an installation or of a build",
+        name, dir ? dir : "not set", own);
 }
 
 int place_model(char out[SETTINGS_PATH_SIZE], const char *model, struct err *err)

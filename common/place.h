@@ -1,15 +1,17 @@
 /* place.h -- where the other programs and the data files of this installation are.
  *
  * Programs: LENTIGO_LIBEXEC, else the folder of the running program. Data (models, fonts.conf):
- * LENTIGO_DATADIR, else <program>/../share/lentigo, else the source tree when the program runs
- * from a build folder inside it (<program>/../../..). */
+ * LENTIGO_DATADIR, what is not in it from <program>/../share/lentigo (an installation, and the parts
+ * that a build makes), else from the source tree when the program runs from a build folder inside it
+ * (<program>/../../..). */
 #ifndef COMMON_PLACE_H
 #define COMMON_PLACE_H
 
 #include "common/err.h"
 #include "common/settings.h"
 
-/* ERR_CONFIG when there is no such program or file. */
+/* ERR_CONFIG when there is no such program or file, or LENTIGO_DATADIR is no folder; the text says
+ * what to set. */
 int place_program(char out[SETTINGS_PATH_SIZE], const char *name, struct err *err);
 int place_data(char out[SETTINGS_PATH_SIZE], const char *name, struct err *err);
 

@@ -55,7 +55,7 @@ struct stats {
     int64_t urgent, review, routine, retake; /* images */
     struct stats_class classes[STATS_CLASSES];
     struct stats_stage stages[STAGE_COUNT];
-    double images_per_s;          /* over the last ten seconds */
+    double images_per_s;          /* over the last ten seconds, of a run that is over all; NAN */
     double eta_s;                 /* NAN when unknown */
     float history[STATS_HISTORY]; /* images finished in each second, newest last */
     int n_history;

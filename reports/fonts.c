@@ -4,9 +4,9 @@
 #include <fontconfig/fontconfig.h>
 #include <unistd.h>
 
-#include "common/file.h"
+#include "common/place.h"
 
-enum { SIZES_MAX = 16, PATH_SIZE = 4096 };
+enum { SIZES_MAX = 16 };
 
 struct fonts {
     FcConfig *config;
@@ -19,23 +19,6 @@ struct fonts {
     } sizes[SIZES_MAX];
     int n_sizes;
 };
-
-/* LENTIGO_DATADIR, else ../share/lentigo seen from the program (the same in the build tree and
- * where it is installed). */
-static int find_conf(char path[PATH_SIZE], struct err *err)
-{
-    char program[PATH_SIZE];
-    const char *dir = getenv("LENTIGO_DATADIR");
-
-    if (dir && dir[0])
-        return path_format(path, PATH_SIZE, err, "%s/fonts.conf", dir);
-    ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - 1);
-    if (n <= 0)
-        return err_set(err, ERR_CONFIG, "/proc/self/exe cannot be read: set LENTIGO_DATADIR");
-    program[n] = 0;
-    *strrchr(program, '/') = 0;
-    return path_format(path, PATH_SIZE, err, "%s/../share/lentigo/fonts.conf", program);
-}
 
 static bool has_family(FcConfig *config, const char *family)
 {
@@ -52,16 +35,16 @@ static bool has_family(FcConfig *config, const char *family)
 
 static int load_config(struct fonts *f, struct err *err)
 {
-    char path[PATH_SIZE];
+    char path[SETTINGS_PATH_SIZE];
 
-    if (find_conf(path, err))
+    if (place_data(path, "fonts.conf", err))
         return -1;
     f->config = FcConfigCreate();
     if (!f->config)
         return err_set(err, ERR_NOMEM, "no memory for the font configuration");
     if (access(path, R_OK) || !FcConfigParseAndLoad(f->config, (const FcChar8 *)path, FcTrue) ||
         !FcConfigBuildFonts(f->config))
-        return err_set(err, ERR_CONFIG, "%s: missing or not readable as font configuration", path);
+        return err_set(err, ERR_CONFIG, "%s: not readable as font configuration", path);
     if (!has_family(f->config, "DejaVu Sans") || !has_family(f->config, "Droid Sans Fallback"))
         return err_set(
             err, ERR_CONFIG,

@@ -9,8 +9,7 @@
 
 struct fonts;
 
-/* fonts.conf lies in LENTIGO_DATADIR, else in ../share/lentigo seen from the program. ERR_CONFIG
- * when it or a font is missing; the text names the Debian packages. One at a time in a process. */
+/* fonts.conf is found as common/place.h says. ERR_CONFIG when it or a font is missing; the text names the Debian packages. One at a time in a process. */
 int fonts_open(struct fonts **out, struct err *err);
 void fonts_close(struct fonts *f); /* NULL is fine */
 

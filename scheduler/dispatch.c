@@ -119,6 +119,7 @@ static bool send_job(struct scheduler *s, struct flight *flight, struct child *w
     if (!child_send(worker, &m))
         return false;
     int64_t now = scheduler_now_ms();
+    pace_begin(&s->figures.pace, now);
     flight->worker = worker;
     flight->attempt = m.attempt;
     flight->is_alone = m.is_alone;

@@ -90,7 +90,8 @@ void figures_note(struct figures *f, const struct index *x, uint32_t image,
     struct stats *st = &f->stats;
     struct stats_case row = {.malignant_probability = what->malignant_probability};
 
-    f->finished += !what->is_old;
+    if (!what->is_old)
+        pace_end(&f->pace, scheduler_now_ms());
     name_case(&row, x, image);
     if (what->status == RESULT_SET_ASIDE) {
         row.malignant_probability = (double)NAN;
@@ -124,29 +125,14 @@ void figures_note_queue(struct figures *f, const struct broker_look *look)
 
 /* ---- throughput ---- */
 
-/* Images a second over the last `seconds` whole seconds, or as many as there were. */
-static double rate_over(const struct stats *st, int seconds)
+/* Over the last seconds. A run whose images are slow, or all ended, has one over its whole time. */
+static double speed(const struct scheduler *s, int64_t now_ms)
 {
-    int n = st->n_history < seconds ? st->n_history : seconds;
-    double sum = 0;
+    const struct pace *p = &s->figures.pace;
+    bool is_over = s->is_run && !index_images_left(&s->index);
+    double recent = is_over ? 0 : pace_recent(p, &s->figures.stats, RATE_SECONDS, now_ms);
 
-    for (int i = 0; i < n; i++)
-        sum += (double)st->history[st->n_history - 1 - i];
-    return n ? sum / n : 0;
-}
-
-static void end_seconds(struct figures *f, int64_t now_ms)
-{
-    struct stats *st = &f->stats;
-
-    if (!f->second_at_ms)
-        f->second_at_ms = now_ms + 1000;
-    for (; now_ms >= f->second_at_ms; f->second_at_ms += 1000) {
-        if (st->n_history == STATS_HISTORY)
-            memmove(st->history, st->history + 1, (size_t)(--st->n_history) * sizeof(*st->history));
-        st->history[st->n_history++] = (float)(f->finished - f->finished_told);
-        f->finished_told = f->finished;
-    }
+    return s->is_run && !(recent > 0) ? pace_mean(p, is_over ? p->ended_ms : now_ms) : recent;
 }
 
 /* ---- children ---- */
@@ -184,7 +170,7 @@ static double time_left(const struct scheduler *s, int64_t now_ms)
 {
     const struct reporting *r = &s->reporting;
     double images = index_images_left(&s->index), studies = index_studies_left(&s->index);
-    double pace = rate_over(&s->figures.stats, ETA_SECONDS);
+    double pace = pace_recent(&s->figures.pace, &s->figures.stats, ETA_SECONDS, now_ms);
     double left = images > 0 ? (pace > 0 ? images / pace : (double)NAN) : 0;
 
     if (isnan(left) || !s->want_reports || !r->made || now_ms <= r->first_ms)
@@ -198,7 +184,7 @@ void figures_gather(struct scheduler *s, int64_t now_ms, const char *state)
     struct stats *st = &f->stats;
     const struct index *x = &s->index;
 
-    end_seconds(f, now_ms);
+    pace_advance(&f->pace, st, now_ms);
     snprintf(st->state, sizeof(st->state), "%s", state);
     st->at_ms = clock_wall_ms();
     st->received = x->n_images;
@@ -207,7 +193,7 @@ void figures_gather(struct scheduler *s, int64_t now_ms, const char *state)
     st->cancelled = x->by_status[RESULT_CANCELLED];
     st->studies = x->n_studies;
     st->reports = s->want_reports ? x->finished : 0;
-    st->images_per_s = rate_over(st, RATE_SECONDS);
+    st->images_per_s = speed(s, now_ms);
     st->eta_s = time_left(s, now_ms);
     st->cpu = machine_cpu(&f->machine);
     machine_gpu(&f->machine, &st->gpu, &st->gpu_memory);
@@ -230,7 +216,7 @@ static int print_progress(const struct stats *st)
                              (json_int_t)st->set_aside, "cancelled", (json_int_t)st->cancelled,
                              "reports", (json_int_t)st->reports, "studies", (json_int_t)st->studies,
                              "urgent", (json_int_t)st->urgent, "review", (json_int_t)st->review,
-                             "images_per_s", json_rounded(st->images_per_s, 1), "eta_s",
+                             "images_per_s", json_rounded(st->images_per_s, 3), "eta_s",
                              json_rounded(st->eta_s, 0), "state", st->state);
     char *text = line ? json_line(line) : NULL, with_end[PROGRESS_MAX];
     int n = text ? snprintf(with_end, sizeof(with_end), "%s\n", text) : 0;
@@ -260,9 +246,9 @@ static void add_work(const struct figures *f, json_t *object, const char *path)
     struct err ignored = {0}; /* the first start finds no file */
     json_t *last = json_read(path, STATS_FILE_MAX, &ignored);
     double wall_s = json_number_or(last, "wall_s", 0);
-    double images = json_number_or(last, "run_images", 0) + (double)f->finished;
+    double images = json_number_or(last, "run_images", 0) + (double)f->pace.finished;
 
-    if (f->finished)
+    if (f->pace.finished)
         wall_s += (double)(f->stats.at_ms - f->stats.started_ms) / 1000;
     json_object_set_new(object, "wall_s", json_rounded(wall_s, 3));
     json_object_set_new(object, "run_images", json_integer((json_int_t)images));

@@ -6,15 +6,14 @@
 #include "queue/stats.h"
 #include "scheduler/index.h"
 #include "scheduler/machine.h"
+#include "scheduler/pace.h"
 
 struct scheduler;
 
 struct figures {
     struct stats stats;
     struct machine machine;
-    int64_t finished;      /* images that ended since our start */
-    int64_t finished_told; /* of these, in the history */
-    int64_t second_at_ms;  /* end of the second that the history fills */
+    struct pace pace;
     int64_t memory_at_ms;
 };
 

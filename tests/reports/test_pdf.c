@@ -227,15 +227,25 @@ static void long_and_many_fields_stay_on_the_page(void **state)
 
 static void missing_fonts_are_named(void **state)
 {
+    char dir[] = "/tmp/lentigo-fonts-XXXXXX", path[64];
     struct fonts *fonts = NULL;
     struct err err = {0};
 
     (void)state;
-    setenv("LENTIGO_DATADIR", "/nonexistent", 1);
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/fonts.conf", dir);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("<fontconfig/>", f); /* readable, and no font in it */
+    fclose(f);
+    setenv("LENTIGO_DATADIR", dir, 1);
     assert_int_equal(fonts_open(&fonts, &err), -1);
     assert_int_equal(err.code, ERR_CONFIG);
-    assert_non_null(strstr(err.msg, "/nonexistent/fonts.conf"));
+    assert_non_null(strstr(err.msg, path));
+    assert_non_null(strstr(err.msg, "fonts-dejavu-core"));
     unsetenv("LENTIGO_DATADIR");
+    unlink(path);
+    rmdir(dir);
 }
 
 static void frame_header_is_found_or_refused(void **state)

@@ -65,6 +65,14 @@ with Scratch() as tmp:
     assert not (tmp / "spool").exists()
     assert json.loads((out / ".lentigo" / "stats.json").read_text())["size"] == 128
 
+    # LENTIGO_DATADIR as the source tree: what the build makes of it is found beside the programs.
+    out = tmp / "from-source"
+    env = environment(LENTIGO_DATADIR=str(BIN / ".." / ".." / ".."))
+    done = subprocess.run([str(BIN / "lentigo"), "run", str(upload), "-o", str(out)], env=env,
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    check_accounted(out, upload)
+
     # What is wrong with the model is said on the spot, before anything is taken in.
     starter = BIN / ".." / ".." / ".." / "models" / "starter"
     for name, spoil, says in (("weights.safetensors", lambda b: b[:100000], "is cut"),

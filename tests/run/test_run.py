@@ -1,6 +1,7 @@
 """The main job once: everything accounted for, files where the contract has them, a second call
 changes nothing, another size is refused."""
 import json
+import re
 
 from harness import *
 
@@ -10,6 +11,8 @@ with Scratch() as tmp:
     out = tmp / "out"
     done = lentigo("run", upload, "-o", out, check=0)
     entries = check_accounted(out, upload)
+    rates = re.findall(r"^[1-9]\d* of \d+ images  (\S+)/s", done.stderr, re.MULTILINE)
+    assert rates and all(float(r) > 0 for r in rates), done.stderr
     assert "received =" in done.stderr and "NOT ALL" not in done.stderr, done.stderr
     assert any(e["status"] == "done" and e["lesion"]["area_px"] for e in entries.values())
     for name in ("worklist.csv", "set-aside.csv", "summary.json", "summary.html"):

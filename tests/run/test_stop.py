@@ -1,0 +1,87 @@
+"""Ctrl-C, kill and a hang-up at each phase of a run: no socket and no process is left behind, and the
+same command goes on to the end."""
+from harness import *
+
+need_redis()
+COPIES = 40  # of the upload, so that its intake takes long enough to be met
+
+
+def enlarge(upload, to):
+    """The pictures of `upload` many times, as a folder without a manifest."""
+    pictures = [p for p in sorted(upload.rglob("*.jpg")) if p.stat().st_size]
+    for copy in range(COPIES):
+        (to / f"patient{copy}").mkdir(parents=True)
+        for i, picture in enumerate(pictures):
+            os.link(picture, to / f"patient{copy}" / f"{i}.jpg")
+    return to
+
+
+def begin(upload, out, sockets, **more):
+    sockets.mkdir(exist_ok=True)
+    return subprocess.Popen([str(BIN / "lentigo"), "run", str(upload), "-o", str(out)],
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                            env=environment(XDG_RUNTIME_DIR=str(sockets)), start_new_session=True,
+                            **more)
+
+
+def meet(run, claim, what):
+    """Wait without a pause: some phases last milliseconds."""
+    end = time.time() + 60
+    while not claim():
+        assert run.poll() is None, f"over before {what}: {run.stderr.read()}"
+        assert time.time() < end, what
+
+
+def has(folder, pattern):
+    return next(folder.glob(pattern), None) is not None
+
+
+def check_gone(tmp, sockets, what):
+    assert not list(sockets.iterdir()), (what, list(sockets.iterdir()))
+    wait_until(lambda: not processes_naming(tmp), 10, f"no process is left after {what}")
+
+
+with Scratch() as tmp:
+    upload = demo(tmp / "demo", 3)
+    many = enlarge(upload, tmp / "many")
+    sockets = tmp / "s"
+    phases = {  # what is there when the phase has begun; does the signal itself end the run?
+        "the socket's folder": (sockets, "lentigo-*", True),
+        "the start of Redis": (sockets, "lentigo-*/redis", True),
+        "the intake": (tmp, "out/.lentigo/spool/incoming/*", True),
+        "the work": (tmp, "out/.lentigo/spool/uploads/*/studies/*/results/*.json", False),
+    }
+    for name, (folder, pattern, is_end) in phases.items():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            what = f"{number.name} in {name}"
+            run = begin(many, tmp / "out", sockets)
+            meet(run, lambda: has(folder, pattern), what)
+            os.kill(run.pid, number)
+            said = run.communicate(timeout=60)[1]
+            assert run.returncode == (-number if is_end else 75), (what, run.returncode, said)
+            assert "the same command goes on" in said, (what, said)
+            check_gone(tmp, sockets, what)
+            shutil.rmtree(tmp / "out")
+
+    # At the end it may meet the scheduler, the summary, or come too late.
+    out = tmp / "whole"
+    run = begin(upload, out, sockets)
+    meet(run, lambda: has(out, ".lentigo/stats.json"), "the summary")
+    os.kill(run.pid, signal.SIGINT)
+    said = run.communicate(timeout=60)[1]
+    assert run.returncode in (0, 75, -signal.SIGINT), (run.returncode, said)
+    check_gone(tmp, sockets, "the summary")
+    run = begin(upload, out, sockets)
+    assert run.wait(timeout=60) == 0
+    check_accounted(out, upload)
+    check_gone(tmp, sockets, "the end")
+
+    # nohup: a signal that is ignored at the start stays so.
+    out = tmp / "kept"
+    run = begin(upload, out, sockets, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    for folder, pattern, _ in phases.values():
+        meet(run, lambda: has(out if folder == tmp else folder, pattern.removeprefix("out/")), "it")
+        os.kill(run.pid, signal.SIGHUP)
+    assert run.wait(timeout=60) == 0, run.stderr.read()
+    check_accounted(out, upload)
+print("test_stop: 1 passed, 0 failed")
