@@ -1,5 +1,7 @@
 #include "engine/cudnn/cudnn_try.h"
 
+#include <string.h>
+
 static enum err_code code_of(cudnnStatus_t status)
 {
     switch (status) {
