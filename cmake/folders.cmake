@@ -1,10 +1,11 @@
 # The building blocks of every folder: one static library per library folder, one library plus
 # one executable per program folder, one executable per test file.
 add_library(warnings INTERFACE)
-target_compile_options(warnings INTERFACE -Wall -Wextra -Wshadow -Wstrict-prototypes
-  -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 -Wundef -Wwrite-strings -Wcast-qual
-  $<$<BOOL:${LENTIGO_WERROR}>:-Werror>
-  $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation>) # err.c cuts long text on purpose
+target_compile_options(warnings INTERFACE
+  "$<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wshadow;-Wstrict-prototypes;-Wmissing-prototypes;-Wpointer-arith;-Wvla;-Wformat=2;-Wundef;-Wwrite-strings;-Wcast-qual>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra,-Wvla,-Wformat=2,-Wundef,-Wwrite-strings>"
+  "$<$<BOOL:${LENTIGO_WERROR}>:$<IF:$<COMPILE_LANGUAGE:CUDA>,--Werror=all-warnings,-Werror>>"
+  $<$<C_COMPILER_ID:GNU>:$<$<COMPILE_LANGUAGE:C>:-Wno-format-truncation>>) # err.c cuts long text on purpose
 # banned.h turns calls of unsafe functions into compile errors.
 target_compile_options(warnings INTERFACE -include ${PROJECT_SOURCE_DIR}/common/banned.h)
 

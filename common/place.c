@@ -40,6 +40,17 @@ int place_program(char out[SETTINGS_PATH_SIZE], const char *name, struct err *er
     return is_there(out) ? 0 : err_set(err, ERR_CONFIG, "%s: not installed", out);
 }
 
+int place_module(char out[SETTINGS_PATH_SIZE], const char *name, struct err *err)
+{
+    char own[SETTINGS_PATH_SIZE];
+
+    *out = 0;
+    if (program_dir(own, err) ||
+        path_format(out, SETTINGS_PATH_SIZE, err, "%s/../lib/lentigo/%s", own, name))
+        return -1;
+    return is_there(out) ? 0 : err_set(err, ERR_CONFIG, "%s: not installed", out);
+}
+
 /* One mistyped must not be passed over: the files of another installation would be used. */
 static int check_datadir(const char *dir, struct err *err)
 {

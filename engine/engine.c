@@ -8,6 +8,7 @@
 #endif
 
 #include "engine/backend.h"
+#include "engine/cudnn_module.h"
 #include "engine/engine_debug.h"
 
 enum { SIDE_MAX = 16384, BATCH_MAX = 1024 };
@@ -24,7 +25,7 @@ struct engine_stream {
     struct backend_stream *inner;
 };
 
-/* The fastest first. */
+/* The fastest first; in front of them all the GPU's, which stands in a module. */
 static const struct backend *const backends[] = {
 #ifdef HAVE_ONEDNN
     &backend_onednn,
@@ -51,20 +52,40 @@ static bool suits(const struct engine_config *c, const struct model *model, cons
                                               : !strcmp(c->precision, precision));
 }
 
-static const struct backend *choose(const struct engine_config *c, const struct model *model,
-                                    const char **precision)
+/* Does `b` do what is asked for? Then *precision is the fastest that it can. */
+static bool does(const struct backend *b, const struct engine_config *c, const struct model *model,
+                 const char **precision)
 {
-    for (const struct backend *const *b = backends; *b; b++) {
-        if (!is_auto(c->backend) && strcmp(c->backend, (*b)->name) != 0)
-            continue;
-        if (!is_auto(c->device) && strcmp(c->device, (*b)->device) != 0)
-            continue;
-        for (int i = 0; i < PRECISIONS; i++) {
-            *precision = precisions[i];
-            if (suits(c, model, *precision) && (*b)->can(*precision))
-                return *b;
-        }
+    if (!is_auto(c->backend) && strcmp(c->backend, b->name) != 0)
+        return false;
+    if (!is_auto(c->device) && strcmp(c->device, b->device) != 0)
+        return false;
+    for (int i = 0; i < PRECISIONS; i++) {
+        *precision = precisions[i];
+        if (suits(c, model, *precision) && b->can(*precision))
+            return true;
     }
+    return false;
+}
+
+/* Is the GPU's backend not ruled out by the words alone? */
+static bool may_be_gpu(const struct engine_config *c)
+{
+    return (is_auto(c->backend) || !strcmp(c->backend, "cudnn")) &&
+           (is_auto(c->device) || !strncmp(c->device, "cuda", 4));
+}
+
+/* `why` says why the module with the GPU's backend cannot be had, if it was asked for. */
+static const struct backend *choose(const struct engine_config *c, const struct model *model,
+                                    const char **precision, struct err *why)
+{
+    const struct cudnn_module *gpu = may_be_gpu(c) ? cudnn_module_load(why) : NULL;
+
+    if (gpu && gpu->backend && does(gpu->backend, c, model, precision))
+        return gpu->backend;
+    for (const struct backend *const *b = backends; *b; b++)
+        if (does(*b, c, model, precision))
+            return *b;
     return NULL;
 }
 
@@ -72,7 +93,8 @@ static const struct backend *choose_or_fail(const struct engine_config *config,
                                             const struct model *model, const char **precision,
                                             struct err *err)
 {
-    const struct backend *backend = choose(config, model, precision);
+    struct err why = {0};
+    const struct backend *backend = choose(config, model, precision, &why);
     bool int8 = config->precision && !strcmp(config->precision, "int8");
 
     if (!backend && int8 && model && !model_ranges(model))
@@ -81,10 +103,10 @@ static const struct backend *choose_or_fail(const struct engine_config *config,
                 model_card(model)->name);
     else if (!backend)
         err_set(err, ERR_CONFIG,
-                "no backend of this build does backend=%s precision=%s device=%s here",
+                "no backend of this build does backend=%s precision=%s device=%s here%s%s",
                 config->backend ? config->backend : "auto",
                 config->precision ? config->precision : "auto",
-                config->device ? config->device : "auto");
+                config->device ? config->device : "auto", *why.msg ? ": " : "", why.msg);
     return backend;
 }
 

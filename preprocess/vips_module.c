@@ -2,19 +2,14 @@
 
 #include <dlfcn.h>
 #include <stdio.h>
-#include <string.h>
-#include <unistd.h>
+
+#include "common/place.h"
 
 int vips_module_find(char path[VIPS_MODULE_PATH_SIZE])
 {
-    static const char beside[] = "/../lib/lentigo/vips.so";
-    ssize_t n = readlink("/proc/self/exe", path, VIPS_MODULE_PATH_SIZE - sizeof(beside));
-    char *slash;
+    struct err err = {0};
 
-    path[n > 0 ? n : 0] = 0;
-    slash = strrchr(path, '/');
-    memcpy(slash ? slash : path, beside, sizeof(beside));
-    return access(path, R_OK);
+    return place_module(path, "vips.so", &err);
 }
 
 const struct vips_module *vips_module_load(char *why, size_t why_size)

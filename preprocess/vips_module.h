@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/settings.h"
 #include "preprocess/outputs.h"
 #include "preprocess/sniff.h"
 #include "preprocess/verdict.h"
@@ -39,7 +40,7 @@ struct vips_module {
 #define VIPS_MODULE_SYMBOL "lentigo_vips_module"
 extern const struct vips_module lentigo_vips_module;
 
-enum { VIPS_MODULE_PATH_SIZE = 4096 };
+enum { VIPS_MODULE_PATH_SIZE = SETTINGS_PATH_SIZE };
 
 /* Where the module is: ../lib/lentigo/vips.so seen from the running program. 0, or -1 when it is
  * not there; `path` then still names the place. */

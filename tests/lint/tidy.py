@@ -25,7 +25,7 @@ def main(root, build):
     root = pathlib.Path(root).resolve()
     entries = json.loads((pathlib.Path(build) / "compile_commands.json").read_text())
     files = {(pathlib.Path(e["directory"]) / e["file"]).resolve() for e in entries}
-    ours = sorted(f for f in files if f.is_relative_to(root)
+    ours = sorted(f for f in files if f.is_relative_to(root) and f.suffix == ".c"
                   and f.relative_to(root).parts[0] not in ("build", "tests"))
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

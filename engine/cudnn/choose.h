@@ -1,0 +1,29 @@
+/* choose.h -- which plan a convolution gets.
+ *
+ * cuDNN's heuristics propose up to some forty kernels, the likely best first; the caller times the
+ * first few on the device and the fastest is kept in the cache. It has to be time that decides: over
+ * slices of a concatenation the precompiled kernels copy the map through the workspace first, those
+ * that are compiled at run time do not, and the heuristics know nothing of it. */
+#ifndef ENGINE_CUDNN_CHOOSE_H
+#define ENGINE_CUDNN_CHOOSE_H
+
+#include "engine/cudnn/conv.h"
+#include "engine/cudnn/plan_cache.h"
+
+struct choose {
+    const struct graph_target *target;
+    size_t workspace_max;     /* bytes; a plan that wants more is passed over */
+    struct plan_cache *cache; /* NULL: none */
+    /* The time of one run of `p`, which is not bound, in microseconds. ERR_CONFIG: the plan does
+     * not run, try another; any other failure ends the choice. NULL: the first plan is taken, and
+     * the cache not written. */
+    int (*time)(void *ctx, const struct conv *c, struct graph_plan *p, double *us, struct err *err);
+    void *ctx;
+    int tries; /* plans to time, at least 1 */
+};
+
+/* The caller owns the plan. ERR_CONFIG names the convolution when there is none. */
+int choose_plan(struct graph_plan **out, const struct choose *how, const struct conv *c,
+                struct err *err);
+
+#endif

@@ -1,0 +1,67 @@
+/* steps.h -- the table of layers made into the steps that a GPU takes for one shape and batch.
+ *
+ * A dense convolution is one cuDNN graph with its bias (the norm folded in) and ReLU; everything
+ * between the convolutions is a kernel of ours, and so are those convolutions that tensor cores do
+ * not help: the stem (3 channels in), the depthwise ones (with the pool beside them, which reads the
+ * same map), the attention's (4 to 2 to 1 channels: padded to 8, seven eighths of the work would be
+ * zeros, in two more launches). So no map is padded: all that cuDNN sees has a multiple of 8 channels.
+ *
+ * A concatenation is never copied: its parts are written in place, as slices of channels. All maps
+ * lie in one arena and share bytes by network_memory. The low branches of the fusion blocks run as
+ * soon as their input is there, so that it need not be kept until the end. */
+#ifndef ENGINE_CUDNN_STEPS_H
+#define ENGINE_CUDNN_STEPS_H
+
+#include "engine/cudnn/conv.h"
+#include "engine/network.h"
+
+enum step_kind {
+    STEP_STEM,    /* bytes to L_F0 */
+    STEP_CONV,    /* a cuDNN graph: steps_conv */
+    STEP_HALVE,   /* the depthwise convolution `layer` and the average pool in the row behind it */
+    STEP_BINS,    /* L_BIN1, L_BIN2, L_BIN4 */
+    STEP_SUM,     /* L_CMS from L_CM1, L_CM2, L_CM4 */
+    STEP_ATTEND,  /* the blend `layer` and what leads to it: resize, statistics, attention */
+    STEP_CLASSES, /* L_LOGITS to classes and sums; what it writes is not in the arena */
+};
+
+struct step {
+    enum step_kind kind;
+    int layer; /* the row that it makes; L_LOGITS for STEP_CLASSES, which makes none */
+};
+
+/* Where a layer's output of all images lies. */
+struct step_place {
+    size_t offset; /* bytes from the arena's begin */
+    size_t bytes;  /* its own: 0 when it is a part of a concatenation, or never stored */
+    int pitch;     /* values from a pixel to the next; 0: never stored */
+};
+
+struct steps_shape {
+    int n, h, w;
+    size_t elem_size; /* bytes of a value: 2, or 4 in f32 */
+    bool keep;        /* no two maps share bytes: for tests and training */
+};
+
+struct steps {
+    struct steps_shape shape;
+    struct shape shapes[LAYER_COUNT];
+    int count;
+    struct step list[LAYER_COUNT_INFERENCE + 1];
+    struct step_place place[LAYER_COUNT]; /* L_M2, L_M1, L_M0: statistics, four floats a pixel */
+    size_t arena_bytes;
+};
+
+/* Any shape and batch of at least 1. */
+void steps_make(struct steps *s, const struct steps_shape *shape);
+
+/* The graph of a STEP_CONV. */
+void steps_conv(struct conv *out, const struct steps *s, int layer, cudnnDataType_t type);
+
+/* Training: any convolution of the table in any direction, forward without bias and ReLU (the norm
+ * comes between). Channels are rounded up to 8. Maps and their gradients lie as in inference, a
+ * gradient that is made is dense. */
+void steps_training_conv(struct conv *out, const struct steps *s, int layer, enum graph_pass pass,
+                         cudnnDataType_t type);
+
+#endif
