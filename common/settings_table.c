@@ -17,6 +17,7 @@ const struct setting settings_table[] = {
     {"jobs",           'j', SETTING_NUMBER, AT(jobs),           0, 1024,       "0",    NULL, NETWORK, "N", "compute streams (0: one per core)"},
     {"threads",        0,   SETTING_NUMBER, AT(threads),        0, 1024,       "0",    NULL, COMMAND_PREDICT | COMMAND_BENCH, "N", "cores that work on one image together (0: predict all, bench one)"},
     {"batch",          0,   SETTING_NUMBER, AT(batch),          1, 1024,       "8",    NULL, NETWORK, "N", "images in one pass of the network, at most"},
+    {"check-seconds",  0,   SETTING_NUMBER, AT(check_seconds),  1, 86400,      "600",  NULL, PIPELINE, "S", "time between checks of the device with a known picture, s (always one at the start)"},
     {"reports",        0,   SETTING_CHOICE, AT(reports),        0, 0,          "html,pdf,json", "html,pdf,json|json|none", REPORT | COMMAND_DOCTOR | COMMAND_BENCH, "KINDS", "html,pdf,json or json or none"},
     {"language",       0,   SETTING_CHOICE, AT(language),       0, 0,          "en",   "en|zh", REPORT, "L", "language of the reports: en or zh"},
     {"encoding",       0,   SETTING_WORD,   AT(encoding),       0, 0,          "",     NULL, COMMAND_RUN | COMMAND_SUBMIT, "NAME", "character set of the manifest when it is not UTF-8, such as GB18030"},

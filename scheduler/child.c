@@ -27,6 +27,8 @@ const char *child_state_word(const struct child *c, int64_t now_ms)
     case CHILD_OFF:
         if (!c->is_wanted)
             return c->starts ? "ended" : "idle";
+        if (c->is_retired)
+            return "out of service";
         return now_ms < c->start_at_ms ? "backing off" : "starting";
     case CHILD_STARTING: return "starting";
     case CHILD_DRAINING: return "draining";
@@ -86,7 +88,6 @@ static void greet(struct child *c, const struct wire_message *m)
     c->credit = m->credit < WIRE_ALIVE_MAX ? m->credit : WIRE_ALIVE_MAX;
     c->state = CHILD_UP;
     c->up_ms = c->progress_ms = clock_mono_us() / 1000;
-    c->fails = 0;
     log_event(LOG_INFO, "child.up", "child=%s pid=%d credit=%d", roles[c->role], c->pid, c->credit);
     c->on->up(c->on->ctx, c);
 }
@@ -169,6 +170,27 @@ void child_excuse(struct child *c)
 
 static void on_exit_process(uv_process_t *process, int64_t status, int signal)
 {
+void child_retire(struct child *c, const char *why)
+{
+    char quoted[512];
+
+    c->is_wanted = false;
+    c->is_retired = true;
+    log_event(LOG_ERROR, "child.out_of_service", "child=%s why=%s", roles[c->role],
+              log_quote(quoted, sizeof(quoted), why));
+}
+
+/* A device that fails its process again before anything was done counts like a start in vain. */
+static void count_fail(struct child *c, int status, int signal)
+{
+    bool is_in_vain = c->state == CHILD_STARTING || (!signal && status == STATUS_DEVICE);
+
+    if (!is_in_vain || c->items > c->items_at_fail)
+        c->fails = 0;
+    c->fails += is_in_vain;
+    c->items_at_fail = c->items;
+}
+
     struct child *c = process->data;
     int pid = c->pid;
 
@@ -177,7 +199,7 @@ static void on_exit_process(uv_process_t *process, int64_t status, int signal)
     log_event(c->is_wanted ? LOG_WARN : LOG_INFO, "child.ended",
               "child=%s pid=%d status=%d signal=%d in_flight=%d", roles[c->role], pid, (int)status,
               signal, c->in_flight);
-    c->fails += c->state == CHILD_STARTING;
+    count_fail(c, (int)status, signal);
     schedule(c, clock_mono_us() / 1000);
     c->state = CHILD_OFF;
     buf_release(&c->input);

@@ -46,16 +46,19 @@ struct child {
     uv_pipe_t pipe;
     int open_handles; /* of the two above: it can start again when both are closed */
     struct buf input;
-    bool is_broken; /* said something odd and was killed for it */
-    bool by_us;     /* killed because nothing moved */
-    bool is_wanted; /* start it again when it ends */
+    bool is_broken;  /* said something odd and was killed for it */
+    bool by_us;      /* killed because nothing moved */
+    bool is_wanted;  /* start it again when it ends */
+    bool is_retired; /* out of service */
     struct child_facts facts;
     int pid, credit;
     int in_flight;       /* kept by the owner */
     bool is_reserved;    /* for an item that runs alone; kept by the owner */
     int64_t progress_ms; /* last sign of progress; kept by the owner */
     int64_t items, memory_kb;
-    int starts, fails;                      /* fails: in a row without HELLO */
+    int starts;
+    int fails; /* in a row: ended without HELLO, or by its device without an item done */
+    int64_t items_at_fail;                  /* done when it last failed so */
     int pauses;                             /* before a start, since the last good work */
     int64_t started_ms, up_ms, start_at_ms; /* monotonic */
     struct load load;
@@ -72,6 +75,9 @@ void child_kill(struct child *c, int signal);
 
 /* Within `ended`: an item was to blame for the death, so the pause starts from its shortest. */
 void child_excuse(struct child *c);
+/* Within `ended`: it is not started again. */
+void child_retire(struct child *c, const char *why);
+
 
 /* Several times a second: starts again what is due, kills what said no HELLO. */
 void child_tick(struct child *c, int64_t now_ms);

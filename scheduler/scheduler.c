@@ -17,7 +17,7 @@ enum {
     DISK_EVERY_MS = 1000,
     DISK_FREE_MIN = 4 << 20, /* bytes: a few images' results, and the log */
     DRAIN_MS = 60000,        /* longer than a worker needs for what it holds */
-    FAILS_MAX = 10,          /* starts in a row without HELLO before a run gives up */
+    FAILS_MAX = 10, /* starts in a row that came to nothing before a run gives a child up */
     REDIS_WAIT_MS = 5000,
 };
 
@@ -135,18 +135,41 @@ static void on_message(void *ctx, struct child *child, const struct wire_message
     }
 }
 
+static bool is_one_in_service(const struct scheduler *s, enum child_role role)
+{
+    for (int i = 0; i < s->n_children; i++)
+        if (s->children[i].role == role && !s->children[i].is_retired)
+            return true;
+    return false;
+}
+
+/* A device that computes wrongly is not used again; a run also gives up what never gets anywhere,
+ * while an installation goes on trying. */
+static void retire_unfit(struct scheduler *s, struct child *child, int status)
+{
+    const char *why = status == STATUS_UNFIT     ? "its device computes wrongly"
+                      : child->fails < FAILS_MAX ? NULL
+                      : status == STATUS_DEVICE  ? "its device fails again and again"
+                                                 : "it never comes up";
+
+    if (!why || (status != STATUS_UNFIT && !s->is_run))
+        return;
+    child_retire(child, why);
+    if (s->is_run && !is_one_in_service(s, child->role))
+        scheduler_stop(s, STATUS_UNFINISHED, "child.none_in_service", why);
+}
+
 static void on_ended(void *ctx, struct child *child, int status, int signal)
 {
     struct scheduler *s = ctx;
 
-    (void)status;
     if (child->role == CHILD_WORKER)
-        casualty_worker_ended(s, child, signal);
+        casualty_worker_ended(s, child, status, signal);
     else
-        reporting_ended(s, child, signal);
+        reporting_ended(s, child, status, signal);
     scheduler_wake(s, 0); /* it may have been the last one waited for */
-    if (s->is_run && child->fails >= FAILS_MAX)
-        scheduler_stop(s, STATUS_UNFINISHED, "child.never_up", child_program(child->role));
+    if (s->state == SCHEDULER_RUNNING)
+        retire_unfit(s, child, status);
 }
 
 static void on_fatal(void *ctx, const char *why)
@@ -163,7 +186,8 @@ static void tick_children(struct scheduler *s, int64_t now)
         uint32_t work =
             c->role == CHILD_WORKER ? index_images_left(&s->index) : index_studies_left(&s->index);
         bool has_work = s->has_walked ? work || !s->is_run : s->awaits_upload;
-        if (!c->starts && !c->is_wanted && s->state == SCHEDULER_RUNNING && has_work)
+        if (!c->starts && !c->is_wanted && !c->is_retired && s->state == SCHEDULER_RUNNING &&
+            has_work)
             child_start(c, now);
         child_tick(c, now);
     }

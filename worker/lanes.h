@@ -5,12 +5,19 @@
  *   lanes_commit ──────────────────────────────────────────────────────► committer ──► finished
  *
  * A lane takes the item that is ready longest and whatever else is ready for the same pass with the
- * same shape of input: nothing waits for companions, and each batch serves the head of the line. All
- * functions here are called by one thread, the event loop's. */
+ * same shape of input: nothing waits for companions, and each batch serves the head of the line. A
+ * batch that is out of memory is halved until it fits, and so many pixels are then the most for good.
+ *
+ * No item is computed before the device has answered the probe rightly; it is asked again whenever
+ * `check_seconds` have passed, before the next batch. A wrong answer ends the process with
+ * STATUS_UNFIT, and what it still holds goes back.
+ *
+ * All functions here are called by one thread, the event loop's. */
 #ifndef WORKER_LANES_H
 #define WORKER_LANES_H
 
 #include "common/json.h"
+#include "engine/probe.h"
 #include "worker/analyst.h"
 #include "worker/item.h"
 
@@ -18,14 +25,17 @@ struct lanes;
 
 struct lanes_config {
     struct subject *subject;
+    struct probe *probe; /* borrowed until lanes_close */
+    int check_seconds;   /* between two checks of the device with the probe */
     const json_t *model; /* of every result; borrowed until lanes_close */
     int lanes, batch;
     const _Atomic int *held; /* items that this worker has (committer.h) */
     /* Called by a lane or the committer, no lock held, when lanes_finished or lanes_freed_slot has
      * something. */
     void (*on_finished)(void *ctx);
-    /* Called by a lane's thread when its engine is beyond use: the process should end. */
-    void (*on_broken)(void *ctx);
+    /* Called by a lane's thread when its engine is beyond use: the process should end with
+     * `exit_status` (common/status.h). */
+    void (*on_broken)(void *ctx, int exit_status);
     void *ctx;
 };
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@ struct service {
     struct subject subject;
     struct decoder *decoder;
     struct lanes *lanes;
+    struct probe *probe;
     json_t *model;
     struct item_list waiting;
     struct item **in_slot; /* slots: the item that owns each slot, or NULL */
@@ -46,6 +48,7 @@ struct service {
     int64_t moved, moved_told; /* steps taken by any item; as of the last ALIVE */
     int64_t decoded, decode_busy_us;
     int ticks, exit_status;
+    _Atomic int broken_status; /* of the lane that broke first, else 0 */
     bool is_draining, is_stopping;
 };
 
@@ -300,7 +303,9 @@ static void on_finished(uv_async_t *handle)
 
 static void on_broken(uv_async_t *handle)
 {
-    stop(handle->data, STATUS_BROKEN);
+    struct service *v = handle->data;
+
+    stop(v, v->broken_status);
 }
 
 static void wake_finished(void *ctx)
@@ -308,9 +313,13 @@ static void wake_finished(void *ctx)
     uv_async_send(&((struct service *)ctx)->finished_async);
 }
 
-static void wake_broken(void *ctx)
+static void wake_broken(void *ctx, int exit_status)
 {
-    uv_async_send(&((struct service *)ctx)->broken_async);
+    struct service *v = ctx;
+    int none = 0;
+
+    atomic_compare_exchange_strong(&v->broken_status, &none, exit_status);
+    uv_async_send(&v->broken_async);
 }
 
 /* ---- from the scheduler ---- */
@@ -430,10 +439,8 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-static int open_parts(struct service *v, struct err *err)
+static int open_lanes(struct service *v, struct err *err)
 {
-    if (subject_open(&v->subject, &v->decoder, &v->shape, v->settings, err))
-        return -1;
     v->model = record_model(&v->subject);
     v->credit = least(3 * v->shape.slots + COMMIT_CREDIT, WIRE_ALIVE_MAX);
     v->in_slot = calloc((size_t)v->shape.slots, sizeof(struct item *));
@@ -442,6 +449,8 @@ static int open_parts(struct service *v, struct err *err)
         return err_set(err, ERR_NOMEM, "worker");
     struct lanes_config config = {
         .subject = &v->subject,
+        .probe = v->probe,
+        .check_seconds = (int)v->settings->check_seconds,
         .model = v->model,
         .lanes = v->shape.lanes,
         .batch = v->shape.batch,
@@ -467,6 +476,16 @@ static int open_loop(struct service *v, struct err *err)
     uv_timer_init(&v->loop, &v->tick);
     v->tick.data = v;
     return 0;
+}
+
+/* In this order: the decoder forks before libuv has a thread or a descriptor, and a lane may call the
+ * loop at once. */
+static int open_parts(struct service *v, struct err *err)
+{
+    if (subject_open(&v->subject, &v->decoder, &v->shape, v->settings, err) ||
+        probe_open(&v->probe, v->subject.model, err))
+        return -1;
+    return open_loop(v, err) || open_lanes(v, err) ? -1 : 0;
 }
 
 static void start_loop(struct service *v)
@@ -497,6 +516,7 @@ static void close_parts(struct service *v)
         if (v->in_slot[i] && v->in_slot[i]->state == ITEM_DECODING)
             item_free(v->in_slot[i]);
     lanes_close(v->lanes);
+    probe_close(v->probe);
     while ((item = item_list_pop(&v->waiting)))
         item_free(item);
     free(v->in_slot);
@@ -520,11 +540,10 @@ int service_run(const struct settings *s)
     worker_shape_of(&v->shape, s);
     buf_init(&v->input, WIRE_LINE_MAX);
     raise_descriptor_limit();
-    /* The parts come first: the decoder forks before libuv has a thread or a descriptor. */
-    if (open_parts(v, &err) || open_loop(v, &err)) {
+    if (open_parts(v, &err)) {
         log_event(LOG_ERROR, "worker.start", "code=%s text=%s", err_name(err.code),
                   log_quote(text, sizeof(text), err.msg));
-        return err.code == ERR_CONFIG ? STATUS_CONFIG : STATUS_BROKEN;
+        return status_of_broken(&err);
     }
     log_event(LOG_INFO, "worker.start", "lanes=%d decoders=%d slots=%d batch=%d precision=%s",
               v->shape.lanes, v->shape.decoders, v->shape.slots, v->shape.batch,
