@@ -378,6 +378,14 @@ struct item *lanes_finished(struct lanes *l)
     return committer_finished(l->committer);
 }
 
+bool lanes_are_fit(struct lanes *l)
+{
+    pthread_mutex_lock(&l->lock);
+    bool is_fit = l->is_fit;
+    pthread_mutex_unlock(&l->lock);
+    return is_fit;
+}
+
 int lanes_freed_slot(struct lanes *l)
 {
     pthread_mutex_lock(&l->lock);

@@ -51,6 +51,9 @@ void lanes_commit(struct lanes *l, struct item *item); /* set aside, entry is th
 
 struct item *lanes_finished(struct lanes *l); /* the next one, or NULL */
 
+/* Has the device answered the probe? Until then nothing is computed. */
+bool lanes_are_fit(struct lanes *l);
+
 /* A slot that a submitted item has no more use for, or -1. Its item may not be finished yet. */
 int lanes_freed_slot(struct lanes *l);
 

@@ -22,7 +22,8 @@
 enum {
     TICK_MS = 500,
     TICKS_PER_STATS = 2,
-    COMMIT_CREDIT = 64, /* items beyond those in slots and in line: two batches being committed */
+    PREPARE_TICKS = 240, /* two minutes, in which a GPU may choose and build its plans */
+    COMMIT_CREDIT = 64,  /* items beyond those in slots and in line: two batches being committed */
 };
 
 struct service {
@@ -415,6 +416,8 @@ static void on_tick(uv_timer_t *handle)
     struct service *v = handle->data;
 
     fill_slots(v);
+    if (v->ticks < PREPARE_TICKS && !lanes_are_fit(v->lanes))
+        v->moved++; /* making the device ready is progress: no image is stuck */
     say_alive(v);
     if (++v->ticks % TICKS_PER_STATS == 0)
         say_stats(v);
