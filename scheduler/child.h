@@ -14,6 +14,7 @@
 
 #include "common/settings.h"
 #include "queue/wire.h"
+#include "scheduler/devices.h"
 #include "scheduler/load.h"
 
 enum child_role { CHILD_WORKER, CHILD_REPORTER };
@@ -40,7 +41,9 @@ struct child {
     enum child_role role;
     enum child_state state;
     const struct child_events *on;
-    const char *config; /* path for --config, "" = none; borrowed */
+    const char *config;   /* path for --config, "" = none; borrowed */
+    struct device device; /* what a worker is to use; name "" = what the settings say */
+    int jobs, decoders;   /* a worker's part of the cores; 0 = what the settings say */
     uv_loop_t *loop;
     uv_process_t process;
     uv_pipe_t pipe;
@@ -73,11 +76,11 @@ bool child_send(struct child *c, const struct wire_message *m);
 void child_drain(struct child *c); /* DRAIN, or the end for one that is not up */
 void child_kill(struct child *c, int signal);
 
-/* Within `ended`: an item was to blame for the death, so the pause starts from its shortest. */
-void child_excuse(struct child *c);
 /* Within `ended`: it is not started again. */
 void child_retire(struct child *c, const char *why);
 
+/* Within `ended`: an item was to blame for the death, so the pause starts from its shortest. */
+void child_excuse(struct child *c);
 
 /* Several times a second: starts again what is due, kills what said no HELLO. */
 void child_tick(struct child *c, int64_t now_ms);

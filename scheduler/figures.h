@@ -14,7 +14,7 @@ struct figures {
     struct stats stats;
     struct machine machine;
     struct pace pace;
-    int64_t memory_at_ms;
+    int64_t memory_at_ms, gpus_at_ms;
 };
 
 /* What became of an image; `risk` is borrowed. `is_old`: before this start, so no throughput. */

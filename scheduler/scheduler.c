@@ -1,6 +1,7 @@
 /* The scheduler's life: open, tick, signals, drain, end. */
 #include "scheduler/scheduler.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@ enum {
     DRAIN_MS = 60000,        /* longer than a worker needs for what it holds */
     FAILS_MAX = 10, /* starts in a row that came to nothing before a run gives a child up */
     REDIS_WAIT_MS = 5000,
+    SHARE_MAX = 256, /* decoders of a worker, at most (settings_table.c) */
 };
 
 int64_t scheduler_now_ms(void)
@@ -303,9 +305,34 @@ static int check_redis(const struct scheduler *s, struct err *err)
     return 0;
 }
 
+/* Workers of several devices share the cores, which each would else take for its own. */
+static void give_device(const struct scheduler *s, struct child *worker,
+                        const struct device *device)
+{
+    cpu_set_t cores;
+    int share = sched_getaffinity(0, sizeof(cores), &cores) ? 1 : CPU_COUNT(&cores) / s->n_workers;
+
+    worker->device = *device;
+    if (s->n_workers == 1)
+        return;
+    share = share < 1 ? 1 : share < SHARE_MAX ? share : SHARE_MAX;
+    worker->jobs = s->settings->jobs ? 0 : share;
+    worker->decoders = s->settings->decoders ? 0 : share;
+}
+
 static int open_children(struct scheduler *s, struct err *err)
 {
-    s->n_workers = (int)s->settings->workers;
+    struct device devices[DEVICES_MAX];
+    const struct machine *machine = &s->figures.machine;
+    int n;
+
+    if (devices_choose(s->settings->device, machine->devices, machine->n_devices,
+                       devices_worker_can_gpu, devices, &n, err))
+        return -1;
+    s->n_workers = (int)s->settings->workers * (n ? n : 1);
+    if (s->n_workers > CHILDREN_MAX)
+        return err_set(err, ERR_CONFIG, "%ld workers for each of %d devices: %d processes at most",
+                       s->settings->workers, n, CHILDREN_MAX);
     s->n_reporters = s->want_reports ? (int)s->settings->reporters : 0;
     s->n_children = s->n_workers + s->n_reporters;
     s->children = calloc((size_t)s->n_children, sizeof(*s->children));
@@ -317,6 +344,8 @@ static int open_children(struct scheduler *s, struct err *err)
     for (int i = 0; i < s->n_children; i++)
         child_init(&s->children[i], i < s->n_workers ? CHILD_WORKER : CHILD_REPORTER, &s->loop,
                    s->settings->config, &s->child_events);
+    for (int i = 0; n && i < s->n_workers; i++)
+        give_device(s, &s->workers[i], &devices[i % n]);
     return 0;
 }
 

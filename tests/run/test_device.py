@@ -92,7 +92,16 @@ def a_device_that_turns_wrong_is_found_at_the_next_check(scratch, upload, sound)
     assert lines(log, "device.check") and "status=69" in log, log
 
 
-tests = [out_of_memory_halves_the_batch, a_lost_device_costs_a_process_and_no_image,
+def the_worker_lists_what_it_can_use(*ignored):
+    """The scheduler asks for this before it starts a worker for each GPU."""
+    listed = subprocess.run([BIN / "lentigo-worker", "devices"], capture_output=True, text=True,
+                            check=True).stdout.splitlines()
+    assert json.loads(listed[0])["name"] == "cpu", listed
+    assert all(json.loads(line)["kind"] in ("cpu", "cuda") for line in listed), listed
+
+
+tests = [the_worker_lists_what_it_can_use,
+         out_of_memory_halves_the_batch, a_lost_device_costs_a_process_and_no_image,
          a_device_that_computes_wrongly_does_no_work,
          a_device_that_turns_wrong_is_found_at_the_next_check]
 need_redis()
