@@ -253,7 +253,8 @@ static int check_device(struct lane *lane, struct err *err)
     struct probe_gap gap = {0};
     char text[300];
 
-    int failed = probe_run(l->config.probe, lane->analyst.stream, facts->precision, &gap, err);
+    int failed =
+        probe_run(l->config.subject->probe, lane->analyst.stream, facts->precision, &gap, err);
     if (!failed && gap.is_right) {
         set_fit(l, true);
         return 0;

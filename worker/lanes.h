@@ -17,17 +17,15 @@
 #define WORKER_LANES_H
 
 #include "common/json.h"
-#include "engine/probe.h"
 #include "worker/analyst.h"
 #include "worker/item.h"
 
 struct lanes;
 
 struct lanes_config {
-    struct subject *subject;
-    struct probe *probe; /* borrowed until lanes_close */
-    int check_seconds;   /* between two checks of the device with the probe */
-    const json_t *model; /* of every result; borrowed until lanes_close */
+    struct subject *subject; /* with a probe */
+    int check_seconds;       /* between two checks of the device with it */
+    const json_t *model;     /* of every result; borrowed until lanes_close */
     int lanes, batch;
     const _Atomic int *held; /* items that this worker has (committer.h) */
     /* Called by a lane or the committer, no lock held, when lanes_finished or lanes_freed_slot has

@@ -38,7 +38,6 @@ struct service {
     struct subject subject;
     struct decoder *decoder;
     struct lanes *lanes;
-    struct probe *probe;
     json_t *model;
     struct item_list waiting;
     struct item **in_slot; /* slots: the item that owns each slot, or NULL */
@@ -452,7 +451,6 @@ static int open_lanes(struct service *v, struct err *err)
         return err_set(err, ERR_NOMEM, "worker");
     struct lanes_config config = {
         .subject = &v->subject,
-        .probe = v->probe,
         .check_seconds = (int)v->settings->check_seconds,
         .model = v->model,
         .lanes = v->shape.lanes,
@@ -485,8 +483,8 @@ static int open_loop(struct service *v, struct err *err)
  * loop at once. */
 static int open_parts(struct service *v, struct err *err)
 {
-    if (subject_open(&v->subject, &v->decoder, &v->shape, v->settings, err) ||
-        probe_open(&v->probe, v->subject.model, err))
+    v->shape.has_probe = true;
+    if (subject_open(&v->subject, &v->decoder, &v->shape, v->settings, err))
         return -1;
     return open_loop(v, err) || open_lanes(v, err) ? -1 : 0;
 }
@@ -519,7 +517,6 @@ static void close_parts(struct service *v)
         if (v->in_slot[i] && v->in_slot[i]->state == ITEM_DECODING)
             item_free(v->in_slot[i]);
     lanes_close(v->lanes);
-    probe_close(v->probe);
     while ((item = item_list_pop(&v->waiting)))
         item_free(item);
     free(v->in_slot);
