@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "lesion/policy.h"
+#include "scheduler/load.h"
 #include "scheduler/scheduler_priv.h"
 
 enum {
@@ -213,6 +214,7 @@ void figures_gather(struct scheduler *s, int64_t now_ms, const char *state)
     struct figures *f = &s->figures;
     struct stats *st = &f->stats;
     const struct index *x = &s->index;
+    char sentence[160];
 
     pace_advance(&f->pace, st, now_ms);
     snprintf(st->state, sizeof(st->state), "%s", state);
@@ -235,6 +237,9 @@ void figures_gather(struct scheduler *s, int64_t now_ms, const char *state)
         st->memory_kb = memory_tree_kb((int)getpid());
     }
     gather_children(s, now_ms);
+    enum wire_stage tight = stats_bottleneck(st, sentence);
+    if (tight < STAGE_COUNT)
+        f->tightest[tight]++;
     if (!index_images_left(x) && s->is_run) /* what Redis still holds is acknowledged already */
         for (int i = 0; i < BROKER_CLASSES; i++)
             st->classes[i].ready = st->classes[i].leased = 0;
@@ -290,12 +295,24 @@ static void add_work(const struct figures *f, json_t *object, const char *path)
     json_decref(last);
 }
 
+static void add_tightest(const struct figures *f, json_t *object)
+{
+    double share;
+    enum wire_stage stage = load_tightest(f->tightest, &share);
+
+    json_object_set_new(object, "binds",
+                        stage < STAGE_COUNT ? json_string(wire_stage_word(stage)) : json_null());
+    json_object_set_new(object, "binds_share", json_rounded(share, 3));
+}
+
 int figures_write(struct scheduler *s, const char *path, struct err *err)
 {
     json_t *object = stats_to_json(&s->figures.stats);
 
-    if (object)
+    if (object) {
         add_work(&s->figures, object, path);
+        add_tightest(&s->figures, object);
+    }
     int ret = object ? json_write(path, object, err) : err_set(err, ERR_NOMEM, "%s", path);
 
     json_decref(object);
