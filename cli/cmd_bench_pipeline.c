@@ -9,7 +9,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 
-enum { ROUNDS_MAX = 100, SUMMARY_SIZE_MAX = 1 << 20 };
+enum { ROUNDS_MAX = 100, SUMMARY_SIZE_MAX = 1 << 20, STATS_SIZE_MAX = 4 << 20 };
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
@@ -19,7 +19,23 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return remove(path);
 }
 
-/* One run into `out`; its wall time in seconds and what summary.json says. */
+/* The scheduler's word on which stage held the run up. */
+static int add_what_binds(json_t *summary, const char *out, struct err *err)
+{
+    char path[SETTINGS_PATH_SIZE];
+
+    if (path_format(path, sizeof(path), err, "%s/.lentigo/stats.json", out))
+        return -1;
+    json_t *stats = json_read(path, STATS_SIZE_MAX, err);
+    if (!stats)
+        return -1;
+    json_object_set(summary, "binds", json_object_get(stats, "binds"));
+    json_object_set(summary, "binds_share", json_object_get(stats, "binds_share"));
+    json_decref(stats);
+    return 0;
+}
+
+/* One run into `out`; its wall time in seconds and what summary.json says, with what binds. */
 static int run_once(const struct settings *s, const char *input, const char *out, double *seconds,
                     json_t **summary, struct err *err)
 {
@@ -45,7 +61,7 @@ static int run_once(const struct settings *s, const char *input, const char *out
     if (path_format(path, sizeof(path), err, "%s/summary.json", out))
         return -1;
     *summary = json_read(path, SUMMARY_SIZE_MAX, err);
-    return *summary ? 0 : -1;
+    return *summary ? add_what_binds(*summary, out, err) : -1;
 }
 
 static int print_rounds(const json_t *summary, double *seconds, int n, bool as_json,
@@ -56,15 +72,16 @@ static int print_rounds(const json_t *summary, double *seconds, int n, bool as_j
 
     if (!(images > 0))
         return err_set(err, ERR_CONFIG, "no image in the folder");
-    bench_print(json_pack("{s:s, s:O*, s:O*, s:O*, s:i, s:i, s:o, s:o, s:o, s:o, s:o}", "what",
-                          "pipeline", "model", json_object_get(summary, "model"), "precision",
-                          json_object_get(summary, "precision"), "device",
+    bench_print(json_pack("{s:s, s:O*, s:O*, s:O*, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:O*, s:O*}",
+                          "what", "pipeline", "model", json_object_get(summary, "model"),
+                          "precision", json_object_get(summary, "precision"), "device",
                           json_object_get(summary, "device"), "rounds", n, "images", (int)images,
                           "images_per_s", json_rounded(images / median, 2), "ms_per_image",
                           json_rounded(1000 * median / images, 3), "best",
                           json_rounded(images / seconds[0], 2), "worst",
                           json_rounded(images / seconds[n - 1], 2), "wall_s",
-                          json_rounded(median, 3)),
+                          json_rounded(median, 3), "binds", json_object_get(summary, "binds"),
+                          "binds_share", json_object_get(summary, "binds_share")),
                 as_json);
     return 0;
 }

@@ -78,9 +78,25 @@ static void print_cases(const struct stats *st)
         printf("set aside  %s  %s\n", st->aside[i].id, st->aside[i].reason);
 }
 
+static void print_gpus(const struct stats *st)
+{
+    char load[32], memory[32], celsius[32], watts[32];
+
+    for (int i = 0; i < st->n_gpus; i++) {
+        const struct stats_gpu *g = &st->gpus[i];
+        printf("GPU %-6d %s: %s load, %s memory, %s, %s%s%s", g->number, g->state,
+               number(load, 100 * g->load, " %"), number(memory, 100 * g->memory, " %"),
+               number(celsius, g->temperature_c, " C"), number(watts, g->power_w, " W"),
+               g->throttle[0] ? ", held back by " : "", g->throttle);
+        if (g->ecc_errors > 0)
+            printf(", %lld ECC errors", (long long)g->ecc_errors);
+        puts("");
+    }
+}
+
 static void print_node(const struct stats *st)
 {
-    char speed[32], eta[32], cpu[32], gpu[32], sentence[160];
+    char speed[32], eta[32], cpu[32], sentence[160];
 
     printf("%s: %s\n", st->node, st->state);
     printf("images     %lld received = %lld done + %lld set aside + %lld cancelled + %lld left\n",
@@ -93,8 +109,9 @@ static void print_node(const struct stats *st)
     printf("reports    %lld of %lld studies\n", (long long)st->reports, (long long)st->studies);
     printf("speed      %s, time left %s\n", number(speed, st->images_per_s, " images/s"),
            duration(eta, st->eta_s));
-    printf("machine    %s of %d cores, GPU %s, %lld MB\n", number(cpu, 100 * st->cpu, " %"),
-           st->cores, number(gpu, 100 * st->gpu, " %"), (long long)(st->memory_kb / 1024));
+    printf("machine    %s of %d cores, %lld MB\n", number(cpu, 100 * st->cpu, " %"), st->cores,
+           (long long)(st->memory_kb / 1024));
+    print_gpus(st);
     if (st->model[0])
         printf("model      %s, %s, %d px, %s\n", st->model, st->precision, st->size, st->device);
     print_queue(st);

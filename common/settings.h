@@ -51,6 +51,7 @@ struct settings {
     long jobs;                      /* compute streams; 0 = one per core */
     long threads;                   /* of one stream; 0 = all cores to predict, one to bench */
     long batch;                     /* images a batch, at most */
+    long check_seconds;             /* between checks of the device with a known picture */
     /* decoding */
     long decoders;       /* sandboxed children at once; 0 = one per core */
     long slots;          /* shared-memory slots; 0 = decoders + 4 batches a lane */

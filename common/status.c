@@ -10,3 +10,12 @@ int status_of_err(const struct err *err)
     default: return STATUS_UNFINISHED;
     }
 }
+
+int status_of_broken(const struct err *err)
+{
+    switch (err->code) {
+    case ERR_CONFIG: return STATUS_CONFIG;
+    case ERR_DEVICE: return STATUS_DEVICE;
+    default: return STATUS_BROKEN;
+    }
+}

@@ -65,6 +65,20 @@ static const struct record_field worker_fields[] = {
     {"memory_kb", COUNT(stats_worker, memory_kb)},
 };
 
+static const struct record_field gpu_fields[] = {
+    {"number",        INT(stats_gpu, number)},
+    {"name",          TEXT(stats_gpu, name)},
+    {"state",         TEXT(stats_gpu, state)},
+    {"load",          NUMBER(stats_gpu, load)},
+    {"memory",        NUMBER(stats_gpu, memory)},
+    {"memory_kb",     COUNT(stats_gpu, memory_kb)},
+    {"temperature_c", NUMBER(stats_gpu, temperature_c)},
+    {"power_w",       NUMBER(stats_gpu, power_w)},
+    {"power_limit_w", NUMBER(stats_gpu, power_limit_w)},
+    {"throttle",      TEXT(stats_gpu, throttle)},
+    {"ecc_errors",    COUNT(stats_gpu, ecc_errors)},
+};
+
 static const struct record_field case_fields[] = {
     {"id",                    TEXT(stats_case, id)},
     {"risk",                  TEXT(stats_case, risk)},
@@ -87,6 +101,7 @@ static const struct list {
     {"classes", ROWS(class_fields), offsetof(struct stats, classes), sizeof(struct stats_class), STATS_CLASSES, NO_COUNT},
     {"stages", ROWS(stage_fields), offsetof(struct stats, stages), sizeof(struct stats_stage), STAGE_COUNT, NO_COUNT},
     {"workers", ROWS(worker_fields), offsetof(struct stats, workers), sizeof(struct stats_worker), STATS_WORKERS_MAX, (long)offsetof(struct stats, n_workers)},
+    {"gpus", ROWS(gpu_fields), offsetof(struct stats, gpus), sizeof(struct stats_gpu), STATS_GPUS_MAX, (long)offsetof(struct stats, n_gpus)},
     {"flagged", ROWS(case_fields), offsetof(struct stats, flagged), sizeof(struct stats_case), STATS_CASES_MAX, (long)offsetof(struct stats, n_flagged)},
     {"aside", ROWS(case_fields), offsetof(struct stats, aside), sizeof(struct stats_case), STATS_CASES_MAX, (long)offsetof(struct stats, n_aside)},
 };

@@ -14,7 +14,13 @@
 #include "common/json.h"
 #include "queue/wire.h"
 
-enum { STATS_CLASSES = 3, STATS_HISTORY = 240, STATS_WORKERS_MAX = 64, STATS_CASES_MAX = 200 };
+enum {
+    STATS_CLASSES = 3,
+    STATS_HISTORY = 240,
+    STATS_WORKERS_MAX = 64,
+    STATS_CASES_MAX = 200,
+    STATS_GPUS_MAX = 16
+};
 
 struct stats_class {
     char name[16];
@@ -35,6 +41,17 @@ struct stats_worker {
     int in_flight, restarts;
     int64_t items;
     int64_t memory_kb;
+};
+
+struct stats_gpu {
+    int number;                                   /* as nvidia-smi counts */
+    char name[48];                                /* the maker's */
+    char state[16];                               /* "ok", "lost" */
+    double load, memory;                          /* 0..1, NAN */
+    int64_t memory_kb;                            /* of the GPU, -1 */
+    double temperature_c, power_w, power_limit_w; /* NAN */
+    char throttle[48];  /* what holds its clocks down: "heat, power cap", "" */
+    int64_t ecc_errors; /* that could not be corrected, since the driver was loaded; -1 */
 };
 
 struct stats_case {
@@ -62,7 +79,9 @@ struct stats {
     double cpu; /* 0..1 of all cores, NAN */
     int cores;
     int64_t memory_kb;      /* PSS of all our processes */
-    double gpu, gpu_memory; /* 0..1, NAN when unknown */
+    double gpu, gpu_memory; /* means over the GPUs, 0..1, NAN when unknown */
+    int n_gpus;
+    struct stats_gpu gpus[STATS_GPUS_MAX];
     int n_workers;
     struct stats_worker workers[STATS_WORKERS_MAX];
     int n_flagged, n_aside; /* worst first; newest first */

@@ -69,9 +69,10 @@ void casualty_failed(struct scheduler *s, struct flight *flight, const struct wi
         scheduler_stop(s, STATUS_CONFIG, "worker.config", m->text);
 }
 
-void casualty_worker_ended(struct scheduler *s, struct child *worker, int signal)
+void casualty_worker_ended(struct scheduler *s, struct child *worker, int status, int signal)
 {
-    enum verdict verdict = verdict_of_death(signal, worker->in_flight, worker->by_us);
+    const struct death death = {status, signal, worker->in_flight, worker->by_us};
+    enum verdict verdict = verdict_of_death(&death);
 
     if (s->state != SCHEDULER_RUNNING)
         verdict = VERDICT_GIVE_BACK; /* we are the ones who end it */

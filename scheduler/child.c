@@ -11,7 +11,9 @@
 #include "common/status.h"
 #include "scheduler/pause.h"
 
-enum { HELLO_MS = 60000, GOOD_WORK_MS = 30000, CHUNK = 64 << 10 };
+#define VISIBLE "CUDA_VISIBLE_DEVICES="
+
+enum { HELLO_MS = 60000, GOOD_WORK_MS = 30000, CHUNK = 64 << 10, ARGUMENTS_MAX = 9 };
 
 static const char *const programs[] = {"lentigo-worker", "lentigo-reports"};
 static const char *const roles[] = {"worker", "reporter"};
@@ -25,6 +27,8 @@ const char *child_state_word(const struct child *c, int64_t now_ms)
 {
     switch (c->state) {
     case CHILD_OFF:
+        if (c->is_retired)
+            return "out of service";
         if (!c->is_wanted)
             return c->starts ? "ended" : "idle";
         return now_ms < c->start_at_ms ? "backing off" : "starting";
@@ -86,7 +90,6 @@ static void greet(struct child *c, const struct wire_message *m)
     c->credit = m->credit < WIRE_ALIVE_MAX ? m->credit : WIRE_ALIVE_MAX;
     c->state = CHILD_UP;
     c->up_ms = c->progress_ms = clock_mono_us() / 1000;
-    c->fails = 0;
     log_event(LOG_INFO, "child.up", "child=%s pid=%d credit=%d", roles[c->role], c->pid, c->credit);
     c->on->up(c->on->ctx, c);
 }
@@ -167,6 +170,27 @@ void child_excuse(struct child *c)
     schedule(c, clock_mono_us() / 1000);
 }
 
+void child_retire(struct child *c, const char *why)
+{
+    char quoted[512];
+
+    c->is_wanted = false;
+    c->is_retired = true;
+    log_event(LOG_ERROR, "child.out_of_service", "child=%s why=%s", roles[c->role],
+              log_quote(quoted, sizeof(quoted), why));
+}
+
+/* A device that fails its process again before anything was done counts like a start in vain. */
+static void count_fail(struct child *c, int status, int signal)
+{
+    bool is_in_vain = c->state == CHILD_STARTING || (!signal && status == STATUS_DEVICE);
+
+    if (!is_in_vain || c->items > c->items_at_fail)
+        c->fails = 0;
+    c->fails += is_in_vain;
+    c->items_at_fail = c->items;
+}
+
 static void on_exit_process(uv_process_t *process, int64_t status, int signal)
 {
     struct child *c = process->data;
@@ -177,7 +201,7 @@ static void on_exit_process(uv_process_t *process, int64_t status, int signal)
     log_event(c->is_wanted ? LOG_WARN : LOG_INFO, "child.ended",
               "child=%s pid=%d status=%d signal=%d in_flight=%d", roles[c->role], pid, (int)status,
               signal, c->in_flight);
-    c->fails += c->state == CHILD_STARTING;
+    count_fail(c, (int)status, signal);
     schedule(c, clock_mono_us() / 1000);
     c->state = CHILD_OFF;
     buf_release(&c->input);
@@ -193,12 +217,73 @@ static void on_exit_process(uv_process_t *process, int64_t status, int signal)
         c->on->fatal(c->on->ctx, programs[c->role]);
 }
 
+/* Our environment, with `device` the only one that CUDA shows. The array is the caller's to free, its
+ * texts are not; NULL when memory is gone. */
+static char **environment_for(const struct device *device, char *setting, size_t size)
+{
+    size_t n = 0, kept = 0;
+
+    while (environ[n])
+        n++;
+    char **out = calloc(n + 2, sizeof(*out));
+    for (size_t i = 0; out && i < n; i++)
+        if (!device->uuid[0] || strncmp(environ[i], VISIBLE, strlen(VISIBLE)) != 0)
+            out[kept++] = environ[i];
+    if (out && device->uuid[0]) {
+        snprintf(setting, size, VISIBLE "%s", device->uuid);
+        out[kept] = setting;
+    }
+    return out;
+}
+
+struct arguments {
+    char texts[ARGUMENTS_MAX][SETTINGS_PATH_SIZE];
+    char *pointers[ARGUMENTS_MAX + 1]; /* NULL behind the last */
+    int n;
+};
+
+static void add_argument(struct arguments *a, const char *text)
+{
+    char *copy = a->texts[a->n];
+
+    snprintf(copy, sizeof(a->texts[0]), "%s", text);
+    a->pointers[a->n++] = copy;
+}
+
+static void add_number(struct arguments *a, const char *flag, int value)
+{
+    char text[16];
+
+    if (!value)
+        return;
+    snprintf(text, sizeof(text), "%d", value);
+    add_argument(a, flag);
+    add_argument(a, text);
+}
+
+/* A worker that sees one device alone calls it cuda:0. */
+static void list_arguments(struct arguments *a, const struct child *c)
+{
+    a->n = 0;
+    add_argument(a, programs[c->role]);
+    if (c->config[0]) {
+        add_argument(a, "--config");
+        add_argument(a, c->config);
+    }
+    if (c->device.name[0]) {
+        add_argument(a, "--device");
+        add_argument(a, c->device.uuid[0] ? "cuda:0" : c->device.name);
+    }
+    add_number(a, "--jobs", c->jobs);
+    add_number(a, "--decoders", c->decoders);
+    a->pointers[a->n] = NULL;
+}
+
 /* Descriptor 0 is /dev/null, 1 and 2 our stderr (1 is ours alone: progress), 3 the wire. */
 static int spawn(struct child *c, struct err *err)
 {
-    char path[SETTINGS_PATH_SIZE], name[32], flag[] = "--config";
-    char config[SETTINGS_PATH_SIZE];
-    char *argv[] = {name, flag, config, NULL};
+    static struct arguments arguments; /* only the loop's thread comes here */
+    char path[SETTINGS_PATH_SIZE], visible[sizeof(VISIBLE) + NVML_UUID_SIZE];
     uv_stdio_container_t stdio[] = {
         {.flags = UV_IGNORE                    },
         { .flags = UV_INHERIT_FD,              .data.fd = STDERR_FILENO},
@@ -208,20 +293,21 @@ static int spawn(struct child *c, struct err *err)
     };
     uv_process_options_t options = {.exit_cb = on_exit_process,
                                     .file = path,
-                                    .args = argv,
+                                    .args = arguments.pointers,
                                     .stdio = stdio,
                                     .stdio_count = WIRE_FD + 1};
 
     if (place_program(path, programs[c->role], err))
         return -1;
-    snprintf(name, sizeof(name), "%s", programs[c->role]);
-    snprintf(config, sizeof(config), "%s", c->config);
-    if (!config[0])
-        argv[1] = NULL;
+    list_arguments(&arguments, c);
+    options.env = environment_for(&c->device, visible, sizeof(visible));
+    if (!options.env)
+        return err_set(err, ERR_AGAIN, "%s: no memory", path);
     uv_pipe_init(c->loop, &c->pipe, 0);
     c->pipe.data = c->process.data = c;
     c->open_handles = 2;
     int ret = uv_spawn(c->loop, &c->process, &options);
+    free((void *)options.env);
     if (!ret)
         return 0;
     uv_close((uv_handle_t *)&c->pipe, on_closed);

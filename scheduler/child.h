@@ -14,6 +14,7 @@
 
 #include "common/settings.h"
 #include "queue/wire.h"
+#include "scheduler/devices.h"
 #include "scheduler/load.h"
 
 enum child_role { CHILD_WORKER, CHILD_REPORTER };
@@ -40,22 +41,27 @@ struct child {
     enum child_role role;
     enum child_state state;
     const struct child_events *on;
-    const char *config; /* path for --config, "" = none; borrowed */
+    const char *config;   /* path for --config, "" = none; borrowed */
+    struct device device; /* what a worker is to use; name "" = what the settings say */
+    int jobs, decoders;   /* a worker's part of the cores; 0 = what the settings say */
     uv_loop_t *loop;
     uv_process_t process;
     uv_pipe_t pipe;
     int open_handles; /* of the two above: it can start again when both are closed */
     struct buf input;
-    bool is_broken; /* said something odd and was killed for it */
-    bool by_us;     /* killed because nothing moved */
-    bool is_wanted; /* start it again when it ends */
+    bool is_broken;  /* said something odd and was killed for it */
+    bool by_us;      /* killed because nothing moved */
+    bool is_wanted;  /* start it again when it ends */
+    bool is_retired; /* out of service */
     struct child_facts facts;
     int pid, credit;
     int in_flight;       /* kept by the owner */
     bool is_reserved;    /* for an item that runs alone; kept by the owner */
     int64_t progress_ms; /* last sign of progress; kept by the owner */
     int64_t items, memory_kb;
-    int starts, fails;                      /* fails: in a row without HELLO */
+    int starts;
+    int fails; /* in a row: ended without HELLO, or by its device without an item done */
+    int64_t items_at_fail;                  /* done when it last failed so */
     int pauses;                             /* before a start, since the last good work */
     int64_t started_ms, up_ms, start_at_ms; /* monotonic */
     struct load load;
@@ -69,6 +75,9 @@ void child_start(struct child *c, int64_t now_ms);
 bool child_send(struct child *c, const struct wire_message *m);
 void child_drain(struct child *c); /* DRAIN, or the end for one that is not up */
 void child_kill(struct child *c, int signal);
+
+/* Within `ended`: it is not started again. */
+void child_retire(struct child *c, const char *why);
 
 /* Within `ended`: an item was to blame for the death, so the pause starts from its shortest. */
 void child_excuse(struct child *c);

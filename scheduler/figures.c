@@ -7,12 +7,14 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "lesion/policy.h"
+#include "scheduler/load.h"
 #include "scheduler/scheduler_priv.h"
 
 enum {
     RATE_SECONDS = 10,
     ETA_SECONDS = 30,
     MEMORY_EVERY_MS = 2000,
+    GPUS_EVERY_MS = 1000,
     PROGRESS_MAX = 1024,
     STATS_FILE_MAX = 4 << 20
 };
@@ -146,7 +148,8 @@ static void gather_child(struct stats_worker *out, const struct child *c, int64_
                                  .memory_kb = c->memory_kb};
     snprintf(out->role, sizeof(out->role), "%s", c->role == CHILD_WORKER ? "worker" : "reporter");
     snprintf(out->state, sizeof(out->state), "%s", child_state_word(c, now_ms));
-    snprintf(out->device, sizeof(out->device), "%s", c->facts.device);
+    snprintf(out->device, sizeof(out->device), "%s",
+             *c->device.name ? c->device.name : c->facts.device);
 }
 
 static void gather_children(struct scheduler *s, int64_t now_ms)
@@ -178,11 +181,40 @@ static double time_left(const struct scheduler *s, int64_t now_ms)
     return fmax(left, studies * (double)(now_ms - r->first_ms) / 1000 / (double)r->made);
 }
 
+/* Of those that tell it; NAN when none does. */
+static double mean_of(const double *values, int n)
+{
+    double sum = 0;
+    int known = 0;
+
+    for (int i = 0; i < n; i++)
+        if (!isnan(values[i])) {
+            sum += values[i];
+            known++;
+        }
+    return known ? sum / known : (double)NAN;
+}
+
+static void gather_gpus(struct figures *f)
+{
+    struct stats *st = &f->stats;
+    double load[STATS_GPUS_MAX], memory[STATS_GPUS_MAX];
+
+    st->n_gpus = machine_gpus(&f->machine, st->gpus);
+    for (int i = 0; i < st->n_gpus; i++) {
+        load[i] = st->gpus[i].load;
+        memory[i] = st->gpus[i].memory;
+    }
+    st->gpu = mean_of(load, st->n_gpus);
+    st->gpu_memory = mean_of(memory, st->n_gpus);
+}
+
 void figures_gather(struct scheduler *s, int64_t now_ms, const char *state)
 {
     struct figures *f = &s->figures;
     struct stats *st = &f->stats;
     const struct index *x = &s->index;
+    char sentence[160];
 
     pace_advance(&f->pace, st, now_ms);
     snprintf(st->state, sizeof(st->state), "%s", state);
@@ -196,12 +228,18 @@ void figures_gather(struct scheduler *s, int64_t now_ms, const char *state)
     st->images_per_s = speed(s, now_ms);
     st->eta_s = time_left(s, now_ms);
     st->cpu = machine_cpu(&f->machine);
-    machine_gpu(&f->machine, &st->gpu, &st->gpu_memory);
+    if (now_ms >= f->gpus_at_ms) {
+        f->gpus_at_ms = now_ms + GPUS_EVERY_MS;
+        gather_gpus(f);
+    }
     if (now_ms >= f->memory_at_ms && s->state == SCHEDULER_RUNNING) { /* the last one stays */
         f->memory_at_ms = now_ms + MEMORY_EVERY_MS;
         st->memory_kb = memory_tree_kb((int)getpid());
     }
     gather_children(s, now_ms);
+    enum wire_stage tight = stats_bottleneck(st, sentence);
+    if (tight < STAGE_COUNT)
+        f->tightest[tight]++;
     if (!index_images_left(x) && s->is_run) /* what Redis still holds is acknowledged already */
         for (int i = 0; i < BROKER_CLASSES; i++)
             st->classes[i].ready = st->classes[i].leased = 0;
@@ -257,12 +295,24 @@ static void add_work(const struct figures *f, json_t *object, const char *path)
     json_decref(last);
 }
 
+static void add_tightest(const struct figures *f, json_t *object)
+{
+    double share;
+    enum wire_stage stage = load_tightest(f->tightest, &share);
+
+    json_object_set_new(object, "binds",
+                        stage < STAGE_COUNT ? json_string(wire_stage_word(stage)) : json_null());
+    json_object_set_new(object, "binds_share", json_rounded(share, 3));
+}
+
 int figures_write(struct scheduler *s, const char *path, struct err *err)
 {
     json_t *object = stats_to_json(&s->figures.stats);
 
-    if (object)
+    if (object) {
         add_work(&s->figures, object, path);
+        add_tightest(&s->figures, object);
+    }
     int ret = object ? json_write(path, object, err) : err_set(err, ERR_NOMEM, "%s", path);
 
     json_decref(object);

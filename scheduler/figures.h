@@ -14,7 +14,8 @@ struct figures {
     struct stats stats;
     struct machine machine;
     struct pace pace;
-    int64_t memory_at_ms;
+    int64_t tightest[STAGE_COUNT]; /* looks at which each stage was the bottleneck */
+    int64_t memory_at_ms, gpus_at_ms;
 };
 
 /* What became of an image; `risk` is borrowed. `is_old`: before this start, so no throughput. */
@@ -38,8 +39,9 @@ void figures_gather(struct scheduler *s, int64_t now_ms, const char *state);
 /* To Redis, and in a run one line of progress to standard output. -1: nobody reads that any more. */
 int figures_publish(struct scheduler *s);
 
-/* stats.json of a run: the figures, and "wall_s", "run_images" and "run_images_per_s" over all its
- * starts so far. */
+/* stats.json of a run: the figures; "wall_s", "run_images" and "run_images_per_s" over all its starts
+ * so far; and of this start "binds", the stage that was the bottleneck most of the time (null in a run
+ * too short to tell), with "binds_share" of it. */
 int figures_write(struct scheduler *s, const char *path, struct err *err);
 
 #endif

@@ -38,3 +38,17 @@ void load_sum(const struct load *const loads[], int n, struct stats_stage out[ST
         out[stage].ms_per_item = items > 0 ? busy_us / items / 1000 : (double)NAN;
     }
 }
+
+enum wire_stage load_tightest(const int64_t looks[STAGE_COUNT], double *share)
+{
+    int64_t sum = 0;
+    int most = 0;
+
+    for (int stage = 0; stage < STAGE_COUNT; stage++) {
+        sum += looks[stage];
+        if (looks[stage] > looks[most])
+            most = stage;
+    }
+    *share = sum ? (double)looks[most] / (double)sum : (double)NAN;
+    return sum ? (enum wire_stage)most : STAGE_COUNT;
+}

@@ -23,4 +23,8 @@ void load_add(struct load *l, int64_t at_us, const struct wire_stage_stats stage
  * of twice are NAN. */
 void load_sum(const struct load *const loads[], int n, struct stats_stage out[STAGE_COUNT]);
 
+/* The stage that was the bottleneck at most of the looks, and in what share of those that had one;
+ * STAGE_COUNT and NAN when none ever was. */
+enum wire_stage load_tightest(const int64_t looks[STAGE_COUNT], double *share);
+
 #endif

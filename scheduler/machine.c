@@ -1,81 +1,21 @@
 #include "scheduler/machine.h"
 
-#include <dlfcn.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdbool.h>
-
-/* The few entries of NVML's API that are used, by its documentation (nvml.h is not needed). */
-struct nvml_utilization {
-    unsigned gpu, memory; /* per cent of the last sample period */
-};
-
-struct nvml_memory {
-    unsigned long long total, free, used; /* bytes */
-};
-
-struct nvml {
-    void *library, *device;
-    int (*init)(void);
-    int (*shutdown)(void);
-    int (*device_by_index)(unsigned, void **);
-    int (*utilization)(void *, struct nvml_utilization *);
-    int (*memory)(void *, struct nvml_memory *);
-};
-
-static bool find_symbols(struct nvml *n)
-{
-    const struct {
-        const char *name;
-        void **at;
-    } symbols[] = {
-        {"nvmlInit_v2",                   (void **)&n->init           },
-        {"nvmlShutdown",                  (void **)&n->shutdown       },
-        {"nvmlDeviceGetHandleByIndex_v2", (void **)&n->device_by_index},
-        {"nvmlDeviceGetUtilizationRates", (void **)&n->utilization    },
-        {"nvmlDeviceGetMemoryInfo",       (void **)&n->memory         },
-    };
-
-    for (size_t i = 0; i < sizeof(symbols) / sizeof(*symbols); i++) {
-        *symbols[i].at = dlsym(n->library, symbols[i].name);
-        if (!*symbols[i].at)
-            return false;
-    }
-    return true;
-}
-
-static struct nvml *open_nvml(void)
-{
-    void *library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
-    struct nvml *n = library ? calloc(1, sizeof(*n)) : NULL;
-
-    if (n) {
-        n->library = library;
-        if (find_symbols(n) && !n->init()) {
-            if (!n->device_by_index(0, &n->device))
-                return n;
-            n->shutdown();
-        }
-    }
-    free(n);
-    if (library)
-        dlclose(library);
-    return NULL;
-}
+#include <stdio.h>
+#include <stdlib.h>
 
 void machine_open(struct machine *m)
 {
-    *m = (struct machine){.nvml = open_nvml()};
+    *m = (struct machine){.nvml = nvml_open()};
+    m->n_devices = devices_visible(m->nvml, getenv("CUDA_VISIBLE_DEVICES"), m->devices);
 }
 
 void machine_close(struct machine *m)
 {
-    if (!m->nvml)
-        return;
-    m->nvml->shutdown();
-    dlclose(m->nvml->library);
-    free(m->nvml);
-    m->nvml = NULL;
+    nvml_close(m->nvml);
+    *m = (struct machine){0};
 }
 
 /* First line of /proc/stat: user nice system idle iowait irq softirq steal (proc(5)). */
@@ -113,14 +53,15 @@ double machine_cpu(struct machine *m)
     return share;
 }
 
-void machine_gpu(const struct machine *m, double *load, double *memory)
+int machine_gpus(const struct machine *m, struct stats_gpu out[STATS_GPUS_MAX])
 {
-    struct nvml_utilization use = {0};
-    struct nvml_memory bytes = {0};
-    const struct nvml *n = m->nvml;
+    int n = 0;
 
-    *load = n && !n->utilization(n->device, &use) ? use.gpu / 100.0 : (double)NAN;
-    *memory = n && !n->memory(n->device, &bytes) && bytes.total
-                  ? (double)bytes.used / (double)bytes.total
-                  : (double)NAN;
+    for (int gpu = 0; gpu < nvml_count(m->nvml); gpu++)
+        for (int i = 0; i < m->n_devices; i++)
+            if (m->devices[i].gpu == gpu) {
+                nvml_look(m->nvml, gpu, &out[n++]);
+                break;
+            }
+    return n;
 }

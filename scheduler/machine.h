@@ -1,14 +1,16 @@
-/* machine.h -- load of the machine: processors from /proc/stat, GPU through NVML when it is there. */
+/* machine.h -- load of the machine: processors from /proc/stat, GPUs through NVML when it is there. */
 #ifndef SCHEDULER_MACHINE_H
 #define SCHEDULER_MACHINE_H
 
 #include <stdint.h>
 
-struct nvml; /* libnvidia-ml.so.1, opened at run time; NULL = none */
+#include "scheduler/devices.h"
 
 struct machine {
-    int64_t busy, total; /* clock ticks of all cores at the last look */
-    struct nvml *nvml;
+    int64_t busy, total;                /* clock ticks of all cores at the last look */
+    struct nvml *nvml;                  /* NULL: no GPU */
+    struct device devices[DEVICES_MAX]; /* what CUDA_VISIBLE_DEVICES allows */
+    int n_devices;
 };
 
 void machine_open(struct machine *m);
@@ -17,7 +19,7 @@ void machine_close(struct machine *m);
 /* Share of all cores' time at work since the last call, 0..1; NAN at the first. */
 double machine_cpu(struct machine *m);
 
-/* Load and memory use of the first GPU, 0..1; NAN without one. */
-void machine_gpu(const struct machine *m, double *load, double *memory);
+/* Those that hold a visible device; returns how many. Milliseconds each. */
+int machine_gpus(const struct machine *m, struct stats_gpu out[STATS_GPUS_MAX]);
 
 #endif

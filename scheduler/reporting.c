@@ -225,9 +225,10 @@ void reporting_message(struct scheduler *s, struct child *reporter, const struct
     reporting_pump(s);
 }
 
-void reporting_ended(struct scheduler *s, struct child *reporter, int signal)
+void reporting_ended(struct scheduler *s, struct child *reporter, int status, int signal)
 {
-    enum verdict verdict = verdict_of_death(signal, reporter->in_flight, reporter->by_us);
+    const struct death death = {status, signal, reporter->in_flight, reporter->by_us};
+    enum verdict verdict = verdict_of_death(&death);
 
     if (s->state != SCHEDULER_RUNNING)
         verdict = VERDICT_GIVE_BACK; /* we are the ones who end it */

@@ -37,7 +37,7 @@ void reporting_release(struct reporting *r);
 void reporting_ready(struct scheduler *s, uint32_t study);
 void reporting_pump(struct scheduler *s);
 void reporting_message(struct scheduler *s, struct child *reporter, const struct wire_message *m);
-void reporting_ended(struct scheduler *s, struct child *reporter, int signal);
+void reporting_ended(struct scheduler *s, struct child *reporter, int status, int signal);
 void reporting_tick(struct scheduler *s, int64_t now_ms);
 
 #endif

@@ -1,6 +1,7 @@
 /* The scheduler's life: open, tick, signals, drain, end. */
 #include "scheduler/scheduler.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -17,8 +18,9 @@ enum {
     DISK_EVERY_MS = 1000,
     DISK_FREE_MIN = 4 << 20, /* bytes: a few images' results, and the log */
     DRAIN_MS = 60000,        /* longer than a worker needs for what it holds */
-    FAILS_MAX = 10,          /* starts in a row without HELLO before a run gives up */
+    FAILS_MAX = 10, /* starts in a row that came to nothing before a run gives a child up */
     REDIS_WAIT_MS = 5000,
+    SHARE_MAX = 256, /* decoders of a worker, at most (settings_table.c) */
 };
 
 int64_t scheduler_now_ms(void)
@@ -135,18 +137,41 @@ static void on_message(void *ctx, struct child *child, const struct wire_message
     }
 }
 
+static bool is_one_in_service(const struct scheduler *s, enum child_role role)
+{
+    for (int i = 0; i < s->n_children; i++)
+        if (s->children[i].role == role && !s->children[i].is_retired)
+            return true;
+    return false;
+}
+
+/* A device that computes wrongly is not used again; a run also gives up what never gets anywhere,
+ * while an installation goes on trying. */
+static void retire_unfit(struct scheduler *s, struct child *child, int status)
+{
+    const char *why = status == STATUS_UNFIT     ? "its device computes wrongly"
+                      : child->fails < FAILS_MAX ? NULL
+                      : status == STATUS_DEVICE  ? "its device fails again and again"
+                                                 : "it never comes up";
+
+    if (!why || (status != STATUS_UNFIT && !s->is_run))
+        return;
+    child_retire(child, why);
+    if (s->is_run && !is_one_in_service(s, child->role))
+        scheduler_stop(s, STATUS_UNFINISHED, "child.none_in_service", why);
+}
+
 static void on_ended(void *ctx, struct child *child, int status, int signal)
 {
     struct scheduler *s = ctx;
 
-    (void)status;
     if (child->role == CHILD_WORKER)
-        casualty_worker_ended(s, child, signal);
+        casualty_worker_ended(s, child, status, signal);
     else
-        reporting_ended(s, child, signal);
+        reporting_ended(s, child, status, signal);
     scheduler_wake(s, 0); /* it may have been the last one waited for */
-    if (s->is_run && child->fails >= FAILS_MAX)
-        scheduler_stop(s, STATUS_UNFINISHED, "child.never_up", child_program(child->role));
+    if (s->state == SCHEDULER_RUNNING)
+        retire_unfit(s, child, status);
 }
 
 static void on_fatal(void *ctx, const char *why)
@@ -163,7 +188,8 @@ static void tick_children(struct scheduler *s, int64_t now)
         uint32_t work =
             c->role == CHILD_WORKER ? index_images_left(&s->index) : index_studies_left(&s->index);
         bool has_work = s->has_walked ? work || !s->is_run : s->awaits_upload;
-        if (!c->starts && !c->is_wanted && s->state == SCHEDULER_RUNNING && has_work)
+        if (!c->starts && !c->is_wanted && !c->is_retired && s->state == SCHEDULER_RUNNING &&
+            has_work)
             child_start(c, now);
         child_tick(c, now);
     }
@@ -279,9 +305,34 @@ static int check_redis(const struct scheduler *s, struct err *err)
     return 0;
 }
 
+/* Workers of several devices share the cores, which each would else take for its own. */
+static void give_device(const struct scheduler *s, struct child *worker,
+                        const struct device *device)
+{
+    cpu_set_t cores;
+    int share = sched_getaffinity(0, sizeof(cores), &cores) ? 1 : CPU_COUNT(&cores) / s->n_workers;
+
+    worker->device = *device;
+    if (s->n_workers == 1)
+        return;
+    share = share < 1 ? 1 : share < SHARE_MAX ? share : SHARE_MAX;
+    worker->jobs = s->settings->jobs ? 0 : share;
+    worker->decoders = s->settings->decoders ? 0 : share;
+}
+
 static int open_children(struct scheduler *s, struct err *err)
 {
-    s->n_workers = (int)s->settings->workers;
+    struct device devices[DEVICES_MAX];
+    const struct machine *machine = &s->figures.machine;
+    int n;
+
+    if (devices_choose(s->settings->device, machine->devices, machine->n_devices,
+                       devices_worker_can_gpu, devices, &n, err))
+        return -1;
+    s->n_workers = (int)s->settings->workers * (n ? n : 1);
+    if (s->n_workers > CHILDREN_MAX)
+        return err_set(err, ERR_CONFIG, "%ld workers for each of %d devices: %d processes at most",
+                       s->settings->workers, n, CHILDREN_MAX);
     s->n_reporters = s->want_reports ? (int)s->settings->reporters : 0;
     s->n_children = s->n_workers + s->n_reporters;
     s->children = calloc((size_t)s->n_children, sizeof(*s->children));
@@ -293,6 +344,8 @@ static int open_children(struct scheduler *s, struct err *err)
     for (int i = 0; i < s->n_children; i++)
         child_init(&s->children[i], i < s->n_workers ? CHILD_WORKER : CHILD_REPORTER, &s->loop,
                    s->settings->config, &s->child_events);
+    for (int i = 0; n && i < s->n_workers; i++)
+        give_device(s, &s->workers[i], &devices[i % n]);
     return 0;
 }
 

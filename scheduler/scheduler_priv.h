@@ -107,7 +107,7 @@ void dispatch_give_back_all(struct scheduler *s); /* what is held here */
 
 /* casualty.c */
 void casualty_failed(struct scheduler *s, struct flight *flight, const struct wire_message *m);
-void casualty_worker_ended(struct scheduler *s, struct child *worker, int signal);
+void casualty_worker_ended(struct scheduler *s, struct child *worker, int status, int signal);
 /* Set the held image aside when enough died on it. A full disk: it waits and is asked again. */
 void casualty_set_aside(struct scheduler *s, struct flight *flight);
 

@@ -2,6 +2,8 @@
 
 #include <signal.h>
 
+#include "common/status.h"
+
 /* The out-of-memory killer, an operator or a shutdown send these to anyone. */
 static bool is_unexplained(int signal)
 {
@@ -16,10 +18,10 @@ enum verdict verdict_of_failure(enum err_code code, int signal, bool is_alone)
         return is_unexplained(signal) ? VERDICT_UNEXPLAINED : VERDICT_CRASH;
     }
     switch (code) {
-    case ERR_CANCELLED: return VERDICT_GIVE_BACK;
+    case ERR_CANCELLED:
+    case ERR_DEVICE: return VERDICT_GIVE_BACK; /* another worker's device may do */
     case ERR_AGAIN:
-    case ERR_NOMEM:
-    case ERR_DEVICE: return VERDICT_LATER;
+    case ERR_NOMEM: return VERDICT_LATER;
     case ERR_CONFIG: return VERDICT_STOP;
     /* INPUT and LIMIT come as DONE set_aside; as FAILED they are a bug like any other. */
     case ERR_OK:
@@ -30,11 +32,13 @@ enum verdict verdict_of_failure(enum err_code code, int signal, bool is_alone)
     return is_alone ? VERDICT_CRASH : VERDICT_SUSPECT; /* a batch fails as one */
 }
 
-enum verdict verdict_of_death(int signal, int n_held, bool by_us)
+enum verdict verdict_of_death(const struct death *d)
 {
-    if (n_held != 1)
+    if (!d->signal && (d->status == STATUS_DEVICE || d->status == STATUS_UNFIT))
+        return VERDICT_GIVE_BACK;
+    if (d->n_held != 1)
         return VERDICT_SUSPECT;
-    if (signal && (by_us || !is_unexplained(signal)))
+    if (d->signal && (d->by_us || !is_unexplained(d->signal)))
         return VERDICT_CRASH;
     return VERDICT_UNEXPLAINED;
 }

@@ -25,8 +25,13 @@ enum verdict {
  * this item, else 0. `is_alone`: the item was sent to run alone. */
 enum verdict verdict_of_failure(enum err_code code, int signal, bool is_alone);
 
-/* The process ended with `signal` (0 = it exited) while it held `n_held` items. `by_us`: we killed
- * it because nothing moved for the time of a lease, so the signal is explained. */
-enum verdict verdict_of_death(int signal, int n_held, bool by_us);
+/* How a process ended that held items. */
+struct death {
+    int status, signal; /* exit status (common/status.h) when `signal` is 0 */
+    int n_held;
+    bool by_us; /* we killed it because nothing moved for the time of a lease: it is explained */
+};
+
+enum verdict verdict_of_death(const struct death *death);
 
 #endif

@@ -1,5 +1,6 @@
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tui/chart.h"
 #include "tui/format.h"
@@ -72,6 +73,59 @@ static void load_line(struct pen *p, const char *label, double share)
     pen_number(p, STYLE_TEXT, 6, format_share(text, share));
 }
 
+static char *whole(char out[FORMAT_SIZE], double value)
+{
+    return format_count(out, isfinite(value) ? (int64_t)lround(fmin(value, 1e9)) : -1, 5);
+}
+
+/* What holds it back stands first: the line may be cut short. */
+static void gpu_detail(struct pen *p, const struct stats_gpu *g)
+{
+    char celsius[FORMAT_SIZE], watts[FORMAT_SIZE], share[FORMAT_SIZE], errors[FORMAT_SIZE];
+
+    pen_skip(p, 1);
+    if (g->ecc_errors > 0)
+        pen_printf(p, STYLE_BAD, "ECC %s  ", format_count(errors, g->ecc_errors, 5));
+    if (g->throttle[0])
+        pen_printf(p, STYLE_WARN, "%s  ", g->throttle);
+    pen_printf(p, STYLE_DIM, "%s °C  %s W  memory %s", whole(celsius, g->temperature_c),
+               whole(watts, g->power_w), format_share(share, g->memory));
+}
+
+/* Returns the next free row. */
+static int gpu_lines(struct pen *p, int row, const struct stats_gpu *g, bool with_detail)
+{
+    char label[FORMAT_SIZE];
+
+    snprintf(label, sizeof(label), "GPU %d", g->number);
+    pen_move(p, row++, 0);
+    if (!strcmp(g->state, "lost")) {
+        pen_field(p, STYLE_TEXT, 11, label);
+        pen_text(p, STYLE_BAD, "lost");
+        return row;
+    }
+    load_line(p, label, g->load);
+    if (!with_detail)
+        return row;
+    pen_move(p, row++, 0);
+    gpu_detail(p, g);
+    return row;
+}
+
+/* Each GPU by itself, with its details where all of them fit; of several machines only the mean. */
+static int gpu_section(struct pen *p, int row, const struct stats *s)
+{
+    bool with_detail = 2 * s->n_gpus <= p->at.rows - row;
+
+    if (!s->n_gpus && isfinite(s->gpu)) {
+        pen_move(p, row++, 0);
+        load_line(p, "GPUs", s->gpu);
+    }
+    for (int i = 0; i < s->n_gpus && row < p->at.rows; i++)
+        row = gpu_lines(p, row, &s->gpus[i], with_detail);
+    return row;
+}
+
 void panel_machine(struct frame *f, struct area at, const struct scene *scene)
 {
     const struct stats *s = scene->shown;
@@ -86,17 +140,15 @@ void panel_machine(struct frame *f, struct area at, const struct scene *scene)
         pen_text(&p, STYLE_DIM, text);
     pen_move(&p, 1, 0);
     load_line(&p, "CPU", s->cpu);
-    pen_move(&p, 2, 0);
-    load_line(&p, "GPU", s->gpu);
-    pen_move(&p, 3, 0);
-    pen_field(&p, STYLE_TEXT, 11, "memory");
-    pen_number(&p, STYLE_TEXT, pen_left(&p), format_memory(text, s->memory_kb));
-    pen_move(&p, 4, 0);
-    load_line(&p, "GPU memory", s->gpu_memory);
-    for (int i = 0; scene->view->node == 0 && r->n > 1 && i < r->n; i++) {
-        pen_move(&p, 5 + i, 0);
-        if (p.row < at.rows)
-            load_line(&p, r->nodes[i].node, r->nodes[i].cpu);
+    int row = gpu_section(&p, 2, s);
+    if (row < at.rows) {
+        pen_move(&p, row++, 0);
+        pen_field(&p, STYLE_TEXT, 11, "memory");
+        pen_number(&p, STYLE_TEXT, pen_left(&p), format_memory(text, s->memory_kb));
+    }
+    for (int i = 0; scene->view->node == 0 && r->n > 1 && i < r->n && row < at.rows; i++) {
+        pen_move(&p, row++, 0);
+        load_line(&p, r->nodes[i].node, r->nodes[i].cpu);
     }
 }
 

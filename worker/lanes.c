@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/status.h"
 #include "preprocess/refine.h"
 #include "worker/committer.h"
 #include "worker/record.h"
@@ -19,29 +20,45 @@ struct lane {
 
 struct lanes {
     struct lanes_config config;
-    pthread_mutex_t lock; /* guards ready, freed, n_freed, is_closing */
-    pthread_cond_t ready_added;
+    pthread_mutex_t lock;       /* guards ready, freed, n_freed, is_fit, is_closing */
+    pthread_cond_t ready_added; /* or is_fit or is_closing changed */
     struct item_list ready;
     int freed[DECODE_SLOTS_MAX], n_freed; /* slots whose pixels are done with */
+    bool is_fit;                          /* the device answered the probe rightly */
     bool is_closing;
+    _Atomic int64_t check_at_us; /* when it is to be asked again */
     _Atomic int64_t network_us, measure_us, batches, computed;
+    _Atomic int64_t pixels_max; /* of the inputs of a batch together: what was found to fit */
     struct committer *committer;
     int n_started;
     struct lane lane[];
 };
 
-/* The item that is ready longest and up to `max` - 1 like it. Blocks; 0 when closing. */
-static int take_batch(struct lanes *l, struct item **batch, int max)
+static int64_t pixels_of(const struct item *item)
+{
+    return (int64_t)item->input_w * item->input_h;
+}
+
+static int batch_max(struct lanes *l, const struct item *item)
+{
+    int64_t fits = l->pixels_max / pixels_of(item);
+
+    return fits < 1 ? 1 : fits < l->config.batch ? (int)fits : l->config.batch;
+}
+
+/* The item that is ready longest and as many like it as fit. Blocks; 0 when closing. */
+static int take_batch(struct lanes *l, struct item **batch)
 {
     struct item *next;
     int n = 0;
 
     pthread_mutex_lock(&l->lock);
-    while (!l->ready.head && !l->is_closing)
+    while ((!l->ready.head || !l->is_fit) && !l->is_closing)
         pthread_cond_wait(&l->ready_added, &l->lock);
     if (!l->is_closing)
         batch[n++] = item_list_pop(&l->ready);
-    while (n && n < max && (next = item_list_take_like(&l->ready, batch[0])))
+    int max = n ? batch_max(l, batch[0]) : 0;
+    while (n < max && (next = item_list_take_like(&l->ready, batch[0])))
         batch[n++] = next;
     pthread_mutex_unlock(&l->lock);
     return n;
@@ -64,6 +81,26 @@ static void hand_over(struct lanes *l, struct item *item)
     l->config.on_finished(l->config.ctx);
     committer_push(l->committer, item);
 }
+
+/* ---- the device ---- */
+
+static void set_fit(struct lanes *l, bool is_fit)
+{
+    l->check_at_us = clock_mono_us() + (int64_t)l->config.check_seconds * 1000000;
+    pthread_mutex_lock(&l->lock);
+    l->is_fit = is_fit;
+    pthread_cond_broadcast(&l->ready_added);
+    pthread_mutex_unlock(&l->lock);
+}
+
+/* No lane begins another batch, and the process is told to end. */
+static void break_off(struct lanes *l, int exit_status)
+{
+    set_fit(l, false);
+    l->config.on_broken(l->config.ctx, exit_status);
+}
+
+/* ---- a batch ---- */
 
 /* The bytes that were decoded must be the bytes that were handed in: a hard-linked original can
  * be written to by its owner. */
@@ -163,6 +200,26 @@ static void give_back(struct lanes *l, struct item *item, const struct err *err)
     hand_over(l, item);
 }
 
+static void give_back_all(struct lanes *l, struct item **items, int n, const struct err *err)
+{
+    for (int i = 0; i < n; i++)
+        give_back(l, items[i], err);
+}
+
+/* Another lane may have found less to fit meanwhile. */
+static void remember_fit(struct lanes *l, const struct item *item, int n, const struct err *err)
+{
+    int64_t fits = n * pixels_of(item), max = l->pixels_max;
+    char text[300];
+
+    while (fits < max)
+        if (atomic_compare_exchange_weak(&l->pixels_max, &max, fits)) {
+            log_event(LOG_WARN, "batch.halved", "batch=%d width=%d height=%d why=%s", n,
+                      item->input_w, item->input_h, log_quote(text, sizeof(text), err->msg));
+            return;
+        }
+}
+
 static void run_batch(struct lane *lane, struct item **items, int n)
 {
     struct lanes *l = lane->owner;
@@ -171,16 +228,53 @@ static void run_batch(struct lane *lane, struct item **items, int n)
     int64_t start = clock_mono_us();
     int failed = run_network(lane, items, n, &err);
     int64_t middle = clock_mono_us();
-    for (int i = 0; i < n; i++)
-        if (failed)
-            give_back(l, items[i], &err);
-        else
-            conclude(lane, i, items[i]);
     l->network_us += middle - start;
+    if (failed && err.code == ERR_NOMEM && n > 1) {
+        remember_fit(l, items[0], n / 2, &err);
+        run_batch(lane, items, n / 2);
+        run_batch(lane, items + n / 2, n - n / 2);
+        return;
+    }
+    if (failed)
+        give_back_all(l, items, n, &err);
+    for (int i = 0; !failed && i < n; i++)
+        conclude(lane, i, items[i]);
     l->measure_us += clock_mono_us() - middle;
     l->batches++;
     if (failed && err.code == ERR_DEVICE)
-        l->config.on_broken(l->config.ctx);
+        break_off(l, STATUS_DEVICE);
+}
+
+/* -1: the process is told to end, and what this lane holds should go back. */
+static int check_device(struct lane *lane, struct err *err)
+{
+    struct lanes *l = lane->owner;
+    const struct engine_facts *facts = engine_facts(l->config.subject->engine);
+    struct probe_gap gap = {0};
+    char text[300];
+
+    int failed =
+        probe_run(l->config.subject->probe, lane->analyst.stream, facts->precision, &gap, err);
+    if (!failed && gap.is_right) {
+        set_fit(l, true);
+        return 0;
+    }
+    if (!failed)
+        err_set(err, ERR_DEVICE, "%s computes wrongly: %.2f %% of a known picture's classes differ",
+                facts->device, 100 * gap.map);
+    log_event(LOG_ERROR, "device.check", "device=%s precision=%s map=%.4f scores=%.4f why=%s",
+              facts->device, facts->precision, gap.map, gap.scores,
+              log_quote(text, sizeof(text), err->msg));
+    break_off(l, failed ? STATUS_DEVICE : STATUS_UNFIT);
+    return -1;
+}
+
+/* One lane asks, for the device that all share. */
+static bool is_check_due(struct lanes *l)
+{
+    int64_t at = l->check_at_us;
+
+    return clock_mono_us() >= at && atomic_compare_exchange_strong(&l->check_at_us, &at, INT64_MAX);
 }
 
 static void *lane_main(void *arg)
@@ -194,11 +288,16 @@ static void *lane_main(void *arg)
     if (analyst_open(&lane->analyst, l->config.subject, &err)) {
         char text[300];
         log_event(LOG_ERROR, "lane.open", "text=%s", log_quote(text, sizeof(text), err.msg));
-        l->config.on_broken(l->config.ctx);
+        l->config.on_broken(l->config.ctx, status_of_broken(&err));
         return NULL;
     }
-    while ((n = take_batch(l, batch, l->config.batch)))
-        run_batch(lane, batch, n);
+    if (lane == &l->lane[0])
+        check_device(lane, &err);
+    while ((n = take_batch(l, batch)))
+        if (is_check_due(l) && check_device(lane, &err))
+            give_back_all(l, batch, n, &err);
+        else
+            run_batch(lane, batch, n);
     analyst_close(&lane->analyst);
     return NULL;
 }
@@ -222,6 +321,7 @@ int lanes_open(struct lanes **out, const struct lanes_config *config, struct err
     if (!l)
         return err_set(err, ERR_NOMEM, "lanes");
     l->config = *config;
+    l->pixels_max = l->check_at_us = INT64_MAX; /* the first check is lane 0's, at once */
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->ready_added, NULL);
     const struct committer_config commit = {
@@ -277,6 +377,14 @@ void lanes_commit(struct lanes *l, struct item *item)
 struct item *lanes_finished(struct lanes *l)
 {
     return committer_finished(l->committer);
+}
+
+bool lanes_are_fit(struct lanes *l)
+{
+    pthread_mutex_lock(&l->lock);
+    bool is_fit = l->is_fit;
+    pthread_mutex_unlock(&l->lock);
+    return is_fit;
 }
 
 int lanes_freed_slot(struct lanes *l)

@@ -5,8 +5,14 @@
  *   lanes_commit ──────────────────────────────────────────────────────► committer ──► finished
  *
  * A lane takes the item that is ready longest and whatever else is ready for the same pass with the
- * same shape of input: nothing waits for companions, and each batch serves the head of the line. All
- * functions here are called by one thread, the event loop's. */
+ * same shape of input: nothing waits for companions, and each batch serves the head of the line. A
+ * batch that is out of memory is halved until it fits, and so many pixels are then the most for good.
+ *
+ * No item is computed before the device has answered the probe rightly; it is asked again whenever
+ * `check_seconds` have passed, before the next batch. A wrong answer ends the process with
+ * STATUS_UNFIT, and what it still holds goes back.
+ *
+ * All functions here are called by one thread, the event loop's. */
 #ifndef WORKER_LANES_H
 #define WORKER_LANES_H
 
@@ -17,15 +23,17 @@
 struct lanes;
 
 struct lanes_config {
-    struct subject *subject;
-    const json_t *model; /* of every result; borrowed until lanes_close */
+    struct subject *subject; /* with a probe */
+    int check_seconds;       /* between two checks of the device with it */
+    const json_t *model;     /* of every result; borrowed until lanes_close */
     int lanes, batch;
     const _Atomic int *held; /* items that this worker has (committer.h) */
     /* Called by a lane or the committer, no lock held, when lanes_finished or lanes_freed_slot has
      * something. */
     void (*on_finished)(void *ctx);
-    /* Called by a lane's thread when its engine is beyond use: the process should end. */
-    void (*on_broken)(void *ctx);
+    /* Called by a lane's thread when its engine is beyond use: the process should end with
+     * `exit_status` (common/status.h). */
+    void (*on_broken)(void *ctx, int exit_status);
     void *ctx;
 };
 
@@ -40,6 +48,9 @@ void lanes_submit(struct lanes *l, struct item *item); /* decoded, to be compute
 void lanes_commit(struct lanes *l, struct item *item); /* set aside, entry is there */
 
 struct item *lanes_finished(struct lanes *l); /* the next one, or NULL */
+
+/* Has the device answered the probe? Until then nothing is computed. */
+bool lanes_are_fit(struct lanes *l);
 
 /* A slot that a submitted item has no more use for, or -1. Its item may not be finished yet. */
 int lanes_freed_slot(struct lanes *l);

@@ -35,6 +35,8 @@ int main(int argc, char **argv)
     int first, skip = 0;
 
     file_hold_standard();
+    if (argc == 2 && !strcmp(argv[1], "devices"))
+        return tool_devices();
     for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(*modes); i++)
         if (!strcmp(argv[1], modes[i].word)) {
             command = modes[i].command;
@@ -43,7 +45,7 @@ int main(int argc, char **argv)
     if (settings_load(&settings, command, argc - skip, argv + skip, &first, &err))
         return tool_fail(&err);
     if (settings.help) {
-        printf("usage: lentigo-worker [serve|predict|eval|quantize] [flags]\n");
+        printf("usage: lentigo-worker [serve|predict|eval|quantize|devices] [flags]\n");
         settings_help(command, stdout);
         return 0;
     }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,7 +22,8 @@
 enum {
     TICK_MS = 500,
     TICKS_PER_STATS = 2,
-    COMMIT_CREDIT = 64, /* items beyond those in slots and in line: two batches being committed */
+    PREPARE_TICKS = 240, /* two minutes, in which a GPU may choose and build its plans */
+    COMMIT_CREDIT = 64,  /* items beyond those in slots and in line: two batches being committed */
 };
 
 struct service {
@@ -46,6 +48,7 @@ struct service {
     int64_t moved, moved_told; /* steps taken by any item; as of the last ALIVE */
     int64_t decoded, decode_busy_us;
     int ticks, exit_status;
+    _Atomic int broken_status; /* of the lane that broke first, else 0 */
     bool is_draining, is_stopping;
 };
 
@@ -300,7 +303,9 @@ static void on_finished(uv_async_t *handle)
 
 static void on_broken(uv_async_t *handle)
 {
-    stop(handle->data, STATUS_BROKEN);
+    struct service *v = handle->data;
+
+    stop(v, v->broken_status);
 }
 
 static void wake_finished(void *ctx)
@@ -308,9 +313,13 @@ static void wake_finished(void *ctx)
     uv_async_send(&((struct service *)ctx)->finished_async);
 }
 
-static void wake_broken(void *ctx)
+static void wake_broken(void *ctx, int exit_status)
 {
-    uv_async_send(&((struct service *)ctx)->broken_async);
+    struct service *v = ctx;
+    int none = 0;
+
+    atomic_compare_exchange_strong(&v->broken_status, &none, exit_status);
+    uv_async_send(&v->broken_async);
 }
 
 /* ---- from the scheduler ---- */
@@ -406,6 +415,8 @@ static void on_tick(uv_timer_t *handle)
     struct service *v = handle->data;
 
     fill_slots(v);
+    if (v->ticks < PREPARE_TICKS && !lanes_are_fit(v->lanes))
+        v->moved++; /* making the device ready is progress: no image is stuck */
     say_alive(v);
     if (++v->ticks % TICKS_PER_STATS == 0)
         say_stats(v);
@@ -430,10 +441,8 @@ static int least(int a, int b)
     return a < b ? a : b;
 }
 
-static int open_parts(struct service *v, struct err *err)
+static int open_lanes(struct service *v, struct err *err)
 {
-    if (subject_open(&v->subject, &v->decoder, &v->shape, v->settings, err))
-        return -1;
     v->model = record_model(&v->subject);
     v->credit = least(3 * v->shape.slots + COMMIT_CREDIT, WIRE_ALIVE_MAX);
     v->in_slot = calloc((size_t)v->shape.slots, sizeof(struct item *));
@@ -442,6 +451,7 @@ static int open_parts(struct service *v, struct err *err)
         return err_set(err, ERR_NOMEM, "worker");
     struct lanes_config config = {
         .subject = &v->subject,
+        .check_seconds = (int)v->settings->check_seconds,
         .model = v->model,
         .lanes = v->shape.lanes,
         .batch = v->shape.batch,
@@ -467,6 +477,16 @@ static int open_loop(struct service *v, struct err *err)
     uv_timer_init(&v->loop, &v->tick);
     v->tick.data = v;
     return 0;
+}
+
+/* In this order: the decoder forks before libuv has a thread or a descriptor, and a lane may call the
+ * loop at once. */
+static int open_parts(struct service *v, struct err *err)
+{
+    v->shape.has_probe = true;
+    if (subject_open(&v->subject, &v->decoder, &v->shape, v->settings, err))
+        return -1;
+    return open_loop(v, err) || open_lanes(v, err) ? -1 : 0;
 }
 
 static void start_loop(struct service *v)
@@ -520,11 +540,10 @@ int service_run(const struct settings *s)
     worker_shape_of(&v->shape, s);
     buf_init(&v->input, WIRE_LINE_MAX);
     raise_descriptor_limit();
-    /* The parts come first: the decoder forks before libuv has a thread or a descriptor. */
-    if (open_parts(v, &err) || open_loop(v, &err)) {
+    if (open_parts(v, &err)) {
         log_event(LOG_ERROR, "worker.start", "code=%s text=%s", err_name(err.code),
                   log_quote(text, sizeof(text), err.msg));
-        return err.code == ERR_CONFIG ? STATUS_CONFIG : STATUS_BROKEN;
+        return status_of_broken(&err);
     }
     log_event(LOG_INFO, "worker.start", "lanes=%d decoders=%d slots=%d batch=%d precision=%s",
               v->shape.lanes, v->shape.decoders, v->shape.slots, v->shape.batch,

@@ -26,6 +26,7 @@ void worker_shape_of(struct worker_shape *out, const struct settings *s)
 {
     int cores = worker_cores();
 
+    *out = (struct worker_shape){0};
     /* What is worked out here keeps to the limits; a machine may have more cores than that. */
     out->batch = least((int)s->batch, ANALYST_BATCH_MAX);
     out->lanes = s->jobs ? (int)s->jobs : cores;
@@ -77,6 +78,9 @@ static int open_subject(struct subject *out, const struct worker_shape *shape,
         out->plan = &policy_facts(out->policy)->sizes;
         out->size = out->plan->coarse;
     }
+    /* Its answer is worked out while the engine opens. */
+    if (shape->has_probe && probe_open(&out->probe, out->model, err))
+        return -1;
     return engine_open(&out->engine, out->model, &config, err);
 }
 
@@ -96,6 +100,7 @@ int subject_open(struct subject *out, struct decoder **decoder, const struct wor
 void subject_close(struct subject *subject, struct decoder *decoder)
 {
     engine_close(subject->engine);
+    probe_close(subject->probe);
     policy_close(subject->policy);
     model_close(subject->model);
     decoder_close(decoder);

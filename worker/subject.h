@@ -6,7 +6,7 @@
 #define WORKER_SUBJECT_H
 
 #include "common/settings.h"
-#include "engine/engine.h"
+#include "engine/probe.h"
 #include "lesion/policy.h"
 #include "preprocess/decode.h"
 
@@ -14,6 +14,7 @@
 struct subject {
     struct model *model;
     struct engine *engine;
+    struct probe *probe;   /* when it was asked for, else NULL */
     struct policy *policy; /* NULL while one, sizes or ranges are being chosen */
     int size; /* px, longest side of the network input; of the first pass where there are two */
     const struct size_plan *plan; /* of --size auto, the policy's; else NULL */
@@ -22,7 +23,8 @@ struct subject {
 /* How many of each this machine gets: settings, or their defaults for its cores. */
 struct worker_shape {
     int lanes, decoders, slots, batch;
-    int threads; /* of each lane; 0 is 1 */
+    int threads;    /* of each lane; 0 is 1 */
+    bool has_probe; /* the device is to be checked with a known picture */
 };
 
 /* Cores that this process may run on. */

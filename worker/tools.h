@@ -21,6 +21,9 @@ int eval_figures(const struct settings *s, json_t **out, struct err *err);
 /* Make a model ready for int8 and print, as one JSON object, what that costs. */
 int tool_quantize(const struct settings *s);
 
+/* A JSON line for each device (engine/device.h). */
+int tool_devices(void);
+
 /* Print the error to stderr; the exit status that goes with its code. */
 int tool_fail(const struct err *err);
 

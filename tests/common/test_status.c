@@ -31,9 +31,32 @@ static void each_code_has_its_status(void **state)
     }
 }
 
+static void a_process_that_serves_says_what_is_broken(void **state)
+{
+    static const struct {
+        enum err_code code;
+        int status;
+    } cases[] = {
+        {ERR_CONFIG, 78},
+        {ERR_DEVICE, 71},
+        {ERR_NOMEM,  70},
+        {ERR_BUG,    70}
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const struct err err = {.code = cases[i].code};
+        if (status_of_broken(&err) != cases[i].status)
+            fail_msg("%s: %d", err_name(cases[i].code), status_of_broken(&err));
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_code_has_its_status)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_code_has_its_status),
+        cmocka_unit_test(a_process_that_serves_says_what_is_broken),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

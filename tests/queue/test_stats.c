@@ -35,6 +35,13 @@ static void fill(void)
     there.classes[1].oldest_ms = -1;
     there.n_workers = 1;
     there.workers[0] = (struct stats_worker){.pid = 7, .role = "worker", .state = "working"};
+    there.n_gpus = 1;
+    there.gpus[0] = (struct stats_gpu){.number = 3,
+                                       .state = "ok",
+                                       .load = 0.5,
+                                       .temperature_c = (double)NAN,
+                                       .throttle = "heat",
+                                       .ecc_errors = -1};
     there.n_flagged = 1;
     there.flagged[0] =
         (struct stats_case){.id = "abcdef/k/1", .risk = "urgent", .malignant_probability = 0.93};
@@ -62,6 +69,11 @@ static void figures_survive(void **state)
     assert_int_equal(back.classes[1].oldest_ms, -1);
     assert_int_equal(back.n_workers, 1);
     assert_string_equal(back.workers[0].state, "working");
+    assert_int_equal(back.n_gpus, 1);
+    assert_int_equal(back.gpus[0].number, 3);
+    assert_string_equal(back.gpus[0].throttle, "heat");
+    assert_true(isnan(back.gpus[0].temperature_c));
+    assert_int_equal(back.gpus[0].ecc_errors, -1);
     assert_int_equal(back.n_flagged, 1);
     assert_string_equal(back.flagged[0].risk, "urgent");
     assert_string_equal(back.aside[0].reason, "truncated");

@@ -1,12 +1,16 @@
 /* A worker or reporter that does nothing but speak the wire, and misbehaves as its environment
  * tells; its role is its own name.
  *
- *   FAKE_LOG=FILE      a line for each item taken: "<pid> <id> <attempt> <alone>"
+ *   FAKE_LOG=FILE      a line for each item taken: "<pid> <id> <attempt> <alone>"; and at the start of a
+ *                      worker that was given a device "device <name> <CUDA_VISIBLE_DEVICES>"
  *   FAKE_MS=N          milliseconds of work an item (1)
  *   FAKE_CREDIT=N      (4)
  *   FAKE_VERSION=N     of the wire
  *   FAKE_EXIT=N        end with this status instead of saying HELLO
  *   FAKE_SEGV=S        die of SIGSEGV at work on an id that ends in S; * = on any
+ *   FAKE_DEVICE=N      end with status 71 at every N-th item
+ *   FAKE_UNFIT=UUID    end with status 69 at the first item when CUDA shows this device
+ *   FAKE_GPUS=N        "lentigo-worker devices" can use GPUs; also read by fake_nvml.c
  *   FAKE_SIGNAL=S      answer FAILED with signal 11 in stage decode for such an id
  *   FAKE_HANG=S        stand still at such an id
  *   FAKE_KILL=N        kill -9 itself at every N-th item
@@ -20,6 +24,7 @@
 
 #include "common/clock.h"
 #include "common/file.h"
+#include "common/status.h"
 #include "queue/spool.h"
 #include "queue/wire.h"
 
@@ -55,17 +60,35 @@ static void tell(void)
         exit(9);
 }
 
-static void note(const struct wire_message *m)
+static void note_line(const char *line)
 {
-    char line[256];
     int fd = open(setting("FAKE_LOG"), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    int n = snprintf(line, sizeof(line), "%d %s %d %d\n", (int)getpid(), m->id, m->attempt,
-                     m->is_alone);
+    ssize_t n = (ssize_t)strlen(line);
 
     if (fd >= 0 && write(fd, line, (size_t)n) != n)
         exit(9);
     if (fd >= 0)
         close(fd);
+}
+
+static void note(const struct wire_message *m)
+{
+    char line[256];
+
+    snprintf(line, sizeof(line), "%d %s %d %d\n", (int)getpid(), m->id, m->attempt, m->is_alone);
+    note_line(line);
+}
+
+static void note_device(int argc, char **argv)
+{
+    char line[256];
+
+    for (int i = 1; i + 1 < argc; i++)
+        if (!strcmp(argv[i], "--device")) {
+            snprintf(line, sizeof(line), "device %s %s\n", argv[i + 1],
+                     setting("CUDA_VISIBLE_DEVICES"));
+            note_line(line);
+        }
 }
 
 /* Is this the first time that the id comes, also over several lives of this process? */
@@ -95,7 +118,14 @@ static void say_alive(void)
 
 static void misbehave(const struct wire_message *m)
 {
-    int every = number("FAKE_KILL", 0);
+    int every = number("FAKE_KILL", 0), lost = number("FAKE_DEVICE", 0);
+    const char *unfit = setting("FAKE_UNFIT");
+
+    n_worked++;
+    if (unfit[0] && !strcmp(unfit, setting("CUDA_VISIBLE_DEVICES")))
+        exit(STATUS_UNFIT);
+    if (lost && n_worked % lost == 0)
+        exit(STATUS_DEVICE);
 
     if (ends_in(m->id, setting("FAKE_SEGV"))) {
         signal(SIGSEGV, SIG_DFL); /* also under a sanitizer */
@@ -106,7 +136,7 @@ static void misbehave(const struct wire_message *m)
         if (poll(&fd, 1, -1) > 0 && (fd.revents & POLLHUP))
             exit(0);
     }
-    if (every && ++n_worked % every == 0)
+    if (every && n_worked % every == 0)
         raise(SIGKILL);
 }
 
@@ -203,6 +233,13 @@ int main(int argc, char **argv)
 {
     bool is_worker = argc > 0 && ends_in(argv[0], "lentigo-worker");
 
+    if (argc == 2 && !strcmp(argv[1], "devices")) {
+        printf("{\"name\":\"cpu\",\"kind\":\"cpu\"}\n%s",
+               number("FAKE_GPUS", 0) ? "{\"name\":\"cuda:0\",\"kind\":\"cuda\"}\n" : "");
+        return 0;
+    }
+    if (is_worker)
+        note_device(argc, argv);
     if (setting("FAKE_EXIT")[0])
         return number("FAKE_EXIT", 0);
     out = (struct wire_message){.kind = WIRE_HELLO,

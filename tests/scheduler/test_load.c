@@ -57,11 +57,25 @@ static void old_samples_are_forgotten(void **state)
     assert_int_equal(out[STAGE_NETWORK].lanes, 0);
 }
 
+static void the_tightest_stage_is_named_with_its_share(void **state)
+{
+    const int64_t looks[STAGE_COUNT] = {[STAGE_DECODE] = 30, [STAGE_NETWORK] = 10};
+    const int64_t none[STAGE_COUNT] = {0};
+    double share;
+
+    (void)state;
+    assert_int_equal(load_tightest(looks, &share), STAGE_DECODE);
+    assert_true(fabs(share - 0.75) < 1e-9);
+    assert_int_equal(load_tightest(none, &share), STAGE_COUNT);
+    assert_true(isnan(share));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_are_of_all_lanes),
         cmocka_unit_test(old_samples_are_forgotten),
+        cmocka_unit_test(the_tightest_stage_is_named_with_its_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,21 +32,25 @@ static void processors_are_a_share_of_time(void **state)
     machine_close(&m);
 }
 
-static void a_gpu_is_a_share_or_unknown(void **state)
+/* Two GPUs by fake_nvml.c, one of them hidden. */
+static void only_visible_gpus_are_shown(void **state)
 {
     struct machine m;
-    double load = -1, memory = -1;
+    struct stats_gpu gpus[STATS_GPUS_MAX];
 
     (void)state;
+    setenv("FAKE_GPUS", "2", 1);
     machine_open(&m);
-    machine_gpu(&m, &load, &memory);
-    if (!m.nvml) {
-        assert_true(isnan(load) && isnan(memory));
-        assert_null(getenv("REQUIRE_GPU"));
-    } else {
-        assert_share(load);
-        assert_share(memory);
-    }
+    assert_int_equal(machine_gpus(&m, gpus), 2);
+    machine_close(&m);
+    setenv("CUDA_VISIBLE_DEVICES", "1", 1);
+    machine_open(&m);
+    assert_int_equal(machine_gpus(&m, gpus), 1);
+    assert_int_equal(gpus[0].number, 1);
+    machine_close(&m);
+    setenv("FAKE_GPUS", "0", 1);
+    machine_open(&m);
+    assert_int_equal(machine_gpus(&m, gpus), 0);
     machine_close(&m);
 }
 
@@ -54,7 +58,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(processors_are_a_share_of_time),
-        cmocka_unit_test(a_gpu_is_a_share_or_unknown),
+        cmocka_unit_test(only_visible_gpus_are_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -138,8 +138,8 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 static int teardown(void **state)
 {
-    static const char *const names[] = {"MS",   "CREDIT", "VERSION", "EXIT", "SEGV",
-                                        "HANG", "SIGNAL", "KILL",    "FIRST"};
+    static const char *const names[] = {"MS",     "CREDIT", "VERSION", "EXIT",   "SEGV",  "HANG",
+                                        "SIGNAL", "KILL",   "FIRST",   "DEVICE", "UNFIT", "GPUS"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -147,6 +147,7 @@ static int teardown(void **state)
         snprintf(name, sizeof(name), "FAKE_%s", names[i]);
         unsetenv(name);
     }
+    unsetenv("LD_LIBRARY_PATH");
     test_redis_close(&redis);
     return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
@@ -378,6 +379,75 @@ static void workers_that_are_killed_blame_nobody(void **state)
     assert_int_equal(run(60), 0);
     assert_all_done();
     assert_int_equal(lines_with("spool/log", "\"crash\""), 0);
+}
+
+static void a_device_that_fails_blames_nobody(void **state)
+{
+    (void)state;
+    setenv("FAKE_DEVICE", "9", 1);
+    assert_int_equal(run(60), 0);
+    assert_all_done();
+    assert_true(lines_with("stderr", "status=71") >= 3);
+    assert_int_equal(lines_with("stderr", "event=image.death"), 0);
+    assert_int_equal(lines_with("log", " 1\n"), 0); /* nothing had to run alone */
+}
+
+/* Each start is in vain: the run gives up and has set nothing aside for it. */
+static void a_device_that_never_does_anything_ends_the_run(void **state)
+{
+    (void)state;
+    setenv("FAKE_DEVICE", "1", 1);
+    assert_int_equal(run(90), 1);
+    struct count c = count_spool();
+    assert_int_equal(c.aside, 1);
+    assert_int_equal(c.done, 0);
+    assert_int_equal(lines_with("stderr", "event=child.out_of_service"), 1);
+}
+
+static void use_fake_gpus(const char *n)
+{
+    setenv("LD_LIBRARY_PATH", BINARY_DIR "/tests/fakes", 1);
+    setenv("FAKE_GPUS", n, 1);
+}
+
+static void each_gpu_gets_a_worker_and_an_unfit_one_none(void **state)
+{
+    struct err err = {0};
+
+    (void)state;
+    use_fake_gpus("3");
+    setenv("FAKE_UNFIT", "GPU-1-bbbb", 1);
+    setenv("FAKE_MS", "5", 1);
+    assert_int_equal(run(30), 0);
+    assert_all_done();
+    assert_int_equal(lines_with("log", "device cuda:0 GPU-0-bbbb"), 1);
+    assert_int_equal(lines_with("log", "device cuda:0 GPU-1-bbbb"), 1); /* and never again */
+    assert_int_equal(lines_with("log", "device cuda:0 GPU-2-bbbb"), 1);
+    json_t *stats = json_read(in_dir("out/.lentigo/stats.json"), 1 << 20, &err);
+    json_t *workers = json_object_get(stats, "workers");
+    assert_string_equal(json_text_or(json_array_get(workers, 1), "device", ""), "cuda:1");
+    assert_string_equal(json_text_or(json_array_get(workers, 1), "state", ""), "out of service");
+    assert_int_equal(json_array_size(json_object_get(stats, "gpus")), 3);
+    json_decref(stats);
+}
+
+static void without_a_fit_gpu_a_run_ends(void **state)
+{
+    (void)state;
+    use_fake_gpus("1");
+    setenv("FAKE_UNFIT", "GPU-0-bbbb", 1);
+    assert_int_equal(run(30), 1);
+    assert_int_equal(count_spool().aside, 1);
+    assert_int_equal(lines_with("stderr", "event=child.none_in_service"), 1);
+}
+
+static void a_gpu_that_is_not_there_is_refused(void **state)
+{
+    (void)state;
+    use_fake_gpus("2");
+    make_config(true, "device = cuda:2\n");
+    assert_int_equal(run(20), 78);
+    assert_int_equal(lines_with("stderr", "there are 2, cuda:0 to cuda:1"), 1);
 }
 
 static void an_image_that_hangs_is_ended_and_set_aside(void **state)
@@ -620,6 +690,11 @@ int main(void)
         CASE(a_decoder_that_dies_thrice_alone_is_counted),
         CASE(crash_counts_outlive_the_scheduler),
         CASE(workers_that_are_killed_blame_nobody),
+        CASE(a_device_that_fails_blames_nobody),
+        CASE(a_device_that_never_does_anything_ends_the_run),
+        CASE(each_gpu_gets_a_worker_and_an_unfit_one_none),
+        CASE(without_a_fit_gpu_a_run_ends),
+        CASE(a_gpu_that_is_not_there_is_refused),
         CASE(an_image_that_hangs_is_ended_and_set_aside),
         CASE(a_killed_scheduler_started_again_finishes),
         CASE(a_redis_that_restarts_empty_is_filled_again),

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "common/status.h"
 #include "scheduler/verdict.h"
 
 static void failures(void **state)
@@ -26,7 +27,7 @@ static void failures(void **state)
         {"disk full",                     ERR_AGAIN,     0,       false, VERDICT_LATER      },
         {"disk full, alone",              ERR_AGAIN,     0,       true,  VERDICT_LATER      },
         {"no memory",                     ERR_NOMEM,     0,       true,  VERDICT_LATER      },
-        {"sick device",                   ERR_DEVICE,    0,       false, VERDICT_LATER      },
+        {"sick device",                   ERR_DEVICE,    0,       false, VERDICT_GIVE_BACK  },
         {"asked to stop",                 ERR_CANCELLED, 0,       true,  VERDICT_GIVE_BACK  },
         {"bad configuration",             ERR_CONFIG,    0,       false, VERDICT_STOP       },
         {"bug in a batch",                ERR_BUG,       0,       false, VERDICT_SUSPECT    },
@@ -45,24 +46,27 @@ static void deaths(void **state)
 {
     static const struct {
         const char *name;
-        int signal, n_held;
-        bool by_us;
+        struct death death;
         enum verdict verdict;
     } cases[] = {
-        {"crash with two",            SIGSEGV, 2, false, VERDICT_SUSPECT    },
-        {"crash with one",            SIGSEGV, 1, false, VERDICT_CRASH      },
-        {"abort with one",            SIGABRT, 1, false, VERDICT_CRASH      },
-        {"killed with one",           SIGKILL, 1, false, VERDICT_UNEXPLAINED},
-        {"killed with many",          SIGKILL, 9, false, VERDICT_SUSPECT    },
-        {"stuck with one, we killed", SIGKILL, 1, true,  VERDICT_CRASH      },
-        {"stuck with two, we killed", SIGKILL, 2, true,  VERDICT_SUSPECT    },
-        {"left with one",             0,       1, false, VERDICT_UNEXPLAINED},
-        {"left with none",            0,       0, false, VERDICT_SUSPECT    },
+        {"crash with two",            {-1, SIGSEGV, 2, false},      VERDICT_SUSPECT    },
+        {"crash with one",            {-1, SIGSEGV, 1, false},      VERDICT_CRASH      },
+        {"abort with one",            {-1, SIGABRT, 1, false},      VERDICT_CRASH      },
+        {"killed with one",           {-1, SIGKILL, 1, false},      VERDICT_UNEXPLAINED},
+        {"killed with many",          {-1, SIGKILL, 9, false},      VERDICT_SUSPECT    },
+        {"stuck with one, we killed", {-1, SIGKILL, 1, true},       VERDICT_CRASH      },
+        {"stuck with two, we killed", {-1, SIGKILL, 2, true},       VERDICT_SUSPECT    },
+        {"left with one",             {1, 0, 1, false},             VERDICT_UNEXPLAINED},
+        {"left a sick device",        {STATUS_DEVICE, 0, 1, false}, VERDICT_GIVE_BACK  },
+        {"left a sick device, many",  {STATUS_DEVICE, 0, 9, false}, VERDICT_GIVE_BACK  },
+        {"left an unfit device",      {STATUS_UNFIT, 0, 1, false},  VERDICT_GIVE_BACK  },
+        {"broken with one",           {STATUS_BROKEN, 0, 1, false}, VERDICT_UNEXPLAINED},
+        {"left with none",            {1, 0, 0, false},             VERDICT_SUSPECT    },
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-        if (verdict_of_death(cases[i].signal, cases[i].n_held, cases[i].by_us) != cases[i].verdict)
+        if (verdict_of_death(&cases[i].death) != cases[i].verdict)
             fail_msg("%s", cases[i].name);
 }
 

@@ -64,6 +64,26 @@ static void fill_workers(struct stats *s, enum fake_fill fill, int tick)
     }
 }
 
+static void fill_gpus(struct stats *s)
+{
+    s->n_gpus = STATS_GPUS_MAX;
+    for (int i = 0; i < s->n_gpus; i++) {
+        s->gpus[i] = (struct stats_gpu){.number = INT32_MAX,
+                                        .load = 7,
+                                        .memory = 1e9,
+                                        .memory_kb = INT64_MAX,
+                                        .temperature_c = 1e18,
+                                        .power_w = 1e18,
+                                        .power_limit_w = 1e18,
+                                        .ecc_errors = INT64_MAX};
+        snprintf(s->gpus[i].name, sizeof(s->gpus[i].name), "%s",
+                 "a name of forty-seven letters is as long as can");
+        snprintf(s->gpus[i].state, sizeof(s->gpus[i].state), "%s", i % 3 ? "ok" : "lost");
+        snprintf(s->gpus[i].throttle, sizeof(s->gpus[i].throttle), "%s",
+                 "heat, power cap, power brake, hardware");
+    }
+}
+
 static void fill_cases(struct stats *s, enum fake_fill fill)
 {
     static const char *const reasons[] = {"truncated", "not_an_image", "decode_timeout", "empty"};
@@ -151,6 +171,8 @@ void fake_stats(struct stats *s, enum fake_fill fill, int tick)
     fill_top(s, tick);
     fill_workers(s, fill, tick);
     fill_cases(s, fill);
-    if (fill == FAKE_WIDEST)
+    if (fill == FAKE_WIDEST) {
         widen(s);
+        fill_gpus(s);
+    }
 }

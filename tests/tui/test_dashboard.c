@@ -157,8 +157,7 @@ static void what_80_by_24_shows(void **state)
         "Throughput ",
         "images/s, last 84 s",
         "16 cores",
-        "GPU        ──────────────     –",
-        "412 MB",
+        "memory                  412 MB",
         "busy ms/item waiting lanes",
         "decode ",
         "batch fill ",
@@ -177,6 +176,32 @@ static void what_80_by_24_shows(void **state)
 
     (void)state;
     expect(p, 24, 80, texts);
+    free(p);
+}
+
+static void gpus_show_themselves_and_what_holds_them_back(void **state)
+{
+    static const char *const narrow[] = {"GPU 0      ━━━━━━━━━━━━━╸  96 %",
+                                         "71 °C  412 W  memory 25 %", NULL};
+    static const char *const two[] = {"GPU 0 ", "ECC 3  heat, power cap  71 °C",  "GPU 1 ",
+                                      "lost",   "memory                  412 MB", NULL};
+    struct picture *p = picture_new(FAKE_USUAL, 1);
+
+    (void)state;
+    expect_not(p, 40, 120, "GPU");
+    p->shown.n_gpus = 1;
+    p->shown.gpus[0] = (struct stats_gpu){.state = "ok",
+                                          .load = 0.96,
+                                          .memory = 0.25,
+                                          .temperature_c = 71,
+                                          .power_w = 412.5,
+                                          .ecc_errors = -1};
+    expect(p, 24, 80, narrow);
+    p->shown.n_gpus = 2;
+    p->shown.gpus[1] = (struct stats_gpu){.number = 1, .state = "lost"};
+    p->shown.gpus[0].ecc_errors = 3;
+    snprintf(p->shown.gpus[0].throttle, sizeof(p->shown.gpus[0].throttle), "heat, power cap");
+    expect(p, 40, 120, two);
     free(p);
 }
 
@@ -317,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_size),
         cmocka_unit_test(what_80_by_24_shows),
+        cmocka_unit_test(gpus_show_themselves_and_what_holds_them_back),
         cmocka_unit_test(first_things_first_when_small),
         cmocka_unit_test(wide_terminals_show_all_lists),
         cmocka_unit_test(what_is_unknown_is_never_zero),
