@@ -31,7 +31,7 @@ const struct setting settings_table[] = {
     {"node",           0,   SETTING_WORD,   AT(node),           0, 0,          "",     NULL, COMMAND_SCHEDULER, "NAME", "name of this machine in the queue (default: its host name)"},
     {"class",          0,   SETTING_CHOICE, AT(job_class),      0, 0,          "bulk", "interactive|bulk|training", COMMAND_SUBMIT, "C", "priority class: interactive, bulk or training"},
     {"lease-ms",       0,   SETTING_NUMBER, AT(lease_ms),       1000, 3600000, "30000", NULL, COMMAND_RUN | COMMAND_SCHEDULER, "MS", "how long a worker may go without progress before its image is given to another"},
-    {"workers",        0,   SETTING_NUMBER, AT(workers),        1, 64,         "1",    NULL, COMMAND_RUN | COMMAND_SCHEDULER, "N", "worker processes on this machine, or for each of its GPUs"},
+    {"workers",        0,   SETTING_NUMBER, AT(workers),        0, 64,         "0",    NULL, COMMAND_RUN | COMMAND_SCHEDULER, "N", "worker processes on this machine, or for each of its GPUs (0: one for each GPU or, without any, for each NUMA node)"},
     {"reporters",      0,   SETTING_NUMBER, AT(reporters),      1, 64,         "1",    NULL, COMMAND_RUN | COMMAND_SCHEDULER, "N", "report processes on this machine"},
     {"allow-volatile", 0,   SETTING_FLAG,   AT(allow_volatile), 0, 0,          "no",   NULL, COMMAND_SCHEDULER, NULL, "accept a Redis without append-only file or with eviction (logged)"},
     {"mask",           0,   SETTING_PATH,   AT(mask),           0, 0,          "",     NULL, COMMAND_PREDICT, "DIR", "write class maps as palette PNG into DIR"},

@@ -279,6 +279,19 @@ static void list_arguments(struct arguments *a, const struct child *c)
     a->pointers[a->n] = NULL;
 }
 
+/* A process starts with the processors of the thread that forks it. */
+static int spawn_on_cpus(struct child *c, const uv_process_options_t *options)
+{
+    cpu_set_t ours;
+    bool is_bound = CPU_COUNT(&c->cpus) && !sched_getaffinity(0, sizeof(ours), &ours) &&
+                    !sched_setaffinity(0, sizeof(c->cpus), &c->cpus);
+    int ret = uv_spawn(c->loop, &c->process, options);
+
+    if (is_bound && sched_setaffinity(0, sizeof(ours), &ours))
+        log_event(LOG_ERROR, "child.cpus", "errno=%d", errno);
+    return ret;
+}
+
 /* Descriptor 0 is /dev/null, 1 and 2 our stderr (1 is ours alone: progress), 3 the wire. */
 static int spawn(struct child *c, struct err *err)
 {
@@ -306,7 +319,7 @@ static int spawn(struct child *c, struct err *err)
     uv_pipe_init(c->loop, &c->pipe, 0);
     c->pipe.data = c->process.data = c;
     c->open_handles = 2;
-    int ret = uv_spawn(c->loop, &c->process, &options);
+    int ret = spawn_on_cpus(c, &options);
     free((void *)options.env);
     if (!ret)
         return 0;

@@ -16,6 +16,7 @@
 #include "queue/wire.h"
 #include "scheduler/devices.h"
 #include "scheduler/load.h"
+#include "scheduler/numa.h"
 
 enum child_role { CHILD_WORKER, CHILD_REPORTER };
 enum child_state { CHILD_OFF, CHILD_STARTING, CHILD_UP, CHILD_DRAINING };
@@ -44,6 +45,7 @@ struct child {
     const char *config;   /* path for --config, "" = none; borrowed */
     struct device device; /* what a worker is to use; name "" = what the settings say */
     int jobs, decoders;   /* a worker's part of the cores; 0 = what the settings say */
+    cpu_set_t cpus;       /* it and its children keep to these; none = to ours */
     uv_loop_t *loop;
     uv_process_t process;
     uv_pipe_t pipe;

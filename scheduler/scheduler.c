@@ -320,19 +320,33 @@ static void give_device(const struct scheduler *s, struct child *worker,
     worker->decoders = s->settings->decoders ? 0 : share;
 }
 
+/* A worker that computes on processors keeps to one NUMA node where there are several. */
+static void give_cpus(struct scheduler *s, const struct numa *numa)
+{
+    for (int i = 0; i < s->n_workers; i++) {
+        const cpu_set_t *cpus = numa_of_worker(numa, i, s->n_workers);
+
+        if (cpus)
+            s->workers[i].cpus = *cpus;
+    }
+}
+
 static int open_children(struct scheduler *s, struct err *err)
 {
     struct device devices[DEVICES_MAX];
     const struct machine *machine = &s->figures.machine;
+    struct numa numa;
     int n;
 
+    numa_read(&numa, NUMA_SYSFS);
     if (devices_choose(s->settings->device, machine->devices, machine->n_devices,
                        devices_worker_can_gpu, devices, &n, err))
         return -1;
-    s->n_workers = (int)s->settings->workers * (n ? n : 1);
+    int each = s->settings->workers ? (int)s->settings->workers : n ? 1 : numa.n;
+    s->n_workers = each * (n ? n : 1);
     if (s->n_workers > CHILDREN_MAX)
-        return err_set(err, ERR_CONFIG, "%ld workers for each of %d devices: %d processes at most",
-                       s->settings->workers, n, CHILDREN_MAX);
+        return err_set(err, ERR_CONFIG, "%d workers for each of %d devices: %d processes at most",
+                       each, n, CHILDREN_MAX);
     s->n_reporters = s->want_reports ? (int)s->settings->reporters : 0;
     s->n_children = s->n_workers + s->n_reporters;
     s->children = calloc((size_t)s->n_children, sizeof(*s->children));
@@ -346,6 +360,8 @@ static int open_children(struct scheduler *s, struct err *err)
                    s->settings->config, &s->child_events);
     for (int i = 0; n && i < s->n_workers; i++)
         give_device(s, &s->workers[i], &devices[i % n]);
+    if (!n)
+        give_cpus(s, &numa);
     return 0;
 }
 
