@@ -6,7 +6,7 @@
 
 #include "common/place.h"
 
-enum { SIZES_MAX = 16 };
+enum { SIZES_MAX = 16, LAYOUTS_MAX = 1024 };
 
 struct fonts {
     FcConfig *config;
@@ -18,6 +18,7 @@ struct fonts {
         PangoFontDescription *description;
     } sizes[SIZES_MAX];
     int n_sizes;
+    GHashTable *layouts; /* of struct fonts_text as a string; owns both */
 };
 
 static bool has_family(FcConfig *config, const char *family)
@@ -87,6 +88,7 @@ int fonts_open(struct fonts **out, struct err *err)
     f->map = pango_cairo_font_map_new_for_font_type(CAIRO_FONT_TYPE_FT);
     for (int l = 0; l < LANGUAGE_COUNT; l++)
         f->contexts[l] = make_context(f->map, (enum language)l);
+    f->layouts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_object_unref);
     *out = f;
     return 0;
 }
@@ -95,6 +97,8 @@ void fonts_close(struct fonts *f)
 {
     if (!f)
         return;
+    if (f->layouts)
+        g_hash_table_destroy(f->layouts);
     for (int i = 0; i < f->n_sizes; i++)
         pango_font_description_free(f->sizes[i].description);
     for (int l = 0; l < LANGUAGE_COUNT; l++)
@@ -107,12 +111,8 @@ void fonts_close(struct fonts *f)
     free(f);
 }
 
-PangoContext *fonts_context(struct fonts *f, enum language l)
-{
-    return f->contexts[l];
-}
-
-const PangoFontDescription *fonts_description(struct fonts *f, double size, bool is_bold)
+/* Kept, so that a page asks pango for no font twice. */
+static const PangoFontDescription *describe(struct fonts *f, double size, bool is_bold)
 {
     int i = 0;
 
@@ -129,4 +129,37 @@ const PangoFontDescription *fonts_description(struct fonts *f, double size, bool
     f->sizes[i].description = d;
     f->n_sizes++;
     return d;
+}
+
+static PangoLayout *make_layout(struct fonts *f, const struct fonts_text *t)
+{
+    PangoLayout *layout = pango_layout_new(f->contexts[t->language]);
+
+    pango_layout_set_font_description(layout, describe(f, t->size, t->is_bold));
+    pango_layout_set_auto_dir(layout, FALSE); /* a right-to-left name keeps its place */
+    pango_layout_set_alignment(layout, t->align);
+    if (t->w > 0) {
+        pango_layout_set_wrap(layout, PANGO_WRAP_WORD_CHAR);
+        pango_layout_set_width(layout, (int)(t->w * PANGO_SCALE));
+    }
+    pango_layout_set_text(layout, t->text, -1);
+    return layout;
+}
+
+/* All go when there are too many: those that are needed come back with the next report. */
+PangoLayout *fonts_layout(struct fonts *f, const struct fonts_text *t)
+{
+    char *key = g_strdup_printf("%d %a %d %d %a %s", (int)t->language, t->size, t->is_bold,
+                                (int)t->align, t->w, t->text);
+    PangoLayout *layout = g_hash_table_lookup(f->layouts, key);
+
+    if (layout) {
+        g_free(key);
+        return g_object_ref(layout);
+    }
+    if (g_hash_table_size(f->layouts) >= LAYOUTS_MAX)
+        g_hash_table_remove_all(f->layouts);
+    layout = make_layout(f, t);
+    g_hash_table_insert(f->layouts, key, layout);
+    return g_object_ref(layout);
 }

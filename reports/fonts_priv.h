@@ -8,10 +8,18 @@
 #include "reports/fonts.h"
 #include "reports/strings.h"
 
-/* A context for this language at 72 dpi (one unit is one point), unhinted. Borrowed. */
-PangoContext *fonts_context(struct fonts *f, enum language l);
+struct fonts_text {
+    enum language language;
+    double size; /* points */
+    bool is_bold;
+    PangoAlignment align;
+    double w; /* points; 0 = one line, as wide as it is */
+    const char *text;
+};
 
-/* DejaVu Sans of this size in points. Borrowed; kept, so that a page asks pango for no font twice. */
-const PangoFontDescription *fonts_description(struct fonts *f, double size, bool is_bold);
+/* A text in DejaVu Sans at 72 dpi (one unit is one point), unhinted. The reference is the caller's,
+ * the layout is not his to change: it is kept, because most texts of a report stand in the next one,
+ * too, and laying them out is a fifth of a report's time. */
+PangoLayout *fonts_layout(struct fonts *f, const struct fonts_text *t);
 
 #endif

@@ -14,7 +14,7 @@ struct thing {
     struct sheet_box box;
     unsigned colour;
     double line;
-    PangoLayout *layout; /* TEXT; owned */
+    PangoLayout *layout; /* TEXT; a reference of ours */
     struct sheet_picture picture;
     struct sheet_point *points; /* OUTLINE; owned */
     int n_points;
@@ -22,7 +22,7 @@ struct thing {
 
 struct sheet {
     struct fonts *fonts; /* borrowed */
-    PangoContext *context;
+    enum language language;
     struct thing *things;
     int n, cap, page, pages;
     enum err_code failed;
@@ -35,7 +35,7 @@ int sheet_new(struct sheet **out, struct fonts *fonts, enum language l, struct e
     if (!s)
         return err_set(err, ERR_NOMEM, "no memory for a sheet");
     s->fonts = fonts;
-    s->context = fonts_context(fonts, l);
+    s->language = l;
     s->pages = 1;
     *out = s;
     return 0;
@@ -87,17 +87,17 @@ static struct thing *add_thing(struct sheet *s, enum thing_kind kind, struct she
     return t;
 }
 
-static PangoLayout *make_layout(struct sheet *s, const struct sheet_type *type, const char *text)
+static PangoLayout *get_layout(struct sheet *s, const struct sheet_type *type, double w,
+                               const char *text)
 {
     static const PangoAlignment align[] = {PANGO_ALIGN_LEFT, PANGO_ALIGN_RIGHT, PANGO_ALIGN_CENTER};
-    PangoLayout *layout = pango_layout_new(s->context);
 
-    pango_layout_set_font_description(layout,
-                                      fonts_description(s->fonts, type->size, type->is_bold));
-    pango_layout_set_auto_dir(layout, FALSE); /* a right-to-left name keeps its place */
-    pango_layout_set_alignment(layout, align[type->align]);
-    pango_layout_set_text(layout, text, -1);
-    return layout;
+    return fonts_layout(s->fonts, &(struct fonts_text){.language = s->language,
+                                                       .size = type->size,
+                                                       .is_bold = type->is_bold,
+                                                       .align = align[type->align],
+                                                       .w = w,
+                                                       .text = text});
 }
 
 double sheet_text(struct sheet *s, double x, double y, double w, const struct sheet_type *type,
@@ -109,9 +109,7 @@ double sheet_text(struct sheet *s, double x, double y, double w, const struct sh
     if (!t || !text)
         return 0;
     t->colour = type->colour;
-    t->layout = make_layout(s, type, text);
-    pango_layout_set_wrap(t->layout, PANGO_WRAP_WORD_CHAR);
-    pango_layout_set_width(t->layout, (int)(w * PANGO_SCALE));
+    t->layout = get_layout(s, type, w, text);
     pango_layout_get_size(t->layout, NULL, &height);
     t->box.h = (double)height / PANGO_SCALE;
     return t->box.h;
@@ -119,7 +117,7 @@ double sheet_text(struct sheet *s, double x, double y, double w, const struct sh
 
 double sheet_text_width(struct sheet *s, const struct sheet_type *type, const char *text)
 {
-    PangoLayout *layout = make_layout(s, type, text);
+    PangoLayout *layout = get_layout(s, type, 0, text);
     int width;
 
     pango_layout_get_size(layout, &width, NULL);
