@@ -75,7 +75,7 @@ static void load_line(struct pen *p, const char *label, double share)
 
 static char *whole(char out[FORMAT_SIZE], double value)
 {
-    return format_count(out, isfinite(value) ? (int64_t)lround(fmin(value, 1e9)) : -1, 5);
+    return format_count(out, isfinite(value) ? (int64_t)fmin(value, 1e9) : -1, 5);
 }
 
 /* What holds it back stands first: the line may be cut short. */

@@ -157,7 +157,7 @@ static void what_80_by_24_shows(void **state)
         "Throughput ",
         "images/s, last 84 s",
         "16 cores",
-        "memory                  412 MB",
+        "memory                   412 MB",
         "busy ms/item waiting lanes",
         "decode ",
         "batch fill ",
@@ -183,8 +183,8 @@ static void gpus_show_themselves_and_what_holds_them_back(void **state)
 {
     static const char *const narrow[] = {"GPU 0      ━━━━━━━━━━━━━╸  96 %",
                                          "71 °C  412 W  memory 25 %", NULL};
-    static const char *const two[] = {"GPU 0 ", "ECC 3  heat, power cap  71 °C",  "GPU 1 ",
-                                      "lost",   "memory                  412 MB", NULL};
+    static const char *const two[] = {"GPU 0 ", "ECC 3  heat, power cap  71 °C",   "GPU 1 ",
+                                      "lost",   "memory                   412 MB", NULL};
     struct picture *p = picture_new(FAKE_USUAL, 1);
 
     (void)state;
