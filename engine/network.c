@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ARITH_DOUBLE
+#include "engine/cudnn/arith.h"
+
 /* clang-format off */
 #define B "backbone.features."
 #define D "ppseg_head."
@@ -247,18 +250,17 @@ void network_memory(struct memory_plan *plan, const size_t bytes[LAYER_COUNT],
 
 double resize_tap(int from, int to, int k, int *lo, int *hi)
 {
-    double ratio = (double)from / to;
-    double src = ratio * (k + 0.5) - 0.5;
+    struct arith_tap tap = arith_tap(from, to, k);
 
-    if (src < 0)
-        src = 0;
-    *lo = (int)src < from - 1 ? (int)src : from - 1;
-    *hi = *lo + 1 < from ? *lo + 1 : from - 1;
-    return src - *lo;
+    *lo = tap.lo;
+    *hi = tap.hi;
+    return tap.f;
 }
 
 void bin_window(int n, int bins, int i, int *begin, int *end)
 {
-    *begin = i * n / bins;
-    *end = ((i + 1) * n + bins - 1) / bins;
+    struct arith_window w = arith_bin_window(n, bins, i);
+
+    *begin = w.begin;
+    *end = w.end;
 }

@@ -1,7 +1,20 @@
 #include "engine/ref/ops.h"
 
-#include <math.h>
+#include <assert.h>
 #include <string.h>
+
+#define ARITH_DOUBLE
+#include "engine/cudnn/arith.h"
+
+static_assert((int)ARITH_CLASSES == (int)ENGINE_CLASSES, "the kernels' classes are the engine's");
+
+void ref_input(const uint8_t *rgb, struct ref_map out)
+{
+    size_t count = (size_t)out.shape.h * out.shape.w * out.shape.c;
+
+    for (size_t i = 0; i < count; i++)
+        out.at[i] = arith_normalise(rgb[i]);
+}
 
 /* out += x * the weights of one tap, for all inputs of one pixel. */
 static void add_tap(const struct layer *l, const double *weight, const double *x, double *out)
@@ -38,50 +51,39 @@ void ref_conv(const struct layer *l, const struct ref_conv *w, struct ref_map in
                         in.at + ((size_t)iy * in.shape.w + ix) * in.shape.c, to);
             }
             for (int c = 0; c < out.shape.c && l->relu; c++)
-                to[c] = to[c] > 0 ? to[c] : 0;
+                to[c] = arith_relu(to[c]);
         }
 }
 
-/* Mean of the window [y0,y1) x [x0,x1) for every channel. */
-static void mean_window(struct ref_map in, const int y[2], const int x[2], double *to)
+/* Mean of a window for every channel. */
+static void mean_window(struct ref_map in, struct arith_window y, struct arith_window x, double *to)
 {
     memset(to, 0, (size_t)in.shape.c * sizeof(*to));
-    for (int iy = y[0]; iy < y[1]; iy++)
-        for (int ix = x[0]; ix < x[1]; ix++) {
+    for (int iy = y.begin; iy < y.end; iy++)
+        for (int ix = x.begin; ix < x.end; ix++) {
             const double *from = in.at + ((size_t)iy * in.shape.w + ix) * in.shape.c;
             for (int c = 0; c < in.shape.c; c++)
                 to[c] += from[c];
         }
     for (int c = 0; c < in.shape.c; c++)
-        to[c] /= (double)(y[1] - y[0]) * (x[1] - x[0]);
-}
-
-static void pool_window(int n, int i, int window[2])
-{
-    window[0] = 2 * i - 1 > 0 ? 2 * i - 1 : 0;
-    window[1] = 2 * i + 2 < n ? 2 * i + 2 : n;
+        to[c] *= arith_share(y, x);
 }
 
 void ref_average(struct ref_map in, struct ref_map out)
 {
-    for (int i = 0; i < out.shape.h * out.shape.w; i++) {
-        int y[2], x[2];
-        pool_window(in.shape.h, i / out.shape.w, y);
-        pool_window(in.shape.w, i % out.shape.w, x);
-        mean_window(in, y, x, out.at + (size_t)i * out.shape.c);
-    }
+    for (int i = 0; i < out.shape.h * out.shape.w; i++)
+        mean_window(in, arith_pool_window(in.shape.h, i / out.shape.w),
+                    arith_pool_window(in.shape.w, i % out.shape.w),
+                    out.at + (size_t)i * out.shape.c);
 }
 
 void ref_bins(struct ref_map in, struct ref_map out)
 {
     int bins = out.shape.w;
 
-    for (int i = 0; i < bins * bins; i++) {
-        int y[2], x[2];
-        bin_window(in.shape.h, bins, i / bins, &y[0], &y[1]);
-        bin_window(in.shape.w, bins, i % bins, &x[0], &x[1]);
-        mean_window(in, y, x, out.at + (size_t)i * out.shape.c);
-    }
+    for (int i = 0; i < bins * bins; i++)
+        mean_window(in, arith_bin_window(in.shape.h, bins, i / bins),
+                    arith_bin_window(in.shape.w, bins, i % bins), out.at + (size_t)i * out.shape.c);
 }
 
 void ref_concat(const struct ref_map *in, int inputs, struct ref_map out)
@@ -99,17 +101,16 @@ void ref_concat(const struct ref_map *in, int inputs, struct ref_map out)
 
 static void resize_pixel(struct ref_map in, int y, int x, struct shape to_shape, double *to)
 {
-    int y0, y1, x0, x1;
-    double fy = resize_tap(in.shape.h, to_shape.h, y, &y0, &y1);
-    double fx = resize_tap(in.shape.w, to_shape.w, x, &x0, &x1);
-    const double *a = in.at + ((size_t)y0 * in.shape.w + x0) * in.shape.c;
-    const double *b = in.at + ((size_t)y0 * in.shape.w + x1) * in.shape.c;
-    const double *c = in.at + ((size_t)y1 * in.shape.w + x0) * in.shape.c;
-    const double *d = in.at + ((size_t)y1 * in.shape.w + x1) * in.shape.c;
+    struct arith_tap row = arith_tap(in.shape.h, to_shape.h, y);
+    struct arith_tap column = arith_tap(in.shape.w, to_shape.w, x);
+    const double *upper = in.at + (size_t)row.lo * in.shape.w * in.shape.c;
+    const double *lower = in.at + (size_t)row.hi * in.shape.w * in.shape.c;
+    size_t left = (size_t)column.lo * in.shape.c, right = (size_t)column.hi * in.shape.c;
+    struct arith_corners corners = arith_corners(row, column);
 
     for (int i = 0; i < in.shape.c; i++)
-        to[i] = a[i] * (1 - fy) * (1 - fx) + c[i] * fy * (1 - fx) + b[i] * (1 - fy) * fx +
-                d[i] * fy * fx;
+        to[i] = arith_bilinear(corners, upper[left + i], upper[right + i], lower[left + i],
+                               lower[right + i]);
 }
 
 void ref_resize(struct ref_map in, struct ref_map out)
@@ -132,13 +133,12 @@ void ref_sum(const struct ref_map *in, int inputs, struct ref_map out)
 
 static void mean_max(const double *at, int n, double out[2])
 {
-    out[0] = 0;
-    out[1] = at[0];
-    for (int i = 0; i < n; i++) {
-        out[0] += at[i];
-        out[1] = at[i] > out[1] ? at[i] : out[1];
-    }
-    out[0] /= n;
+    struct arith_reduced r = {at[0], at[0]};
+
+    for (int i = 1; i < n; i++)
+        r = arith_reduced_add(r, at[i]);
+    out[0] = r.sum / n;
+    out[1] = r.max;
 }
 
 void ref_stats(const struct ref_map *in, struct ref_map out)
@@ -156,52 +156,37 @@ void ref_blend(const struct ref_map *in, double scale, struct ref_map out)
     size_t pixels = (size_t)out.shape.h * out.shape.w;
 
     for (size_t p = 0; p < pixels; p++) {
-        double a = 1 / (1 + exp(-in[2].at[p]));
+        double a = arith_sigmoid(in[2].at[p]);
         for (int c = 0; c < out.shape.c; c++) {
             size_t i = p * out.shape.c + c;
-            out.at[i] = in[0].at[i] * a + in[1].at[i] * (scale - a);
+            out.at[i] = arith_blend(in[0].at[i], in[1].at[i], a, scale);
         }
     }
 }
 
-static int best_class(const double *logits)
+static void keep_scores(struct engine_scores *scores, const double sums[ARITH_SUMS])
 {
-    int best = 0;
-
-    for (int c = 1; c < ENGINE_CLASSES; c++)
-        if (logits[c] > logits[best])
-            best = c;
-    return best;
-}
-
-static void add_scores(struct engine_scores *scores, const double *logits, int best)
-{
-    double p[ENGINE_CLASSES], sum = 0;
-
-    for (int c = 0; c < ENGINE_CLASSES; c++)
-        sum += p[c] = exp(logits[c] - logits[best]);
-    scores->content_px++;
-    scores->lesion_px += best != 0;
     for (int c = 0; c < ENGINE_CLASSES; c++) {
-        scores->all_sum[c] += p[c] / sum;
-        if (best)
-            scores->lesion_sum[c] += p[c] / sum;
+        scores->all_sum[c] = sums[ARITH_ALL + c];
+        scores->lesion_sum[c] = sums[ARITH_LESION + c];
     }
-    if (best)
-        scores->lesion_top_sum += p[best] / sum;
+    scores->lesion_top_sum = sums[ARITH_TOP];
+    scores->lesion_px = (uint32_t)sums[ARITH_LESION_PX];
 }
 
 void ref_classes(struct ref_map logits, int h, int w, struct engine_image *image)
 {
     struct shape full = {h, w, ENGINE_CLASSES};
-    double pixel[ENGINE_CLASSES] = {0};
+    double pixel[ENGINE_CLASSES] = {0}, sums[ARITH_SUMS] = {0};
 
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {
             resize_pixel(logits, y, x, full, pixel);
-            int best = best_class(pixel);
+            int best = arith_best(pixel);
             image->class_map[(size_t)y * w + x] = (uint8_t)best;
             if (y < image->content_h && x < image->content_w)
-                add_scores(&image->scores, pixel, best);
+                arith_score(sums, pixel, best);
         }
+    keep_scores(&image->scores, sums);
+    image->scores.content_px = (uint32_t)image->content_w * (uint32_t)image->content_h;
 }

@@ -1,4 +1,5 @@
-/* ops.h -- the operations of network.h on one image in double precision. */
+/* ops.h -- the operations of network.h on one image in double precision. What is not a convolution is
+ * in the arithmetic that the CUDA kernels share (engine/cudnn/arith.h). */
 #ifndef ENGINE_REF_OPS_H
 #define ENGINE_REF_OPS_H
 
@@ -15,6 +16,7 @@ struct ref_conv {
     double *bias;   /* out */
 };
 
+void ref_input(const uint8_t *rgb, struct ref_map out); /* normalised */
 void ref_conv(const struct layer *l, const struct ref_conv *w, struct ref_map in,
               struct ref_map out);
 void ref_average(struct ref_map in, struct ref_map out);

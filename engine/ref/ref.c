@@ -4,7 +4,6 @@
  * one loop per operation. Activations are h,w,c; weights are kept as kernel,kernel,in,out so that
  * the innermost loop runs over outputs and the compiler may vectorise it without changing the order
  * of any sum. */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,18 +169,9 @@ static void run_layer(const struct backend_stream *s, int layer, int image)
     }
 }
 
-/* (x/255 - 0.5)/0.5 */
-static void read_input(const uint8_t *rgb, struct ref_map out)
-{
-    size_t count = (size_t)out.shape.h * out.shape.w * out.shape.c;
-
-    for (size_t i = 0; i < count; i++)
-        out.at[i] = rgb[i] / 127.5 - 1;
-}
-
 static void run_image(struct backend_stream *s, struct engine_image *image, int index)
 {
-    read_input(image->rgb, map_of(s, L_IN, index));
+    ref_input(image->rgb, map_of(s, L_IN, index));
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {
         int64_t start = clock_mono_us();
         run_layer(s, i, index);

@@ -30,7 +30,9 @@ GOOD = {
     "engine/CMakeLists.txt": "add_folder(engine SOURCES thing.c HEADERS thing.h SEES common)\n",
     "engine/thing.h": HEADER % "/* The caller frees it. */\n"
                                "int thing_open(struct thing **out, struct err *err);\n"
-                               "void thing_close(struct thing *t);\n",
+                               "void thing_close(struct thing *t);\n"
+                               "LENTIGO_HD void thing_run(int *x)\n{\n    x[0] = 1;\n"
+                               "    x[1] = 2;\n    x[2] = 3;\n    x[3] = 4;\n}\n",
     "engine/thing.c": '#include "engine/thing.h"\n\n#include <math.h>\n\n'
                       "/* Counts calls; one thread. */\nstatic int calls;\n\n"
                       'static const char *const names[] = {"#undef"};\n\n'

@@ -1,0 +1,46 @@
+/* kernels.h -- launches of our CUDA kernels: everything between the convolutions.
+ *
+ * A launch puts its kernels into `stream` and returns; nothing is allocated, so all of them may be
+ * captured into a graph. The job is copied, what it points to must stay until the stream is through.
+ * cudaErrorInvalidValue: a size or pointer is not as jobs.h asks. Any thread. Private to
+ * engine/cudnn.
+ *
+ * Same input, same bits: no atomics, and each sum is made in one fixed order.
+ *
+ * What they move, fp16, one image of 512x512, and the time that takes at an H200's 4.8 TB/s; beside it
+ * the instructions' time where that is longer (132 multiprocessors at 1.98 GHz, every slot filled).
+ * Computed from the jobs' sizes, NOT measured: bounds from below.
+ *
+ *   kernel          MB read, written          memory us   instructions us
+ *   gpu_stem         0.79  4.19                 1.04       1.69 (56.6 M multiply-adds)
+ *   gpu_halve x3     7.34  3.67                 2.29
+ *   gpu_bins         0.52  0.04                 0.12       (read three times, twice from cache)
+ *   gpu_sum          0.01  0.07                 0.02
+ *   gpu_attend x3    2.32  0.94                 0.68
+ *   gpu_classes      0.07  0.27                 0.07       0.7 (about 90 a pixel)
+ *   together        11.1   9.2                  4.2        5.5 with the longer of the two
+ *
+ * To the host go 0.262 MB of class map and 144 bytes of sums an image. */
+#ifndef ENGINE_CUDNN_KERNELS_H
+#define ENGINE_CUDNN_KERNELS_H
+
+#include <cuda_runtime_api.h>
+
+#include "engine/cudnn/jobs.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+cudaError_t gpu_stem(const struct gpu_stem_job *job, cudaStream_t stream);
+cudaError_t gpu_halve(const struct gpu_halve_job *job, cudaStream_t stream);
+cudaError_t gpu_bins(const struct gpu_bins_job *job, cudaStream_t stream);
+cudaError_t gpu_sum(const struct gpu_sum_job *job, cudaStream_t stream);
+cudaError_t gpu_attend(const struct gpu_attend_job *job, cudaStream_t stream);   /* two kernels */
+cudaError_t gpu_classes(const struct gpu_classes_job *job, cudaStream_t stream); /* two kernels */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
