@@ -95,7 +95,8 @@ static int keep(const struct choose *how, const char *key, const struct contest 
 int choose_plan(struct graph_plan **out, const struct choose *how, const struct conv *c,
                 struct err *err)
 {
-    struct contest contest = {.left = how->time && how->tries > 1 ? how->tries : 1};
+    const int tries = how->time && how->tries > 1 ? how->tries : 1;
+    struct contest contest = {.left = tries};
     char key[CONV_TEXT_SIZE];
     struct graph *g;
     int failed;
@@ -107,7 +108,8 @@ int choose_plan(struct graph_plan **out, const struct choose *how, const struct 
     if (conv_graph(&g, c, err))
         return -1;
     failed = try_mode(&contest, how, c, g, CUDNN_HEUR_MODE_A);
-    if (!failed && !contest.best)
+    contest.left = tries;
+    if (!failed && (how->time || !contest.best))
         failed = try_mode(&contest, how, c, g, CUDNN_HEUR_MODE_FALLBACK);
     graph_free(g);
     if (failed || !contest.best) {

@@ -1,9 +1,10 @@
 /* choose.h -- which plan a convolution gets.
  *
- * cuDNN's heuristics propose up to some forty kernels, the likely best first; the caller times the
- * first few on the device and the fastest is kept in the cache. It has to be time that decides: over
- * slices of a concatenation the precompiled kernels copy the map through the workspace first, those
- * that are compiled at run time do not, and the heuristics know nothing of it. */
+ * cuDNN's heuristics propose up to some forty kernels, the likely best first, and a few that always
+ * work; the caller times the first of both lists on the device and the fastest is kept in the cache.
+ * It has to be time that decides: over slices of a concatenation the precompiled kernels, which are
+ * all that the first list has, copy the map through the workspace; the one that is compiled at run
+ * time does not, and stands in the second list. */
 #ifndef ENGINE_CUDNN_CHOOSE_H
 #define ENGINE_CUDNN_CHOOSE_H
 
@@ -19,7 +20,7 @@ struct choose {
      * the cache not written. */
     int (*time)(void *ctx, const struct conv *c, struct graph_plan *p, double *us, struct err *err);
     void *ctx;
-    int tries; /* plans to time, at least 1 */
+    int tries; /* plans to time of each list, at least 1 */
 };
 
 /* The caller owns the plan. ERR_CONFIG names the convolution when there is none. */

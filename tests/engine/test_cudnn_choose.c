@@ -9,6 +9,7 @@
 #include "common/file.h"
 #include "common/json.h"
 #include "engine/cudnn/choose.h"
+#include "tests/engine/leaks.h"
 
 #define DIR BINARY_DIR "/tests/plan-cache"
 
@@ -57,7 +58,7 @@ static struct plan_cache *open_cache(const struct graph_target *t)
 /* ---- a clock that says what the test wants ----------------------------------------------- */
 
 struct clock {
-    double us[4]; /* of the first, second, ... plan; negative: that one does not run */
+    double us[4]; /* of the first four plans, then 40; negative: it does not run */
     enum err_code code;
     int asked;
 };
@@ -70,8 +71,7 @@ static int clock_time(void *ctx, const struct conv *c, struct graph_plan *p, dou
 
     assert_ptr_equal(c, &conv);
     assert_non_null(p);
-    assert_in_range(at, 0, 3);
-    *us = clock->us[at];
+    *us = at < 4 ? clock->us[at] : 40;
     return *us < 0 ? err_set(err, clock->code, "does not run") : 0;
 }
 
@@ -106,7 +106,7 @@ static void the_fastest_that_runs_is_taken(void **state)
     assert_null(plan_cache_get(how.cache, conv_text(key, &conv)));
     if (choose_plan(&p, &how, &conv, &err))
         fail_msg("%s", err.msg);
-    assert_int_equal(clock.asked, 4);
+    assert_in_range(clock.asked, 5, 8); /* four of the first list, what there is of the second */
     graph_plan_free(p);
     assert_int_equal(plan_cache_save(how.cache, &err), 0);
     assert_true(time_in_file(plan_cache_path(how.cache), key) == 10);
@@ -114,9 +114,10 @@ static void the_fastest_that_runs_is_taken(void **state)
 
     /* The next start: no plan is timed. */
     how.cache = open_cache(t);
+    clock.asked = 0;
     assert_non_null(plan_cache_get(how.cache, key));
     assert_int_equal(choose_plan(&p, &how, &conv, &err), 0);
-    assert_int_equal(clock.asked, 4);
+    assert_int_equal(clock.asked, 0);
     graph_plan_free(p);
     plan_cache_close(how.cache);
     graph_target_free(t);
@@ -241,7 +242,7 @@ static void a_damaged_plan_is_made_again(void **state)
     assert_int_equal(plan_cache_put(how.cache, conv_text(key, &conv), "{\"engine\":", 1, &err), 0);
     if (choose_plan(&p, &how, &conv, &err))
         fail_msg("%s", err.msg);
-    assert_int_equal(clock.asked, 1);
+    assert_in_range(clock.asked, 1, 2);
     graph_plan_free(p);
     plan_cache_close(how.cache);
     graph_target_free(t);
@@ -298,5 +299,8 @@ int main(void)
         cmocka_unit_test(a_description_must_be_one),
     };
 
-    return cmocka_run_group_tests(tests, remove_files, NULL);
+    int failed = cmocka_run_group_tests(tests, remove_files, NULL);
+
+    leaks_check();
+    return failed;
 }

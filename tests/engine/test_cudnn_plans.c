@@ -10,6 +10,7 @@
 
 #include "common/file.h"
 #include "engine/cudnn/steps.h"
+#include "tests/engine/leaks.h"
 
 static bool plans_all; /* set in main: cmocka's tests take no arguments */
 
@@ -189,5 +190,8 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_graph_has_a_plan)};
 
     plans_all = argc > 1 && !strcmp(argv[1], "all");
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+    leaks_check();
+    return failed;
 }
