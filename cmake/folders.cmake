@@ -43,7 +43,9 @@ function(add_unit_test name)
   endif()
   string(REPLACE "/" "." id ${name})
   add_executable(${id} ${PROJECT_SOURCE_DIR}/tests/${name}.c)
-  set_target_properties(${id} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  # C also where a library has CUDA in it: nvcc's way of linking knows nothing of sanitizers.
+  set_target_properties(${id} PROPERTIES LINKER_LANGUAGE C
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   target_link_libraries(${id} PRIVATE warnings PkgConfig::CMOCKA ${A_SEES} ${A_LINKS})
   target_compile_definitions(${id} PRIVATE _GNU_SOURCE
     SOURCE_DIR="${PROJECT_SOURCE_DIR}" BINARY_DIR="${PROJECT_BINARY_DIR}"
