@@ -2,7 +2,7 @@
 IMAGES ?=
 OUT ?= out/screen
 
-.PHONY: screen test bench release dev asan tsan race tidy slow clean packages
+.PHONY: screen test without-cuda bench release dev asan tsan race tidy slow clean packages
 
 screen: packages
 	cmake --preset release
@@ -16,6 +16,12 @@ test: packages
 	cmake --preset asan
 	cmake --build --preset asan
 	ctest --preset asan -L unit -LE 'tidy|slow|bench' -j 2
+	@if command -v nvcc >/dev/null; then $(MAKE) --no-print-directory without-cuda; fi
+
+# Where CUDA is found the builds above have it (WITH_CUDNN=AUTO); all else must build without it too.
+without-cuda: packages
+	cmake --preset without-cuda
+	cmake --build --preset without-cuda --target programs
 
 # lentigo beside OpenVINO, ONNX Runtime and PyTorch, in turn; tables and plots go to docs. SECTIONS
 # (engine, folder, curve, render), SIZES, BATCHES and PRECISIONS choose pieces; QUICK=1: a rough look, kept
