@@ -7,6 +7,7 @@
 
 #include "common/file.h"
 #include "queue/charset.h"
+#include "queue/crew.h"
 
 enum { HEAD_SIZE = 512, PROGRESS_STEP = 100 };
 
@@ -68,16 +69,15 @@ static void add_other(struct gather *g, const char *path, enum reason reason, co
     g->others[g->n_others++] = (struct gather_other){path, reason, detail};
 }
 
-/* Open, look and hash. `*looks_right` tells whether the first bytes are a picture's; without them
- * and with no other reason to take the file in, it is not read further. */
+/* Open, look and hash. When the first bytes are no picture's and there is no other reason to take
+ * the file in, it is not read further. */
 static int inspect(const struct gather *g, const struct intake_request *request,
-                   struct gather_image *image, bool *looks_right, struct err *err)
+                   struct gather_image *image, struct err *err)
 {
     uint8_t head[HEAD_SIZE];
     size_t size;
     int fd = tree_fd(&g->tree, image->path), ret = 0;
 
-    *looks_right = false;
     if (fd < 0 && err_code_of_errno(errno) != ERR_INPUT)
         return err_set(err, ERR_AGAIN, "%s: %s", image->path, strerror(errno));
     if (fd < 0) {
@@ -90,7 +90,7 @@ static int inspect(const struct gather *g, const struct intake_request *request,
         ret = err_set(err, ERR_AGAIN, "%s: %s", image->path, strerror(errno));
     else if (n == 0)
         image->set_aside = REASON_EMPTY;
-    else if ((*looks_right = request->is_picture(head, (size_t)n)) || image->row ||
+    else if ((image->looks_right = request->is_picture(head, (size_t)n)) || image->row ||
              has_picture_extension(image->path))
         ret = sha256_hex_fd(image->sha256, fd, &size, err) ? err_wrap(err, "%s", image->path) : 0;
     image->size = image->file->size;
@@ -98,33 +98,41 @@ static int inspect(const struct gather *g, const struct intake_request *request,
     return ret;
 }
 
-static void show_progress(const struct intake_request *request, int n)
+struct inspection {
+    struct gather *gather;
+    const struct intake_request *request;
+};
+
+static int inspect_one(void *ctx, int i, struct err *err)
 {
-    if (n % PROGRESS_STEP == 0 && request->progress)
-        request->progress(request->ctx, n);
+    const struct inspection *in = ctx;
+    struct gather_image *image = &in->gather->images[i];
+
+    if (i % PROGRESS_STEP == 0 && in->request->progress)
+        in->request->progress(in->request->ctx, i);
+    if (!image->file || image->file->kind != TREE_FILE)
+        return 0;
+    return inspect(in->gather, in->request, image, err);
 }
 
-static int take_file(struct gather *g, const struct intake_request *request,
-                     const struct tree_item *item, struct err *err)
+static int inspect_all(struct gather *g, const struct intake_request *request, struct err *err)
+{
+    struct inspection in = {g, request};
+
+    return crew_run(request->threads, g->n_images, inspect_one, &in, err);
+}
+
+static struct gather_image image_of_file(const struct tree_item *item)
 {
     size_t first = strcspn(item->path, "/");
-    bool is_direct = !item->path[first], looks_right;
-    struct gather_image *image = &g->images[g->n_images];
+    bool is_direct = !item->path[first];
 
-    *image = (struct gather_image){.file = item,
-                                   .path = item->path,
-                                   .group = is_direct ? GATHER_FILE : GATHER_FOLDER,
-                                   .owner = item->path,
-                                   .owner_length = first,
-                                   .detail = ""};
-    if (inspect(g, request, image, &looks_right, err))
-        return -1;
-    if (looks_right || has_picture_extension(item->path))
-        g->n_images++;
-    else
-        add_other(g, item->path, image->set_aside ? image->set_aside : REASON_NOT_AN_IMAGE,
-                  image->detail);
-    return 0;
+    return (struct gather_image){.file = item,
+                                 .path = item->path,
+                                 .group = is_direct ? GATHER_FILE : GATHER_FOLDER,
+                                 .owner = item->path,
+                                 .owner_length = first,
+                                 .detail = ""};
 }
 
 /* What is not a file; a folder is worth a line only where its name promises a picture. */
@@ -138,16 +146,36 @@ static void list_strange(struct gather *g, const struct tree_item *item)
         add_other(g, item->path, REASON_SPECIAL_FILE, "a folder; what lies in it is taken in");
 }
 
-static int take_folder(struct gather *g, const struct intake_request *request, struct err *err)
+/* Of all files, in the tree's order, those stay among the images that are some; the others are
+ * listed together with what is no file. */
+static void keep_images(struct gather *g)
 {
+    const struct gather_image *next = g->images;
+
+    g->n_images = 0;
     for (int i = 0; i < g->tree.n; i++) {
         const struct tree_item *item = &g->tree.items[i];
-        show_progress(request, i);
-        if (item->kind != TREE_FILE)
+        if (item->kind != TREE_FILE) {
             list_strange(g, item);
-        else if (take_file(g, request, item, err))
-            return -1;
+            continue;
+        }
+        const struct gather_image *image = next++;
+        if (image->looks_right || has_picture_extension(item->path))
+            g->images[g->n_images++] = *image;
+        else
+            add_other(g, item->path, image->set_aside ? image->set_aside : REASON_NOT_AN_IMAGE,
+                      image->detail);
     }
+}
+
+static int take_folder(struct gather *g, const struct intake_request *request, struct err *err)
+{
+    for (int i = 0; i < g->tree.n; i++)
+        if (g->tree.items[i].kind == TREE_FILE)
+            g->images[g->n_images++] = image_of_file(&g->tree.items[i]);
+    if (inspect_all(g, request, err))
+        return -1;
+    keep_images(g);
     return 0;
 }
 
@@ -198,7 +226,6 @@ static int take_row(struct gather *g, const struct intake_request *request,
     const char *path = row->value[MANIFEST_FILE], *id = row->value[MANIFEST_PATIENT_ID];
     const struct tree_item *item = find_row(g, path, request->encoding);
     struct gather_image *image = &g->images[g->n_images++];
-    bool looks_right;
 
     *image = (struct gather_image){.file = item,
                                    .row = row,
@@ -217,7 +244,7 @@ static int take_row(struct gather *g, const struct intake_request *request,
                        row->line, g->manifest_name, (*other)->line);
     *other = row;
     if (item->kind == TREE_FILE)
-        return inspect(g, request, image, &looks_right, err);
+        return 0; /* inspect_all looks at it */
     image->set_aside = item->kind == TREE_CLOSED ? REASON_UNREADABLE : REASON_SPECIAL_FILE;
     image->detail = item->detail ? item->detail : "a folder";
     return 0;
@@ -230,10 +257,10 @@ static int take_manifest(struct gather *g, const struct intake_request *request,
 
     if (!taken)
         return err_set(err, ERR_NOMEM, "%s: out of memory", request->input);
-    for (int i = 0; i < g->manifest.n_rows && !ret; i++) {
-        show_progress(request, i);
+    for (int i = 0; i < g->manifest.n_rows && !ret; i++)
         ret = take_row(g, request, &g->manifest.rows[i], taken, err);
-    }
+    if (!ret)
+        ret = inspect_all(g, request, err);
     for (int i = 0; i < g->tree.n && !ret; i++) {
         const struct tree_item *item = &g->tree.items[i];
         if (taken[i] || !strcmp(item->path, g->manifest_name))

@@ -22,6 +22,7 @@ struct gather_image {
     enum gather_group group;
     const char *owner;   /* patient: name of the folder, path of the file, or the row's id ... */
     size_t owner_length; /* ... which may be followed by more */
+    bool looks_right;    /* its first bytes are a picture's */
     enum reason set_aside;
     const char *detail; /* "" or static storage */
     char sha256[SHA256_HEX_SIZE];

@@ -17,6 +17,7 @@
 
 #include "common/clock.h"
 #include "common/file.h"
+#include "queue/crew.h"
 #include "queue/gather.h"
 #include "queue/names.h"
 #include "queue/upload.h"
@@ -155,19 +156,29 @@ static int take_originals(const struct intake *in, int k, const char *dir, struc
     return 0;
 }
 
-static int write_study(const struct intake *in, int k, struct err *err)
+static int build_study(const struct intake *in, int k, const struct study *study, struct err *err)
 {
     char dir[SPOOL_PATH_SIZE], path[SPOOL_PATH_SIZE];
-    struct study study;
 
-    if (upload_study_record(&in->upload, k, in->accepted_at, &study, err) ||
-        path_format(dir, sizeof(dir), err, "%s/studies/%s", in->draft, study.key) ||
+    if (path_format(dir, sizeof(dir), err, "%s/studies/%s", in->draft, study->key) ||
         path_format(path, sizeof(path), err, "%s/study.json", dir) || make_parts(dir, err) ||
         take_originals(in, k, dir, err))
         return -1;
-    json_t *object = study_to_json(&study);
+    json_t *object = study_to_json(study);
     int ret = json_write(path, object, err);
     json_decref(object);
+    return ret;
+}
+
+static int write_study(void *ctx, int k, struct err *err)
+{
+    const struct intake *in = ctx;
+    struct study study;
+
+    if (upload_study_record(&in->upload, k, in->accepted_at, &study, err))
+        return -1;
+    int ret = build_study(in, k, &study, err);
+    free(study.images);
     return ret;
 }
 
@@ -280,11 +291,9 @@ static int put_in_place(const struct intake *in, bool *was_there, struct err *er
 
 static int build(struct intake *in, bool *was_there, struct err *err)
 {
-    if (begin_draft(in, err) || check_disk(in, err))
+    if (begin_draft(in, err) || check_disk(in, err) ||
+        crew_run(in->request->threads, in->upload.n_studies, write_study, in, err))
         return -1;
-    for (int k = 0; k < in->upload.n_studies; k++)
-        if (write_study(in, k, err))
-            return -1;
     return write_upload(in, err) ? -1 : put_in_place(in, was_there, err);
 }
 
@@ -312,7 +321,7 @@ static int accept(struct intake *in, struct intake_result *out, struct err *err)
 {
     clock_iso(in->accepted_at, in->request->accepted_ms);
     if (gather_read(&in->gather, in->request, spool_root(in->spool), err) ||
-        upload_arrange(&in->upload, &in->gather, err) ||
+        upload_arrange(&in->upload, &in->gather, in->request->threads, err) ||
         path_format(in->incoming, sizeof(in->incoming), err, "%s/incoming",
                     spool_root(in->spool)) ||
         path_format(in->final, sizeof(in->final), err, "%s/uploads/%s", spool_root(in->spool),

@@ -20,11 +20,13 @@ struct intake_request {
     const char *job_class; /* of upload.json; NULL = bulk */
     int64_t accepted_ms;   /* wall clock, or SOURCE_DATE_EPOCH's when set */
     /* Does a file with these first bytes look like a picture? (preprocess/sniff.h; the queue sees
-     * no pixels.) A file that does not, and has no picture's extension, is listed under "others". */
+     * no pixels.) A file that does not, and has no picture's extension, is listed under "others".
+     * Called by several threads at once. */
     bool (*is_picture)(const uint8_t *head, size_t n);
-    /* Called now and then with the number of files seen so far; may be NULL. */
+    /* Called now and then, by any thread, with the number of files seen so far; may be NULL. */
     void (*progress)(void *ctx, int files);
     void *ctx;
+    int threads; /* that look at files and write studies; 0 = see crew.h. Same bytes with any. */
 };
 
 struct intake_result {

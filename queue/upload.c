@@ -3,9 +3,10 @@
 #include <math.h>
 
 #include "common/text.h"
+#include "queue/crew.h"
 #include "queue/unique.h"
 
-enum { SHORT_TAIL = 9, TEXT_MAX = 1 << 20 };
+enum { SHORT_TAIL = 9, TEXT_MAX = 1 << 20, HEX_DIGITS = SHA256_HEX_SIZE - 1 };
 
 static int fail_memory(struct err *err)
 {
@@ -65,8 +66,7 @@ static int cut(struct upload *u, struct err *err)
     if (largest > STUDY_IMAGES_MAX)
         return err_set(err, ERR_CONFIG, "a study has %d images, more than %d", largest,
                        STUDY_IMAGES_MAX);
-    u->scratch = calloc((size_t)largest + 1, sizeof(*u->scratch));
-    return u->scratch ? 0 : fail_memory(err);
+    return 0;
 }
 
 /* Last name of `path` without its extension, as bytes. */
@@ -308,7 +308,11 @@ int upload_study_record(const struct upload *u, int k, const char *accepted_at, 
     const struct upload_study *study = &u->studies[k];
     const struct upload_patient *patient = &u->patients[study->patient];
 
-    *out = (struct study){.n_images = study->n, .images = u->scratch};
+    struct study_image *images = calloc((size_t)study->n, sizeof(*images));
+
+    if (!images)
+        return fail_memory(err);
+    *out = (struct study){.n_images = study->n, .images = images};
     PUT(out->upload, u->id);
     snprintf(out->key, sizeof(out->key), "s%06d", k);
     PUT(out->accepted_at, accepted_at);
@@ -321,39 +325,53 @@ int upload_study_record(const struct upload *u, int k, const char *accepted_at, 
     PUT(out->sex, first_value(u, patient->first, patient->n, MANIFEST_SEX));
     PUT(out->site, first_value(u, study->first, study->n, MANIFEST_SITE));
     for (int i = 0; i < study->n; i++)
-        if (put_image(&u->scratch[i], &u->images[study->first + i], i, err))
+        if (put_image(&images[i], &u->images[study->first + i], i, err)) {
+            free(images);
             return -1;
+        }
     return 0;
 }
 
-/* The id is a digest of the records as they will be written, without id and date. */
-static int make_id(struct upload *u, struct err *err)
+struct digests {
+    const struct upload *upload;
+    char *hex; /* HEX_DIGITS of each study, without ends */
+};
+
+static int digest_study(void *ctx, int k, struct err *err)
 {
+    const struct digests *d = ctx;
     char hex[SHA256_HEX_SIZE];
     struct study study;
-    struct buf digests;
-    int ret = 0;
 
-    buf_init(&digests, (size_t)u->n_studies * SHA256_HEX_SIZE);
-    for (int k = 0; k < u->n_studies && !ret; k++) {
-        ret = upload_study_record(u, k, "", &study, err);
-        json_t *object = ret ? NULL : study_to_json(&study);
-        char *line = object ? json_line(object) : NULL;
-        if (!ret && !line)
-            ret = fail_memory(err);
-        if (!ret)
-            sha256_hex(hex, line, strlen(line));
-        buf_add(&digests, hex, ret ? 0 : strlen(hex));
-        free(line);
-        json_decref(object);
+    if (upload_study_record(d->upload, k, "", &study, err))
+        return -1;
+    json_t *object = study_to_json(&study);
+    char *line = object ? json_line(object) : NULL;
+    if (line) {
+        sha256_hex(hex, line, strlen(line));
+        memcpy(d->hex + (size_t)k * HEX_DIGITS, hex, HEX_DIGITS);
     }
-    if (!ret)
-        ret = buf_check(&digests, "upload", err);
+    int ret = line ? 0 : fail_memory(err);
+    free(line);
+    json_decref(object);
+    free(study.images);
+    return ret;
+}
+
+/* The id is a digest of the records as they will be written, without id and date. */
+static int make_id(struct upload *u, int threads, struct err *err)
+{
+    struct digests d = {u, malloc((size_t)u->n_studies * HEX_DIGITS)};
+    char hex[SHA256_HEX_SIZE];
+
+    if (!d.hex)
+        return fail_memory(err);
+    int ret = crew_run(threads, u->n_studies, digest_study, &d, err);
     if (!ret) {
-        sha256_hex(hex, digests.data, digests.len);
+        sha256_hex(hex, d.hex, (size_t)u->n_studies * HEX_DIGITS);
         snprintf(u->id, sizeof(u->id), "u%.16s", hex);
     }
-    buf_release(&digests);
+    free(d.hex);
     return ret;
 }
 
@@ -365,7 +383,7 @@ static int make_room(struct upload *u, int n, struct err *err)
     return u->images && u->patients && u->studies ? 0 : fail_memory(err);
 }
 
-int upload_arrange(struct upload *out, const struct gather *g, struct err *err)
+int upload_arrange(struct upload *out, const struct gather *g, int threads, struct err *err)
 {
     struct upload made = {0};
 
@@ -376,7 +394,7 @@ int upload_arrange(struct upload *out, const struct gather *g, struct err *err)
     made.n_images = g->n_images;
     qsort(made.images, (size_t)made.n_images, sizeof(*made.images), compare_images);
     if (cut(&made, err) || give_all_names(&made, err) || mark_duplicates(&made, err) ||
-        make_id(&made, err))
+        make_id(&made, threads, err))
         goto fail;
     *out = made;
     return 0;
@@ -398,6 +416,5 @@ void upload_release(struct upload *u)
     free(u->images);
     free(u->patients);
     free(u->studies);
-    free(u->scratch);
     *u = (struct upload){0};
 }

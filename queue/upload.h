@@ -34,14 +34,14 @@ struct upload {
     struct upload_image *images;
     struct upload_patient *patients;
     struct upload_study *studies;
-    struct study_image *scratch; /* room for the largest study */
 };
 
-/* `g` is borrowed for the life of `out`. ERR_CONFIG: a study is too large. */
-int upload_arrange(struct upload *out, const struct gather *g, struct err *err);
+/* `g` is borrowed for the life of `out`; `threads` as in crew.h. ERR_CONFIG: a study is too large. */
+int upload_arrange(struct upload *out, const struct gather *g, int threads, struct err *err);
 void upload_release(struct upload *u); /* safe on a zeroed one */
 
-/* The record of study `k`; its images are borrowed until the next call: no study_release. */
+/* The record of study `k`, from any thread. Only the array of its images is the caller's, to free;
+ * what the images point to is borrowed: no study_release. */
 int upload_study_record(const struct upload *u, int k, const char *accepted_at, struct study *out,
                         struct err *err);
 

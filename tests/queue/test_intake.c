@@ -17,49 +17,12 @@
 #include <sys/wait.h>
 
 #include "common/clock.h"
-#include "queue/intake.h"
 #include "queue/names.h"
-#include "tests/queue/temp.h"
+#include "tests/queue/inputs.h"
 
 #define TEN       "xxxxxxxxxx"
 #define FIFTY     TEN TEN TEN TEN TEN
 #define LONG_NAME FIFTY FIFTY FIFTY FIFTY FIFTY /* 250 bytes */
-
-static bool looks_like_picture(const uint8_t *head, size_t n)
-{
-    return n >= 3 && !memcmp(head, "PIC", 3);
-}
-
-/* `in` beside the spool, both below the test's folder. */
-static const char *path_in(void **state, const char *name)
-{
-    static char ring[4][SPOOL_PATH_SIZE];
-    static int next;
-    char *out = ring[next++ % 4];
-
-    snprintf(out, sizeof(ring[0]), "%s/in%s%s", (const char *)*state, name[0] ? "/" : "", name);
-    return out;
-}
-
-static struct spool *open_spool(void **state)
-{
-    struct err err = {0};
-    struct spool *s = NULL;
-
-    if (spool_open(&s, temp_path(*state, "spool"), &err))
-        fail_msg("%s", err.msg);
-    return s;
-}
-
-/* The path is copied: `input` may be one of path_in's. */
-static struct intake_request request_for(const char *input)
-{
-    static char kept[SPOOL_PATH_SIZE];
-
-    snprintf(kept, sizeof(kept), "%s", input);
-    return (struct intake_request){
-        .input = kept, .encoding = "", .accepted_ms = 1000, .is_picture = looks_like_picture};
-}
 
 /* One file of an upload: "->x" is a link, "|" a pipe, "@" a socket, "/" a folder, else content. */
 struct entry {
@@ -135,8 +98,6 @@ struct layout {
     struct entry entries[16];
     const char *expected;
 };
-
-#define HEADER "patient_id,study_id,file\n"
 
 /* clang-format off */
 static const struct layout layouts[] = {
@@ -533,18 +494,6 @@ static void unreadable_files_are_set_aside(void **state)
     free(text);
     names_release(&uploads);
     spool_close(s);
-}
-
-static void make_many(void **state, int patients, int each)
-{
-    char name[64], content[64];
-
-    for (int i = 0; i < patients; i++)
-        for (int k = 0; k < each; k++) {
-            snprintf(name, sizeof(name), "p%04d/%d.jpg", i, k);
-            snprintf(content, sizeof(content), "PIC %d %d", i, k);
-            temp_write_text(path_in(state, name), content);
-        }
 }
 
 static void two_thousand_files_are_taken_in(void **state)
