@@ -34,3 +34,5 @@ with Scratch() as tmp:
                  "--precision", "f32")
     assert whole["precision"] == "f32" and whole["images"] == 4, whole
     assert lentigo("bench", "pipeline", clean, "--slots", "2000", check=None).returncode != 0
+    assert lentigo("bench", "pipeline", clean, "--device", "cuda:99", "--rounds", "1",
+                   check=None).returncode != 0
