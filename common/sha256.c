@@ -1,31 +1,37 @@
 #include "common/sha256.h"
 
 #include <errno.h>
-#include <sodium.h>
+#include <nettle/base16.h>
+#include <nettle/sha2.h>
 #include <stdbool.h>
 #include <unistd.h>
 
-static void to_hex(char out[SHA256_HEX_SIZE], const unsigned char digest[crypto_hash_sha256_BYTES])
+static void finish(char out[SHA256_HEX_SIZE], struct sha256_ctx *state)
 {
-    sodium_bin2hex(out, SHA256_HEX_SIZE, digest, crypto_hash_sha256_BYTES);
+    uint8_t digest[SHA256_DIGEST_SIZE];
+
+    sha256_digest(state, sizeof(digest), digest);
+    base16_encode_update(out, sizeof(digest), digest);
+    out[SHA256_HEX_SIZE - 1] = 0;
 }
 
 void sha256_hex(char out[SHA256_HEX_SIZE], const void *bytes, size_t n)
 {
-    unsigned char digest[crypto_hash_sha256_BYTES];
+    struct sha256_ctx state;
 
-    crypto_hash_sha256(digest, bytes, n);
-    to_hex(out, digest);
+    sha256_init(&state);
+    sha256_update(&state, n, bytes);
+    finish(out, &state);
 }
 
 static int digest_all(char out[SHA256_HEX_SIZE], int fd, bool from_start, size_t *size,
                       struct err *err)
 {
-    unsigned char chunk[65536], digest[crypto_hash_sha256_BYTES];
-    crypto_hash_sha256_state state;
+    uint8_t chunk[65536];
+    struct sha256_ctx state;
     size_t total = 0;
 
-    crypto_hash_sha256_init(&state);
+    sha256_init(&state);
     for (;;) {
         ssize_t n = from_start ? pread(fd, chunk, sizeof(chunk), (off_t)total)
                                : read(fd, chunk, sizeof(chunk));
@@ -35,11 +41,10 @@ static int digest_all(char out[SHA256_HEX_SIZE], int fd, bool from_start, size_t
             return err_set(err, ERR_AGAIN, "read: %s", strerror(errno));
         if (n == 0)
             break;
-        crypto_hash_sha256_update(&state, chunk, (unsigned long long)n);
+        sha256_update(&state, (size_t)n, chunk);
         total += (size_t)n;
     }
-    crypto_hash_sha256_final(&state, digest);
-    to_hex(out, digest);
+    finish(out, &state);
     if (size)
         *size = total;
     return 0;

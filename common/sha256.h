@@ -1,4 +1,5 @@
-/* sha256.h -- SHA-256 through libsodium; the one digest of originals, models and reports. */
+/* sha256.h -- SHA-256 through nettle, which uses the processor's own instructions where it has them;
+ * the one digest of originals, models and reports. */
 #ifndef COMMON_SHA256_H
 #define COMMON_SHA256_H
 

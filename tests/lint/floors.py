@@ -27,7 +27,7 @@ HEADER_HOMES = {
     "dnnl": {"engine/onednn"}, "oneapi/": {"engine/onednn"},
     "cairo": {"reports"}, "pango": {"reports"}, "fontconfig": {"reports"}, "glib": {"reports"},
     "microhttpd": {"web"},
-    "jansson": {"common"}, "sodium": {"common"},
+    "jansson": {"common"}, "nettle": {"common"},
     "uv.h": {"scheduler", "worker"}, "uv/": {"scheduler", "worker"},
 }
 # The same for the imported targets of CMake.
@@ -37,7 +37,7 @@ TARGET_HOMES = {
     "PkgConfig::SECCOMP": {"preprocess"},
     "PkgConfig::HIREDIS": {"queue"}, "PkgConfig::CURSES": {"tui"}, "DNNL_LIBRARY": {"engine"},
     "CUDA::": {"engine"}, "PkgConfig::CAIRO": {"reports"}, "PkgConfig::MICROHTTPD": {"web"},
-    "PkgConfig::JANSSON": {"common"}, "PkgConfig::SODIUM": {"common"},
+    "PkgConfig::JANSSON": {"common"}, "PkgConfig::NETTLE": {"common"},
     "PkgConfig::UV": {"scheduler", "worker"},
 }
 

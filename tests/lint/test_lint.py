@@ -26,7 +26,7 @@ GOOD = {
     "common/banned.h": "/* banned.h -- calls we do not make. */\n#ifndef COMMON_BANNED_H\n"
                        f"#define COMMON_BANNED_H\n{BANNED}#endif\n",
     "common/err.h": "/* err.h -- errors. */\n#ifndef COMMON_ERR_H\n#define COMMON_ERR_H\n#endif\n",
-    "common/CMakeLists.txt": "add_folder(common HEADERS banned.h err.h LINKS PkgConfig::SODIUM)\n",
+    "common/CMakeLists.txt": "add_folder(common HEADERS banned.h err.h LINKS PkgConfig::NETTLE)\n",
     "engine/CMakeLists.txt": "add_folder(engine SOURCES thing.c HEADERS thing.h SEES common)\n",
     "engine/thing.h": HEADER % "/* The caller frees it. */\n"
                                "int thing_open(struct thing **out, struct err *err);\n"
