@@ -24,27 +24,6 @@ struct decode_bench {
     int64_t decoded, refused, cpu_us; /* over all rounds */
 };
 
-static int submit_next(struct decode_bench *b, int slot, struct err *err)
-{
-    const struct tree_item *item = &b->tree.items[b->next++];
-
-    if (item->kind != TREE_FILE)
-        return 0;
-    struct decode_request request = {
-        .slot = slot,
-        .fd = tree_fd(&b->tree, item->path),
-        .size = b->size,
-        .want_display = b->want_display,
-    };
-    if (request.fd < 0)
-        return err_set(err, ERR_INPUT, "%s: %s", item->path, strerror(errno));
-    int ret = decoder_submit(b->decoder, &request, err);
-    close(request.fd);
-    b->busy[slot] = !ret;
-    b->in_flight += !ret;
-    return ret;
-}
-
 /* Waits for one result at least. */
 static int collect(struct decode_bench *b, struct err *err)
 {
@@ -61,6 +40,32 @@ static int collect(struct decode_bench *b, struct err *err)
         b->cpu_us += d.cpu_us;
     }
     return got;
+}
+
+static int submit_next(struct decode_bench *b, int slot, struct err *err)
+{
+    const struct tree_item *item = &b->tree.items[b->next++];
+
+    if (item->kind != TREE_FILE)
+        return 0;
+    struct decode_request request = {
+        .slot = slot,
+        .fd = tree_fd(&b->tree, item->path),
+        .size = b->size,
+        .want_display = b->want_display,
+    };
+    if (request.fd < 0)
+        return err_set(err, ERR_INPUT, "%s: %s", item->path, strerror(errno));
+    int ret = decoder_submit(b->decoder, &request, err);
+    close(request.fd);
+    if (ret && err->code == ERR_AGAIN && b->in_flight) { /* the zygote is behind */
+        *err = (struct err){0};
+        b->next--;
+        return collect(b, err);
+    }
+    b->busy[slot] = !ret;
+    b->in_flight += !ret;
+    return ret;
 }
 
 static int run_round(struct decode_bench *b, struct err *err)

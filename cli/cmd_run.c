@@ -105,7 +105,7 @@ static int finish(const struct run *r, int scheduler_status, struct err *err)
 {
     struct census census = {0};
 
-    if (scheduler_status == STATUS_CONFIG)
+    if (scheduler_status == STATUS_CONFIG || scheduler_status == STATUS_UNFINISHED)
         show_errors(r);
     if (scheduler_status == STATUS_CONFIG)
         return err_set(err, ERR_CONFIG, "the scheduler stopped; see %s/lentigo.log", r->state);

@@ -54,7 +54,7 @@ struct settings {
     long check_seconds;             /* between checks of the device with a known picture */
     /* decoding */
     long decoders;       /* sandboxed children at once; 0 = one per core */
-    long slots;          /* shared-memory slots; 0 = decoders + 4 batches a lane */
+    long slots;          /* shared-memory slots; 0 = decoders + 2 batches a lane */
     long decode_seconds; /* wall time for one image */
     long decode_mb;      /* MiB of memory for one image */
     long pixels_max;     /* megapixels of an original, from its header */

@@ -9,7 +9,8 @@
 
 struct fonts;
 
-/* fonts.conf is found as common/place.h says. ERR_CONFIG when it or a font is missing; the text names the Debian packages. One at a time in a process. */
+/* fonts.conf is found as common/place.h says. ERR_CONFIG when it or a font is missing; the text names
+ * the Debian packages. One at a time in a process. */
 int fonts_open(struct fonts **out, struct err *err);
 void fonts_close(struct fonts *f); /* NULL is fine */
 

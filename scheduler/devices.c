@@ -22,6 +22,8 @@ static void add(struct list *l, const char *uuid, int gpu)
 {
     struct device *d = &l->rows[l->n];
 
+    if (l->n == DEVICES_MAX)
+        return;
     for (int i = 0; i < l->n; i++)
         if (uuid[0] && !strcmp(l->rows[i].uuid, uuid))
             return; /* named twice */
@@ -32,7 +34,8 @@ static void add(struct list *l, const char *uuid, int gpu)
 
 static void add_gpu(struct list *l, const struct nvml_parts *parts, int gpu)
 {
-    if (!parts->is_divided)
+    if (!parts->is_divided &&
+        parts->uuid[0]) /* else it is lost, or not ours: CUDA counts no such */
         add(l, parts->uuid, gpu);
     for (int i = 0; i < parts->n; i++)
         add(l, parts->instances[i], gpu);

@@ -1,9 +1,10 @@
 /* devices.h -- which GPUs the workers of this machine get, one worker process (or --workers of them)
  * for each.
  *
- * Number N of "cuda:N" counts what CUDA would show: the GPUs in the order of their PCI bus that
- * CUDA_VISIBLE_DEVICES allows, one that is divided (MIG) standing for its instances. A worker sees
- * nothing but its own device: its CUDA_VISIBLE_DEVICES holds that one's UUID. */
+ * Number N of "cuda:N" counts what CUDA_VISIBLE_DEVICES allows, the GPUs in the order of their PCI bus,
+ * one that is divided (MIG) standing for its instances. Where cards differ CUDA itself counts so only
+ * with CUDA_DEVICE_ORDER=PCI_BUS_ID; UUIDs name the same card everywhere. A worker sees nothing but its
+ * own device: its CUDA_VISIBLE_DEVICES holds that one's UUID. */
 #ifndef SCHEDULER_DEVICES_H
 #define SCHEDULER_DEVICES_H
 

@@ -18,8 +18,7 @@ enum verdict verdict_of_failure(enum err_code code, int signal, bool is_alone)
         return is_unexplained(signal) ? VERDICT_UNEXPLAINED : VERDICT_CRASH;
     }
     switch (code) {
-    case ERR_CANCELLED:
-    case ERR_DEVICE: return VERDICT_GIVE_BACK; /* another worker's device may do */
+    case ERR_CANCELLED: return VERDICT_GIVE_BACK;
     case ERR_AGAIN:
     case ERR_NOMEM: return VERDICT_LATER;
     case ERR_CONFIG: return VERDICT_STOP;
@@ -28,6 +27,8 @@ enum verdict verdict_of_failure(enum err_code code, int signal, bool is_alone)
     case ERR_INPUT:
     case ERR_LIMIT:
     case ERR_BUG: break;
+    /* It had answered a probe rightly before: the device, or what it was given. Alone will show. */
+    case ERR_DEVICE: break;
     }
     return is_alone ? VERDICT_CRASH : VERDICT_SUSPECT; /* a batch fails as one */
 }

@@ -197,3 +197,11 @@ struct item *committer_finished(struct committer *c)
     pthread_mutex_unlock(&c->lock);
     return item;
 }
+
+bool committer_is_empty(struct committer *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool is_empty = !c->inside;
+    pthread_mutex_unlock(&c->lock);
+    return is_empty;
+}

@@ -40,5 +40,6 @@ void committer_close(struct committer *c);
 void committer_push(struct committer *c, struct item *item);
 
 struct item *committer_finished(struct committer *c); /* the next one, or NULL; the event loop's */
+bool committer_is_empty(struct committer *c);         /* any thread */
 
 #endif

@@ -260,8 +260,11 @@ static int check_device(struct lane *lane, struct err *err)
         return 0;
     }
     if (!failed)
-        err_set(err, ERR_DEVICE, "%s computes wrongly: %.2f %% of a known picture's classes differ",
-                facts->device, 100 * gap.map);
+        err_set(
+            err, ERR_DEVICE,
+            "%s computes wrongly in %s: %.2f %% of a known picture's classes differ from f32; if "
+            "the model is new, try --precision f32",
+            facts->device, facts->precision, 100 * gap.map);
     log_event(LOG_ERROR, "device.check", "device=%s precision=%s map=%.4f scores=%.4f why=%s",
               facts->device, facts->precision, gap.map, gap.scores,
               log_quote(text, sizeof(text), err->msg));
@@ -377,6 +380,11 @@ void lanes_commit(struct lanes *l, struct item *item)
 struct item *lanes_finished(struct lanes *l)
 {
     return committer_finished(l->committer);
+}
+
+bool lanes_are_settled(struct lanes *l)
+{
+    return committer_is_empty(l->committer);
 }
 
 bool lanes_are_fit(struct lanes *l)

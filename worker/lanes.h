@@ -48,6 +48,7 @@ void lanes_submit(struct lanes *l, struct item *item); /* decoded, to be compute
 void lanes_commit(struct lanes *l, struct item *item); /* set aside, entry is there */
 
 struct item *lanes_finished(struct lanes *l); /* the next one, or NULL */
+bool lanes_are_settled(struct lanes *l);      /* nothing computed waits for lanes_finished */
 
 /* Has the device answered the probe? Until then nothing is computed. */
 bool lanes_are_fit(struct lanes *l);

@@ -63,12 +63,15 @@ static void stop(struct service *v, int exit_status)
 
 /* ---- to the scheduler ---- */
 
-/* Drained is who holds nothing and has told so: answers may still wait for a scheduler that reads
- * slowly, and would be lost with the pipe. */
-static void stop_if_drained(struct service *v)
+/* Who drains ends when he holds nothing; who broke, when all that was computed, or failed, is told: the
+ * scheduler must hear over which images. Answers may still wait for a scheduler that reads slowly, and
+ * would be lost with the pipe. */
+static void stop_if_done(struct service *v)
 {
-    if (v->is_draining && !v->held && !uv_stream_get_write_queue_size((uv_stream_t *)&v->pipe))
-        stop(v, STATUS_OK);
+    bool is_done = v->broken_status ? lanes_are_settled(v->lanes) : v->is_draining && !v->held;
+
+    if (is_done && !uv_stream_get_write_queue_size((uv_stream_t *)&v->pipe))
+        stop(v, v->broken_status);
 }
 
 static void on_written(uv_write_t *request, int status)
@@ -80,7 +83,7 @@ static void on_written(uv_write_t *request, int status)
     if (status < 0)
         stop(v, STATUS_UNFINISHED);
     else
-        stop_if_drained(v);
+        stop_if_done(v);
 }
 
 static void tell(struct service *v, const struct wire_message *m)
@@ -158,7 +161,7 @@ static void answer(struct service *v, struct item *item)
     memcpy(m.text, item->err.msg, sizeof(m.text));
     tell(v, &m);
     let_go(v, item);
-    stop_if_drained(v);
+    stop_if_done(v);
 }
 
 /* ---- decoding ---- */
@@ -303,9 +306,7 @@ static void on_finished(uv_async_t *handle)
 
 static void on_broken(uv_async_t *handle)
 {
-    struct service *v = handle->data;
-
-    stop(v, v->broken_status);
+    stop_if_done(handle->data);
 }
 
 static void wake_finished(void *ctx)
@@ -344,7 +345,7 @@ static int on_message(void *ctx, const char *line, size_t n, struct err *err)
     }
     case WIRE_DRAIN:
         v->is_draining = true;
-        stop_if_drained(v);
+        stop_if_done(v);
         return 0;
     default: return err_set(err, ERR_BUG, "message of kind %d is not for a worker", (int)m.kind);
     }

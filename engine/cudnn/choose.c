@@ -117,10 +117,8 @@ int choose_plan(struct graph_plan **out, const struct choose *how, const struct 
         return err_set(err, contest.why.code ? contest.why.code : ERR_CONFIG, "%s: %s", key,
                        contest.why.msg);
     }
-    if (keep(how, key, &contest, err)) {
-        graph_plan_free(contest.best);
-        return -1;
-    }
+    struct err why = {0};
+    (void)keep(how, key, &contest, &why); /* a plan that cannot be cached is a plan all the same */
     *out = contest.best;
     return 0;
 }

@@ -68,6 +68,23 @@ def a_lost_device_costs_a_process_and_no_image(scratch, upload, sound):
     check_nobody_blamed(out, log)
 
 
+def an_image_that_kills_every_device_is_set_aside(scratch, upload, sound):
+    """It comes after each restart in a batch with others: they must get done, and the run must end."""
+    planted = scratch / "planted"
+    planted.mkdir()
+    for picture in [p for p in sorted(upload.rglob("*.jpg")) if p.stat().st_size > 5000][:12]:
+        shutil.copy(picture, planted)
+    subprocess.run(["convert", picture, "-resize", "800x200!", planted / "wide.jpg"], check=True)
+    whole, _ = run(scratch, planted, "whole", 0)
+    out, log = run(scratch, planted, "killer", 0, "--batch", "8", DEVICE_PIXELS=SIZE * SIZE // 4)
+    before, after = (json.loads((o / "summary.json").read_text()) for o in (whole, out))
+    assert after["done"] == before["done"] - 1 and after["set_aside"] == before["set_aside"] + 1, after
+    assert "wide.jpg" in (out / "set-aside.csv").read_text()
+    assert len(lines(log, "image.death")) == 3, lines(log, "image.death")
+    left = {name: digest for name, digest in masks(whole).items() if "wide" not in name}
+    assert masks(out) == left and len(left) == before["done"] - 1
+
+
 def aside(out):
     """Results of what never needed the device."""
     for path in (out / ".lentigo" / "spool" / "uploads").glob("*/studies/*/results/*.json"):
@@ -102,6 +119,7 @@ def the_worker_lists_what_it_can_use(*ignored):
 
 tests = [the_worker_lists_what_it_can_use,
          out_of_memory_halves_the_batch, a_lost_device_costs_a_process_and_no_image,
+         an_image_that_kills_every_device_is_set_aside,
          a_device_that_computes_wrongly_does_no_work,
          a_device_that_turns_wrong_is_found_at_the_next_check]
 need_redis()

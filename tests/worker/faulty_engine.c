@@ -3,6 +3,7 @@
  *
  *   FAULT_NOMEM_PIXELS=N  a pass over more pixels of input than N is out of memory
  *   FAULT_DEVICE_AT=N     from the N-th pass of the process on, the device is lost
+ *   FAULT_DEVICE_PIXELS=N the device is lost at every input of exactly N pixels
  *   FAULT_WRONG_AT=N      from the N-th pass on, the classes are wrong
  *   FAULT_SLOW_MS=N       each pass takes so much longer
  *   FAULT_ONCE=FILE       only in the first process that comes to it (FILE is made then) */
@@ -67,14 +68,15 @@ int __wrap_engine_run(struct engine_stream *s, int w, int h, struct engine_image
 {
     static _Atomic long passes;
     long pass = s == of_ref ? 0 : ++passes, device_at = number("FAULT_DEVICE_AT"),
-         wrong_at = number("FAULT_WRONG_AT"), most = number("FAULT_NOMEM_PIXELS");
+         wrong_at = number("FAULT_WRONG_AT"), most = number("FAULT_NOMEM_PIXELS"),
+         fatal = number("FAULT_DEVICE_PIXELS");
 
     usleep((useconds_t)number("FAULT_SLOW_MS") * 1000);
     if (!is_faulty() || s == of_ref)
         return __real_engine_run(s, w, h, images, n, err);
     if (most && (long)w * h * n > most)
         return err_set(err, ERR_NOMEM, "%d images of %dx%d do not fit (on purpose)", n, w, h);
-    if (device_at && pass >= device_at)
+    if ((device_at && pass >= device_at) || (fatal && (long)w * h == fatal))
         return err_set(err, ERR_DEVICE, "the device is lost (on purpose)");
     int ret = __real_engine_run(s, w, h, images, n, err);
     for (int i = 0; !ret && wrong_at && pass >= wrong_at && i < n; i++)
