@@ -144,9 +144,14 @@ void dispatch_leased(void *ctx, const struct broker_leased *jobs, int n)
 {
     struct scheduler *s = ctx;
 
+    int of_class[BROKER_CLASSES] = {0};
+
     s->is_leasing = false;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        of_class[jobs[i].lease.class]++;
         take_lease(s, &jobs[i]);
+    }
+    shares_note(&s->shares, of_class);
     if (!n)
         s->lease_at_ms = scheduler_now_ms() + LEASE_AGAIN_MS;
     if (s->state == SCHEDULER_RUNNING)
@@ -310,9 +315,11 @@ static void ask_for_leases(struct scheduler *s, int64_t now)
     if (s->is_leasing || now < s->lease_at_ms || free <= 0 || free * 4 < credit ||
         !broker_is_ready(s->broker))
         return;
+    bool is_paused[BROKER_CLASSES];
     int least[BROKER_CLASSES];
     for (int i = 0; i < BROKER_CLASSES; i++)
-        least[i] = s->orders.pauses[i].is_paused ? -1 : 0;
+        is_paused[i] = s->orders.pauses[i].is_paused;
+    shares_ask(&s->shares, free, is_paused, least);
     s->is_leasing = true;
     broker_lease(s->broker, free, least);
 }

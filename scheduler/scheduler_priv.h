@@ -22,6 +22,7 @@
 #include "scheduler/orders.h"
 #include "scheduler/reporting.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/shares.h"
 #include "scheduler/studies.h"
 #include "scheduler/suspects.h"
 #include "scheduler/walk.h"
@@ -64,6 +65,7 @@ struct scheduler {
     bool has_put_again;            /* over this connection, whether it was answered or not */
     uint32_t put_study, put_image; /* next to put: a study, and an image within it */
 
+    struct shares shares;
     bool is_leasing; /* broker_lease is unanswered */
     int64_t lease_at_ms;
     int n_moved_back; /* images in a row that came back for want of something */

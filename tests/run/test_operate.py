@@ -263,6 +263,27 @@ def pause_outlives_scheduler_and_redis(tmp, few, more):
         at.stop()
 
 
+def no_class_starves_and_interactive_comes_first(tmp, many, few, more):
+    with Installation(tmp, "shares") as at:
+        ids = {at.submit(u, c): c for u, c in ((many, "interactive"), (few, "bulk"),
+                                               (more, "training"))}
+        at.start(MS=2)
+        begun = lambda: [ids[t.split("/")[0]] for t in at.taken() if t.count("/") == 2]
+        wait_until(lambda: len(begun()) >= 160, 60, "160 images")
+        first = begun()[:160]
+        assert first.count("bulk") in range(14, 24), first.count("bulk")  # an eighth: 20
+        assert first.count("training") in range(6, 12), first.count("training")  # a sixteenth: 10
+    with Installation(tmp, "urgent") as at:
+        at.submit(many, "bulk")
+        at.start(MS=50)
+        wait_until(lambda: len(at.statuses()) >= 10, 30, "bulk work")
+        urgent = at.submit(few, "interactive")
+        wait_until(lambda: any(t.startswith(urgent) for t in at.taken()), 10, "the urgent one begins")
+        behind = [t for t in at.taken() if t.count("/") == 2]
+        mine = next(i for i, t in enumerate(behind) if t.startswith(urgent))
+        assert mine < 100, (mine, len(behind))  # of 800 that were there before
+
+
 def a_run_is_cancelled_in_part(tmp, few):
     out = tmp / "run-cancel"
     run = start("run", few, "-o", out)
@@ -315,6 +336,7 @@ with Scratch() as tmp:
              lambda: cancel_outlives_kill_minus_9(tmp, many),
              lambda: retry_is_exactly_once(tmp, few),
              lambda: pause_outlives_scheduler_and_redis(tmp, few, more),
+             lambda: no_class_starves_and_interactive_comes_first(tmp, many, few, more),
              lambda: a_run_is_cancelled_in_part(tmp, few),
              lambda: a_finished_run_tries_again(tmp, upload)]
     for case in cases:
