@@ -1,11 +1,10 @@
 /* cmd_doctor.c -- what the census finds, for a person or as JSON. Works without Redis, and beside
  * a run: what a scheduler at work has not finished yet is then no finding. */
-#include <errno.h>
 #include <inttypes.h>
-#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/commands_queue.h"
+#include "cli/open_spool.h"
 #include "common/file.h"
 #include "queue/census.h"
 
@@ -101,23 +100,6 @@ static int print_json(const struct doctor *d, struct err *err)
     return 0;
 }
 
-static int find_spool(const struct settings *s, int argc, char **argv, char root[SPOOL_PATH_SIZE],
-                      struct err *err)
-{
-    char version[SPOOL_PATH_SIZE];
-
-    if (argc > 1)
-        return err_set(err, ERR_INPUT, "doctor: lentigo doctor [OUT] (see lentigo doctor --help)");
-    if (path_format(root, SPOOL_PATH_SIZE, err, "%s%s", argc ? argv[0] : s->spool,
-                    argc ? "/.lentigo/spool" : "") ||
-        path_format(version, sizeof(version), err, "%s/version", root))
-        return -1;
-    /* Asked first: spool_open would make one. */
-    if (access(version, F_OK))
-        return err_set(err, ERR_CONFIG, "%s: no spool there (%s)", root, strerror(errno));
-    return 0;
-}
-
 /* What the run was started with; without a run.json, reports are expected. */
 static bool is_without_reports(const char *out)
 {
@@ -132,11 +114,11 @@ static bool is_without_reports(const char *out)
     return is_without;
 }
 
-static int examine(struct doctor *d, const char *root, struct err *err)
+static int examine(struct doctor *d, const struct settings *s, const char *out, struct err *err)
 {
     struct spool *spool = NULL;
 
-    if (spool_open(&spool, root, err))
+    if (open_spool(&spool, s, out, err))
         return -1;
     d->holder = spool_holder(spool);
     int ret = spool_examine(spool, &d->census, on_finding, d, err);
@@ -146,14 +128,15 @@ static int examine(struct doctor *d, const char *root, struct err *err)
 
 int cmd_doctor(const struct settings *s, int argc, char **argv)
 {
-    char root[SPOOL_PATH_SIZE];
     struct doctor d = {.is_json = s->json, .list = json_array()};
 
     d.wants_no_reports = argc ? is_without_reports(argv[0]) : !strcmp(s->reports, "none");
     struct err err = {0};
     int ret = -1;
 
-    if (!find_spool(s, argc, argv, root, &err) && !examine(&d, root, &err)) {
+    if (argc > 1)
+        err_set(&err, ERR_INPUT, "doctor: lentigo doctor [OUT] (see lentigo doctor --help)");
+    else if (!examine(&d, s, argc ? argv[0] : NULL, &err)) {
         ret = d.is_json ? print_json(&d, &err) : 0;
         if (!d.is_json)
             print_text(&d);

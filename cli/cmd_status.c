@@ -44,6 +44,16 @@ static void print_queue(const struct stats *st)
     }
 }
 
+static void print_pauses(const struct stats *st)
+{
+    for (int i = 0; i < STATS_CLASSES; i++) {
+        const struct stats_class *c = &st->classes[i];
+        if (c->paused_at[0])
+            printf("paused     %-12s since %s by %s: %s\n", c->name, c->paused_at, c->paused_by,
+                   c->paused_why);
+    }
+}
+
 static void print_stages(const struct stats *st)
 {
     char busy[32], ms[32];
@@ -99,6 +109,7 @@ static void print_node(const struct stats *st)
     char speed[32], eta[32], cpu[32], sentence[160];
 
     printf("%s: %s\n", st->node, st->state);
+    print_pauses(st);
     printf("images     %lld received = %lld done + %lld set aside + %lld cancelled + %lld left\n",
            (long long)st->received, (long long)st->done, (long long)st->set_aside,
            (long long)st->cancelled,

@@ -7,6 +7,7 @@
 #include "cli/commands_bench.h"
 #include "cli/commands_demo.h"
 #include "cli/commands_engine.h"
+#include "cli/commands_operate.h"
 #include "cli/commands_queue.h"
 #include "cli/commands_status.h"
 #include "common/file.h"
@@ -28,6 +29,11 @@ static const struct command commands[] = {
     {"run",       COMMAND_RUN,     cmd_run,       NULL, NULL, NULL, "INPUT -o OUT", "screen a folder of images on this machine", "lentigo run /data/friday -o /data/friday-out"},
     {"submit",    COMMAND_SUBMIT,  cmd_submit,    NULL, NULL, NULL, "INPUT",        "hand an upload to a running installation", "lentigo submit /data/friday --class bulk"},
     {"status",    COMMAND_STATUS,  cmd_status,    NULL, NULL, NULL, "[OUT]",        "queue, throughput and flagged cases in one page", "lentigo status /data/friday-out --json"},
+    {"cancel",    COMMAND_CANCEL,  cmd_cancel,    NULL, NULL, NULL, "ID [OUT]",     "leave an image, a study or an upload undone", "lentigo cancel 1f2e3d/s12 --why \"handed in twice\""},
+    {"set-aside", COMMAND_ASIDE,   cmd_set_aside, NULL, NULL, NULL, "[OUT]",        "list what was set aside, why, and in which stage", "lentigo set-aside --reason decode_timeout"},
+    {"retry",     COMMAND_RETRY,   cmd_retry,     NULL, NULL, NULL, "ID | --reason R [OUT]", "put what was set aside back into the queue", "lentigo retry 1f2e3d/s12/3"},
+    {"pause",     COMMAND_PAUSE,   cmd_pause,     NULL, NULL, NULL, "[CLASS]",      "begin no new work, of one class or of all", "lentigo pause bulk --why \"moving the disks\""},
+    {"resume",    COMMAND_PAUSE,   cmd_resume,    NULL, NULL, NULL, "[CLASS]",      "go on after a pause", "lentigo resume bulk"},
     {"top",       COMMAND_TOP,     NULL, "lentigo-top", NULL, NULL, "[OUT]",        "dashboard", "lentigo top /data/friday-out"},
     {"predict",   COMMAND_PREDICT, NULL, "lentigo-worker", "predict", NULL, "IMAGE...", "one JSON line per image, no queue", "lentigo predict lesion.jpg --mask masks/"},
     {"eval",      COMMAND_EVAL,    NULL, "lentigo-worker", "eval", NULL, "--data DIR", "figures of a model on a labelled set", "lentigo eval --data lesions --split test"},

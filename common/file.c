@@ -179,6 +179,32 @@ int file_adopt(const char *path, struct err *err)
     return -1;
 }
 
+/* NFS has no such rename: a second name that is refused when the first is taken does the same. */
+static int rename_to_new(const char *from, const char *to)
+{
+    if (!renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE))
+        return 0;
+    if (errno != EINVAL && errno != ENOSYS)
+        return -1;
+    return link(from, to) || unlink(from) ? -1 : 0;
+}
+
+int file_adopt_first(const char *path, struct err *err)
+{
+    char draft[PATH_SIZE];
+
+    if (draft_path(draft, path, err))
+        return -1;
+    if (!rename_to_new(draft, path))
+        return 0;
+    int e = errno;
+    unlink(draft);
+    if (e == EEXIST)
+        return 0;
+    errno = e;
+    return fail_errno(err, path, "rename");
+}
+
 int file_write(const char *path, const void *bytes, size_t n, struct err *err)
 {
     return write_draft(path, bytes, n, false, err) || file_adopt(path, err) ? -1 : 0;

@@ -23,6 +23,10 @@ int file_write(const char *path, const void *bytes, size_t n, struct err *err);
 int file_draft(const char *path, const void *bytes, size_t n, struct err *err);
 int file_adopt(const char *path, struct err *err);
 
+/* The same, but whoever adopts first stays: what stands at `path` already is kept, the draft goes,
+ * and that is no error. One step: of two processes at once one wins. */
+int file_adopt_first(const char *path, struct err *err);
+
 /* file_write with fsync of the file before and of its folder after the rename. */
 int file_write_synced(const char *path, const void *bytes, size_t n, struct err *err);
 

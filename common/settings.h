@@ -31,7 +31,11 @@ enum settings_command {
     COMMAND_WORKER = 1 << 11,
     COMMAND_REPORTS = 1 << 12,
     COMMAND_QUANTIZE = 1 << 13,
-    COMMAND_ALL = (1 << 14) - 1,
+    COMMAND_CANCEL = 1 << 14,
+    COMMAND_ASIDE = 1 << 15,
+    COMMAND_RETRY = 1 << 16,
+    COMMAND_PAUSE = 1 << 17, /* and resume */
+    COMMAND_ALL = (1 << 18) - 1,
 };
 
 enum {
@@ -67,6 +71,8 @@ struct settings {
     long workers;   /* worker processes on this node */
     long reporters; /* report processes on this node */
     bool allow_volatile;
+    char why[SETTINGS_PATH_SIZE];    /* of an operator's order; for its record */
+    char reason[SETTINGS_WORD_SIZE]; /* of images set aside (reason.h); empty = any */
     /* a run and its reports */
     char output[SETTINGS_PATH_SIZE];
     char reports[SETTINGS_WORD_SIZE];  /* html,pdf,json|json|none */

@@ -4,6 +4,7 @@
 #define PIPELINE  (COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_WORKER)
 #define NETWORK   (PIPELINE | COMMAND_PREDICT | COMMAND_EVAL | COMMAND_BENCH | COMMAND_DOCTOR)
 #define QUEUE     (COMMAND_SUBMIT | COMMAND_STATUS | COMMAND_DOCTOR | COMMAND_TOP | COMMAND_SCHEDULER)
+#define OPERATE   (COMMAND_CANCEL | COMMAND_ASIDE | COMMAND_RETRY | COMMAND_PAUSE)
 #define REPORT    (COMMAND_RUN | COMMAND_SUBMIT | COMMAND_SCHEDULER | COMMAND_REPORTS)
 
 /* clang-format off */
@@ -26,7 +27,7 @@ const struct setting settings_table[] = {
     {"decode-seconds", 0,   SETTING_NUMBER, AT(decode_seconds), 1, 3600,       "20",   NULL, NETWORK, "S", "time limit for decoding one image, s"},
     {"decode-mb",      0,   SETTING_NUMBER, AT(decode_mb),      64, 65536,     "1024", NULL, NETWORK, "MB", "memory limit for decoding one image, MiB"},
     {"pixels-max",     0,   SETTING_NUMBER, AT(pixels_max),     1, 2000,       "120",  NULL, NETWORK, "MP", "largest image accepted, megapixels"},
-    {"spool",          0,   SETTING_PATH,   AT(spool),          0, 0,          "/var/spool/lentigo", NULL, QUEUE | COMMAND_WORKER | COMMAND_REPORTS, "DIR", "the installation's spool"},
+    {"spool",          0,   SETTING_PATH,   AT(spool),          0, 0,          "/var/spool/lentigo", NULL, QUEUE | OPERATE | COMMAND_WORKER | COMMAND_REPORTS, "DIR", "the installation's spool"},
     {"redis",          0,   SETTING_PATH,   AT(redis),          0, 0,          "127.0.0.1:6379", NULL, QUEUE, "ADDR", "Redis: host:port or the path of a unix socket"},
     {"node",           0,   SETTING_WORD,   AT(node),           0, 0,          "",     NULL, COMMAND_SCHEDULER, "NAME", "name of this machine in the queue (default: its host name)"},
     {"class",          0,   SETTING_CHOICE, AT(job_class),      0, 0,          "bulk", "interactive|bulk|training", COMMAND_SUBMIT, "C", "priority class: interactive, bulk or training"},
@@ -34,6 +35,8 @@ const struct setting settings_table[] = {
     {"workers",        0,   SETTING_NUMBER, AT(workers),        0, 64,         "0",    NULL, COMMAND_RUN | COMMAND_SCHEDULER, "N", "worker processes on this machine, or for each of its GPUs (0: one for each GPU or, without any, for each NUMA node)"},
     {"reporters",      0,   SETTING_NUMBER, AT(reporters),      1, 64,         "1",    NULL, COMMAND_RUN | COMMAND_SCHEDULER, "N", "report processes on this machine"},
     {"allow-volatile", 0,   SETTING_FLAG,   AT(allow_volatile), 0, 0,          "no",   NULL, COMMAND_SCHEDULER, NULL, "accept a Redis without append-only file or with eviction (logged)"},
+    {"why",            0,   SETTING_PATH,   AT(why),            0, 0,          "",     NULL, COMMAND_CANCEL | COMMAND_RETRY | COMMAND_PAUSE, "TEXT", "why this is asked for; kept with who and when"},
+    {"reason",         0,   SETTING_WORD,   AT(reason),         0, 0,          "",     NULL, COMMAND_ASIDE | COMMAND_RETRY, "R", "only images set aside for this reason, such as decode_timeout"},
     {"mask",           0,   SETTING_PATH,   AT(mask),           0, 0,          "",     NULL, COMMAND_PREDICT, "DIR", "write class maps as palette PNG into DIR"},
     {"data",           0,   SETTING_PATH,   AT(data),           0, 0,          "",     NULL, COMMAND_EVAL, "DIR", "labelled set: images/, masks/, labels.csv"},
     {"calibrate",      0,   SETTING_PATH,   AT(calibrate),      0, 0,          "",     NULL, COMMAND_QUANTIZE, "DIR", "pictures to measure ranges on: a labelled set (then figures are measured too) or any folder"},
@@ -46,7 +49,7 @@ const struct setting settings_table[] = {
     {"layers",         0,   SETTING_FLAG,   AT(layers),         0, 0,          "no",   NULL, COMMAND_BENCH, NULL, "a line for each layer"},
     {"patients",       0,   SETTING_NUMBER, AT(patients),       1, 100000,     "12",   NULL, COMMAND_DEMO, "N", "patients of the synthetic upload"},
     {"seed",           0,   SETTING_NUMBER, AT(seed),           0, 1000000000, "1",    NULL, COMMAND_DEMO, "S", "seed of everything drawn by chance"},
-    {"json",           0,   SETTING_FLAG,   AT(json),           0, 0,          "no",   NULL, COMMAND_STATUS | COMMAND_BENCH | COMMAND_MODEL | COMMAND_DOCTOR, NULL, "print JSON"},
+    {"json",           0,   SETTING_FLAG,   AT(json),           0, 0,          "no",   NULL, COMMAND_STATUS | COMMAND_BENCH | COMMAND_MODEL | COMMAND_DOCTOR | COMMAND_ASIDE, NULL, "print JSON"},
     {"plain",          0,   SETTING_FLAG,   AT(plain),          0, 0,          "no",   NULL, COMMAND_TOP, NULL, "one frame as plain text, no terminal control"},
     {"snapshot",       0,   SETTING_FLAG,   AT(snapshot),       0, 0,          "no",   NULL, COMMAND_TOP, NULL, "one frame as JSON"},
     {"config",         0,   SETTING_PATH,   AT(config),         0, 0,          "",     NULL, COMMAND_ALL, "FILE", "read settings from FILE (key = value, # starts a comment)"},

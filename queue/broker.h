@@ -103,6 +103,10 @@ void broker_tick(struct broker *b, int64_t now_ms);
 /* Jobs that are in the stream already are skipped; answered by `put`. */
 void broker_put(struct broker *b, int class, const struct broker_job *jobs, int n);
 
+/* One job that was finished as `status` comes back: in the stream once more, and no longer ticked off
+ * or counted. When it is in the stream already nothing is added. */
+void broker_reopen(struct broker *b, int class, const struct broker_job *job, const char *status);
+
 /* Numbers of a study that had a result before they were put, for the fan-in. */
 void broker_seed(struct broker *b, const char *upload, const char *study, const int *numbers,
                  int n);
@@ -112,8 +116,9 @@ void broker_set_epoch(struct broker *b, int64_t epoch_ms);
  * whoever holds the spool's lock knows that it is the only one. */
 void broker_recover(struct broker *b);
 
-/* At most `max` jobs, given back and expired ones first within each class. */
-void broker_lease(struct broker *b, int max);
+/* At most `max` jobs, given back and expired ones first within each class. Of each class at least
+ * `least` if there are so many, the rest in the order of the classes; -1 = none of this class. */
+void broker_lease(struct broker *b, int max, const int least[BROKER_CLASSES]);
 void broker_renew(struct broker *b, const struct broker_lease *leases, int n);
 
 /* Acknowledge, delete, count under `status` and tick off in the study's set, all or nothing. */

@@ -75,6 +75,26 @@ void broker_put(struct broker *b, int class, const struct broker_job *jobs, int 
     broker_send(b, &a, on_put, 0);
 }
 
+void broker_reopen(struct broker *b, int class, const struct broker_job *job, const char *status)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b))
+        return;
+    broker_args_init(&a, 12);
+    broker_args_script(&a, b, SCRIPT_REOPEN, 4);
+    add_stream(&a, class);
+    broker_args_text(&a, REDIS_KEY "queued");
+    broker_args_text(&a, REDIS_KEY "counters");
+    add_study(&a, job->upload, job->study);
+    add_job_id(&a, job);
+    broker_args_text(&a, job->upload);
+    broker_args_text(&a, job->study);
+    broker_args_number(&a, job->n);
+    broker_args_text(&a, status);
+    broker_send(b, &a, NULL, 0);
+}
+
 void broker_seed(struct broker *b, const char *upload, const char *study, const int *numbers, int n)
 {
     struct broker_args a;
@@ -157,18 +177,20 @@ static void on_leased(struct broker *b, uint32_t tag, const redisReply *reply)
     free(jobs);
 }
 
-void broker_lease(struct broker *b, int max)
+void broker_lease(struct broker *b, int max, const int least[BROKER_CLASSES])
 {
     struct broker_args a;
 
     if (!broker_is_ready(b))
         return;
-    broker_args_init(&a, 12);
+    broker_args_init(&a, 12 + BROKER_CLASSES);
     broker_args_script(&a, b, SCRIPT_LEASE, BROKER_CLASSES);
     add_streams(&a);
     add_owner(&a, b);
     broker_args_number(&a, max < BROKER_LEASE_MAX ? max : BROKER_LEASE_MAX);
     broker_args_number(&a, b->lease_ms);
+    for (int i = 0; i < BROKER_CLASSES; i++)
+        broker_args_number(&a, least[i]);
     broker_send(b, &a, on_leased, 0);
 }
 

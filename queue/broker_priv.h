@@ -13,6 +13,7 @@ enum broker_script {
     SCRIPT_OPEN,
     SCRIPT_RECOVER,
     SCRIPT_PUT,
+    SCRIPT_REOPEN,
     SCRIPT_LEASE,
     SCRIPT_RENEW,
     SCRIPT_FINISH,

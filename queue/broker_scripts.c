@@ -49,7 +49,20 @@ const char *const broker_script_text[SCRIPT_COUNT] = {
                    "end\n"
                    "return added\n",
 
-    /* KEYS: 3 streams; ARGV: group, consumer, count, lease in ms. Expired leases come first. */
+    /* KEYS: stream, queued, counters, study; ARGV: job, upload, study, n, status that it had. */
+    [SCRIPT_REOPEN] = "redis.call('SREM', KEYS[4], ARGV[4])\n"
+                      "if redis.call('SADD', KEYS[2], ARGV[1]) == 1 then\n"
+                      "  redis.call('XADD', KEYS[1], '*', 'upload', ARGV[2], 'study', ARGV[3],\n"
+                      "             'n', ARGV[4])\n"
+                      "  if tonumber(redis.call('HGET', KEYS[3], ARGV[5]) or '0') > 0 then\n"
+                      "    redis.call('HINCRBY', KEYS[3], ARGV[5], -1)\n"
+                      "  end\n"
+                      "end\n"
+                      "return 1\n",
+
+    /* KEYS: 3 streams; ARGV: group, consumer, count, lease in ms, of each class the least (-1: none
+     * of it). First each class gets its least, then they are served in order. Expired leases come
+     * first. */
     [SCRIPT_LEASE] =
         "local out, want = {}, tonumber(ARGV[3])\n"
         "local function take(class, entry, attempt)\n"
@@ -57,13 +70,13 @@ const char *const broker_script_text[SCRIPT_COUNT] = {
         "  for i = 1, #entry[2], 2 do f[entry[2][i]] = entry[2][i + 1] end\n"
         "  out[#out + 1] = {class - 1, entry[1], attempt, f.upload or '', f.study or '',\n"
         "                   f.n or ''}\n"
-        "  want = want - 1\n"
         "end\n"
-        "for class = 1, 3 do\n"
-        "  local cursor = '0-0'\n"
-        "  while want > 0 do\n"
+        "local function serve(class, max)\n"
+        "  local cursor, before = '0-0', #out\n"
+        "  local function left() return math.min(max - (#out - before), want - #out) end\n"
+        "  while left() > 0 do\n"
         "    local r = redis.call('XAUTOCLAIM', KEYS[class], ARGV[1], ARGV[2], ARGV[4],\n"
-        "                         cursor, 'COUNT', want)\n"
+        "                         cursor, 'COUNT', left())\n"
         "    for _, entry in ipairs(r[2]) do\n"
         "      local p = redis.call('XPENDING', KEYS[class], ARGV[1], entry[1], entry[1], 1)\n"
         "      take(class, entry, p[1][4])\n"
@@ -71,13 +84,17 @@ const char *const broker_script_text[SCRIPT_COUNT] = {
         "    cursor = r[1]\n"
         "    if cursor == '0-0' then break end\n"
         "  end\n"
-        "  if want > 0 then\n"
-        "    local r = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', want,\n"
+        "  if left() > 0 then\n"
+        "    local r = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', left(),\n"
         "                         'STREAMS', KEYS[class], '>')\n"
         "    if r then\n"
         "      for _, entry in ipairs(r[1][2]) do take(class, entry, 1) end\n"
         "    end\n"
         "  end\n"
+        "end\n"
+        "for class = 1, 3 do serve(class, tonumber(ARGV[4 + class])) end\n"
+        "for class = 1, 3 do\n"
+        "  if tonumber(ARGV[4 + class]) >= 0 then serve(class, want) end\n"
         "end\n"
         "return out\n",
 

@@ -17,8 +17,7 @@ void queue_client_close(struct queue_client *c); /* NULL is fine */
 /* All nodes' figures by name of node, at most `max`; `*n` receives how many were written. */
 int queue_client_stats(struct queue_client *c, struct stats *out, int max, int *n, struct err *err);
 
-/* A word to every scheduler on the control stream: "rescan" (an upload was accepted), "pause",
- * "resume". */
+/* A word to every scheduler on the control stream: "rescan" (an upload was accepted). */
 int queue_client_tell(struct queue_client *c, const char *word, struct err *err);
 
 /* Is this Redis fit for an installation: noeviction, append-only file, version 7. ERR_CONFIG says

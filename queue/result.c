@@ -47,7 +47,7 @@ int result_adopt(const char *study_dir, int n, struct err *err)
 {
     char path[SPOOL_PATH_SIZE];
 
-    return result_path(path, study_dir, n, err) || file_adopt(path, err) ? -1 : 0;
+    return result_path(path, study_dir, n, err) || file_adopt_first(path, err) ? -1 : 0;
 }
 
 int result_write(const char *study_dir, int n, enum result_status status, const json_t *entry,

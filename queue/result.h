@@ -15,7 +15,9 @@ enum result_status { RESULT_NONE, RESULT_DONE, RESULT_SET_ASIDE, RESULT_CANCELLE
 const char *result_status_word(enum result_status s);
 
 /* Write results/<n>.json of the study (rename, not synced: the caller syncs once a batch). Both
- * objects are borrowed; `model` may be NULL. */
+ * objects are borrowed; `model` may be NULL. Terminal is terminal: a result that is there already
+ * stays, whatever it says, and the new one is dropped without an error. Who has to know which of
+ * two writers came first reads it back. */
 int result_write(const char *study_dir, int n, enum result_status status, const json_t *entry,
                  const json_t *model, struct err *err);
 

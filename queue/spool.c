@@ -305,7 +305,7 @@ done:
     return ret;
 }
 
-static int visit_line(const char *line, size_t n, int number,
+static int visit_line(const char *line, size_t n, int64_t at,
                       int (*visit)(void *ctx, const json_t *event, struct err *err), void *ctx,
                       struct err *err)
 {
@@ -313,7 +313,7 @@ static int visit_line(const char *line, size_t n, int number,
     json_t *event = json_parse(line, n, "spool log", &why);
 
     if (!event) {
-        log_event(LOG_WARN, "spool.log_line_skipped", "line=%d", number);
+        log_event(LOG_WARN, "spool.log_line_skipped", "at_byte=%lld", (long long)at);
         return 0;
     }
     int ret = visit(ctx, event, err);
@@ -321,23 +321,44 @@ static int visit_line(const char *line, size_t n, int number,
     return ret;
 }
 
-int spool_log_each(const struct spool *s,
+static int read_log(const struct spool *s, int64_t at, struct buf *out, struct err *err)
+{
+    char chunk[4096];
+    ssize_t n;
+
+    while ((n = pread(s->log_fd, chunk, sizeof(chunk), at)) > 0) {
+        buf_add(out, chunk, (size_t)n);
+        if (buf_check(out, "spool log", err))
+            return -1;
+        at += n;
+    }
+    return n < 0 ? fail_errno(err, "spool log", "read") : 0;
+}
+
+int64_t spool_log_size(const struct spool *s)
+{
+    struct stat st;
+
+    return fstat(s->log_fd, &st) ? 0 : st.st_size;
+}
+
+int spool_log_each(const struct spool *s, int64_t *at,
                    int (*visit)(void *ctx, const json_t *event, struct err *err), void *ctx,
                    struct err *err)
 {
-    char path[SPOOL_PATH_SIZE];
     struct buf bytes;
-    int ret = -1, number = 1;
 
+    if (spool_log_size(s) <= *at) /* asked many times a second, mostly in vain */
+        return 0;
     buf_init(&bytes, SPOOL_JSON_MAX);
-    if (!in_root(s, "log", path, err) && !file_read(path, &bytes, err))
-        ret = 0;
-    for (size_t at = 0; !ret && at < bytes.len; number++) {
-        const char *line = bytes.data + at, *end = memchr(line, '\n', bytes.len - at);
+    int ret = read_log(s, *at, &bytes, err);
+    for (size_t from = 0; !ret && from < bytes.len;) {
+        const char *line = bytes.data + from, *end = memchr(line, '\n', bytes.len - from);
         if (!end)
             break;
-        ret = visit_line(line, (size_t)(end - line), number, visit, ctx, err);
-        at += (size_t)(end - line) + 1;
+        ret = visit_line(line, (size_t)(end - line), *at, visit, ctx, err);
+        from += (size_t)(end - line) + 1;
+        *at += end - line + 1;
     }
     buf_release(&bytes);
     return ret;

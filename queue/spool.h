@@ -11,8 +11,8 @@
  *   <root>/uploads/<upload>/studies/<key>/report.json       the study is finished when it is there
  *
  * An image is terminal when its results/<n>.json is there; a study when its report.json is. A
- * result is written by rename and synced before its job is acknowledged. Every writer of one
- * result writes the same bytes, so a late second one changes nothing. */
+ * result is written by rename and synced before its job is acknowledged. The first result of an
+ * image stays (result.h), so a late second one changes nothing. */
 #ifndef QUEUE_SPOOL_H
 #define QUEUE_SPOOL_H
 
@@ -60,8 +60,13 @@ int spool_each_upload(const struct spool *s,
 /* Append one JSON line to the log and sync it. Takes no ownership. */
 int spool_log_append(struct spool *s, const json_t *event, struct err *err);
 
-/* Every line of the log, oldest first; a cut last line (power loss) is skipped. */
-int spool_log_each(const struct spool *s,
+int64_t
+spool_log_size(const struct spool *s); /* bytes; a reader that begins here sees what is new */
+
+/* Every line of the log from byte `*at` on, oldest first; `*at` becomes where the next one will
+ * begin, so a reader that keeps it sees each line once. A last line that is not whole yet waits; one
+ * that a power loss cut is skipped when the next line ends it. */
+int spool_log_each(const struct spool *s, int64_t *at,
                    int (*visit)(void *ctx, const json_t *event, struct err *err), void *ctx,
                    struct err *err);
 

@@ -41,10 +41,13 @@ static const struct record_field top_fields[] = {
 };
 
 static const struct record_field class_fields[] = {
-    {"name",      TEXT(stats_class, name)},
-    {"ready",     COUNT(stats_class, ready)},
-    {"leased",    COUNT(stats_class, leased)},
-    {"oldest_ms", COUNT(stats_class, oldest_ms)},
+    {"name",       TEXT(stats_class, name)},
+    {"ready",      COUNT(stats_class, ready)},
+    {"leased",     COUNT(stats_class, leased)},
+    {"oldest_ms",  COUNT(stats_class, oldest_ms)},
+    {"paused_at",  TEXT(stats_class, paused_at)},
+    {"paused_by",  TEXT(stats_class, paused_by)},
+    {"paused_why", TEXT(stats_class, paused_why)},
 };
 
 static const struct record_field stage_fields[] = {

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/json.h"
 #include "queue/wire.h"
@@ -26,6 +27,8 @@ struct stats_class {
     char name[16];
     int64_t ready, leased;
     int64_t oldest_ms; /* age of the oldest entry, -1 = none */
+    /* An operator paused it: ISO 8601, who, and why; "" = it goes on. */
+    char paused_at[CLOCK_ISO_SIZE], paused_by[64], paused_why[240];
 };
 
 struct stats_stage {

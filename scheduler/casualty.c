@@ -43,6 +43,8 @@ static void count_death(struct scheduler *s, const struct flight *flight, enum v
 static void apply(struct scheduler *s, struct flight *flight, enum verdict verdict, int signal,
                   enum wire_stage stage)
 {
+    if (dispatch_drop_cancelled(s, flight))
+        return;
     switch (verdict) {
     case VERDICT_STOP: /* the caller stops */
     case VERDICT_GIVE_BACK: dispatch_give_back(s, flight); return;

@@ -2,6 +2,9 @@
  *
  * What is leased is a flight: held here, or sent to one worker. Leases are asked for as far as the
  * workers have credit; a suspect waits until a worker has nothing else in hand. */
+#include <unistd.h>
+
+#include "common/file.h"
 #include "common/log.h"
 #include "scheduler/scheduler_priv.h"
 
@@ -39,18 +42,77 @@ void dispatch_give_back_all(struct scheduler *s)
             dispatch_give_back(s, &s->flights.rows[i]);
 }
 
-void dispatch_settled(struct scheduler *s, struct flight *flight, enum result_status status)
+static void finish_lease(struct scheduler *s, struct flight *flight, enum result_status status)
 {
-    uint32_t image = flight->image, study = index_study_of_image(&s->index, image);
+    uint32_t study = index_study_of_image(&s->index, flight->image);
     const struct index_study *row = &s->index.studies[study];
-    struct broker_job job = {index_upload_of(&s->index, study), row->key, s->index.images[image].n};
+    struct broker_job job = {index_upload_of(&s->index, study), row->key,
+                             s->index.images[flight->image].n};
 
     if (flight->lease.entry[0])
         broker_finish(s->broker, &flight->lease, &job, (int)row->n_images,
-                      result_status_word(status), image);
-    flights_remove(&s->flights, &s->index, flight);
-    if (index_settle(&s->index, image, status) && !row->remaining)
+                      result_status_word(status), flight->image);
+    flight->lease.entry[0] = 0;
+}
+
+static void settle(struct scheduler *s, uint32_t image, enum result_status status)
+{
+    uint32_t study = index_study_of_image(&s->index, image);
+
+    if (index_settle(&s->index, image, status) && !s->index.studies[study].remaining)
         reporting_ready(s, study);
+}
+
+void dispatch_settled(struct scheduler *s, struct flight *flight, enum result_status status)
+{
+    uint32_t image = flight->image;
+
+    finish_lease(s, flight, status);
+    flights_remove(&s->flights, &s->index, flight);
+    settle(s, image, status);
+}
+
+void dispatch_cancelled(struct scheduler *s, uint32_t image)
+{
+    struct flight *flight = flights_of(&s->flights, &s->index, image);
+
+    if (flight)
+        finish_lease(s, flight, RESULT_CANCELLED);
+    if (flight && !flight->worker) /* else it stays until the worker's late answer */
+        flights_remove(&s->flights, &s->index, flight);
+    settle(s, image, RESULT_CANCELLED);
+}
+
+/* The pictures of a result that came too late vouch for nothing. */
+static void remove_pictures(struct scheduler *s, uint32_t image)
+{
+    static const char *const kinds[] = {"mask.png", "display.jpg", "overlay.jpg"};
+    uint32_t study = index_study_of_image(&s->index, image);
+    char dir[SPOOL_PATH_SIZE], path[SPOOL_PATH_SIZE];
+    struct err ignored = {0}; /* a picture that stays does no harm */
+
+    if (spool_study_dir(s->spool, index_upload_of(&s->index, study), s->index.studies[study].key,
+                        dir, &ignored))
+        return;
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        if (!path_format(path, sizeof(path), &ignored, "%s/results/%d.%s", dir,
+                         (int)s->index.images[image].n, kinds[i]))
+            (void)unlink(path);
+}
+
+bool dispatch_drop_cancelled(struct scheduler *s, struct flight *flight)
+{
+    enum result_status status = (enum result_status)s->index.images[flight->image].status;
+    char id[WIRE_ID_SIZE];
+
+    if (status != RESULT_CANCELLED)
+        return false;
+    index_format_image(&s->index, flight->image, id);
+    log_event(LOG_INFO, "answer.dropped", "image=%s", id);
+    remove_pictures(s, flight->image);
+    finish_lease(s, flight, status); /* Redis may have been filled again meanwhile */
+    flights_remove(&s->flights, &s->index, flight);
+    return true;
 }
 
 /* ---- from Redis ---- */
@@ -82,9 +144,14 @@ void dispatch_leased(void *ctx, const struct broker_leased *jobs, int n)
 {
     struct scheduler *s = ctx;
 
+    int of_class[BROKER_CLASSES] = {0};
+
     s->is_leasing = false;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        of_class[jobs[i].lease.class]++;
         take_lease(s, &jobs[i]);
+    }
+    shares_note(&s->shares, of_class);
     if (!n)
         s->lease_at_ms = scheduler_now_ms() + LEASE_AGAIN_MS;
     if (s->state == SCHEDULER_RUNNING)
@@ -183,6 +250,24 @@ static void set_aside_judged(struct scheduler *s, int64_t now)
     }
 }
 
+static bool is_of_paused(const struct scheduler *s, uint32_t image)
+{
+    uint32_t study = index_study_of_image(&s->index, image);
+
+    return s->orders.pauses[s->index.studies[study].class].is_paused;
+}
+
+/* What waits here for a worker goes back, or it would take the room of another class. */
+static void give_back_paused(struct scheduler *s)
+{
+    for (int i = s->flights.n; i-- > 0;) { /* from behind: removal moves the last one */
+        struct flight *flight = &s->flights.rows[i];
+        if (!flight->worker && flight->lease.entry[0] && is_of_paused(s, flight->image) &&
+            broker_is_ready(s->broker))
+            dispatch_give_back(s, flight);
+    }
+}
+
 /* Send what is held and due. Says whether a suspect waits or runs. */
 static bool send_held(struct scheduler *s, int64_t now)
 {
@@ -195,7 +280,7 @@ static bool send_held(struct scheduler *s, int64_t now)
             has_suspect = has_suspect || flight->is_alone;
             continue;
         }
-        if (now < flight->not_before_ms)
+        if (now < flight->not_before_ms || is_of_paused(s, flight->image))
             continue;
         struct child *worker = is_suspect ? lone_worker(s) : freest_worker(s);
         has_suspect = has_suspect || is_suspect;
@@ -230,8 +315,13 @@ static void ask_for_leases(struct scheduler *s, int64_t now)
     if (s->is_leasing || now < s->lease_at_ms || free <= 0 || free * 4 < credit ||
         !broker_is_ready(s->broker))
         return;
+    bool is_paused[BROKER_CLASSES];
+    int least[BROKER_CLASSES];
+    for (int i = 0; i < BROKER_CLASSES; i++)
+        is_paused[i] = s->orders.pauses[i].is_paused;
+    shares_ask(&s->shares, free, is_paused, least);
     s->is_leasing = true;
-    broker_lease(s->broker, free);
+    broker_lease(s->broker, free, least);
 }
 
 void dispatch_pump(struct scheduler *s)
@@ -240,6 +330,7 @@ void dispatch_pump(struct scheduler *s)
 
     if (!scheduler_takes_work(s, now))
         return;
+    give_back_paused(s);
     set_aside_judged(s, now);
     if (!send_held(s, now))
         release_reserved(s);
@@ -271,6 +362,8 @@ static void on_done(struct scheduler *s, struct child *worker, const struct wire
     worker->items++;
     s->n_moved_back = 0;
     s->n_done++;
+    if (dispatch_drop_cancelled(s, flight))
+        return;
     if (m->status == RESULT_SET_ASIDE)
         log_event(LOG_WARN, "image.set_aside", "image=%s reason=%s attempt=%d", m->id,
                   reason_word(m->reason), m->attempt);

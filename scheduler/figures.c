@@ -112,6 +112,19 @@ void figures_note(struct figures *f, const struct index *x, uint32_t image,
     add_flagged(st, &row);
 }
 
+void figures_forget(struct figures *f, const struct index *x, uint32_t image)
+{
+    struct stats *st = &f->stats;
+    struct stats_case row;
+    int kept = 0;
+
+    name_case(&row, x, image);
+    for (int i = 0; i < st->n_aside; i++)
+        if (strcmp(st->aside[i].id, row.id) != 0)
+            st->aside[kept++] = st->aside[i];
+    st->n_aside = kept;
+}
+
 void figures_note_queue(struct figures *f, const struct broker_look *look)
 {
     int64_t now = clock_wall_ms();
@@ -209,6 +222,16 @@ static void gather_gpus(struct figures *f)
     st->gpu_memory = mean_of(memory, st->n_gpus);
 }
 
+static void gather_pauses(struct stats *st, const struct orders *o)
+{
+    for (int i = 0; i < BROKER_CLASSES; i++) {
+        snprintf(st->classes[i].paused_at, sizeof(st->classes[i].paused_at), "%s", o->pauses[i].at);
+        snprintf(st->classes[i].paused_by, sizeof(st->classes[i].paused_by), "%s", o->pauses[i].by);
+        snprintf(st->classes[i].paused_why, sizeof(st->classes[i].paused_why), "%s",
+                 o->pauses[i].why);
+    }
+}
+
 void figures_gather(struct scheduler *s, int64_t now_ms, const char *state)
 {
     struct figures *f = &s->figures;
@@ -237,6 +260,7 @@ void figures_gather(struct scheduler *s, int64_t now_ms, const char *state)
         st->memory_kb = memory_tree_kb((int)getpid());
     }
     gather_children(s, now_ms);
+    gather_pauses(st, &s->orders);
     enum wire_stage tight = stats_bottleneck(st, sentence);
     if (tight < STAGE_COUNT)
         f->tightest[tight]++;

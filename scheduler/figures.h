@@ -31,6 +31,7 @@ void figures_open(struct figures *f, const char *node);
 void figures_close(struct figures *f);
 void figures_note(struct figures *f, const struct index *x, uint32_t image,
                   const struct figures_image *what);
+void figures_forget(struct figures *f, const struct index *x, uint32_t image); /* open again */
 void figures_note_queue(struct figures *f, const struct broker_look *look);
 
 /* Bring s->figures.stats up to now. */

@@ -216,6 +216,38 @@ uint32_t index_image_of_id(const struct index *x, const char *id)
     return cut_id(id, upload, key, &n) || n < 0 ? INDEX_NONE : index_find_image(x, upload, key, n);
 }
 
+/* An upload's studies come with one walk, so they lie side by side as the images of a study do. */
+static bool find_range_of_upload(const struct index *x, const char *upload, uint32_t *first,
+                                 uint32_t *end)
+{
+    uint32_t place = find_upload(x, upload), i = 0;
+
+    while (i < x->n_studies && x->studies[i].upload != place)
+        i++;
+    if (place == INDEX_NONE || i == x->n_studies)
+        return false;
+    *first = *end = x->studies[i].first;
+    for (; i < x->n_studies && x->studies[i].upload == place; i++)
+        *end += x->studies[i].n_images;
+    return true;
+}
+
+bool index_find_range(const struct index *x, const char *target, uint32_t *first, uint32_t *end)
+{
+    uint32_t study = index_study_of_id(x, target), image = index_image_of_id(x, target);
+
+    if (!strchr(target, '/'))
+        return find_range_of_upload(x, target, first, end);
+    if (study != INDEX_NONE) {
+        *first = x->studies[study].first;
+        *end = *first + x->studies[study].n_images;
+    } else if (image != INDEX_NONE) {
+        *first = image;
+        *end = image + 1;
+    }
+    return study != INDEX_NONE || image != INDEX_NONE;
+}
+
 uint32_t index_study_of_image(const struct index *x, uint32_t image)
 {
     uint32_t low = 0, high = x->n_studies;
@@ -255,6 +287,18 @@ bool index_settle(struct index *x, uint32_t image, enum result_status status)
     x->by_status[status]++;
     study->remaining--;
     return true;
+}
+
+void index_reopen(struct index *x, uint32_t image)
+{
+    uint32_t study = index_study_of_image(x, image);
+
+    assert(x->images[image].status != RESULT_NONE);
+    x->by_status[x->images[image].status]--;
+    x->by_status[RESULT_NONE]++;
+    x->images[image].status = RESULT_NONE;
+    x->studies[study].remaining++;
+    index_set_report(x, study, REPORT_WAITS);
 }
 
 void index_set_report(struct index *x, uint32_t study, enum index_report report)

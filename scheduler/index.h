@@ -81,6 +81,13 @@ void index_format_image(const struct index *x, uint32_t image, char id[WIRE_ID_S
 bool index_settle(struct index *x, uint32_t image, enum result_status status);
 void index_set_report(struct index *x, uint32_t study, enum index_report report);
 
+/* A terminal image is open again, and its study waits for it. The study has no report under way. */
+void index_reopen(struct index *x, uint32_t image);
+
+/* The images of "<upload>", "<upload>/<key>" or "<upload>/<key>/<n>": `*first` up to, not with,
+ * `*end`. False when there is nothing of that name. */
+bool index_find_range(const struct index *x, const char *target, uint32_t *first, uint32_t *end);
+
 /* Images that are not terminal; studies that are neither finished nor given up. */
 uint32_t index_images_left(const struct index *x);
 uint32_t index_studies_left(const struct index *x);

@@ -55,24 +55,10 @@ static int take_study(struct scheduler *s, const struct walk_study *found, struc
     return 0;
 }
 
-static int load_pause(void *ctx, const json_t *event, struct err *err)
-{
-    const char *word = json_text_or(event, "event", "");
-    struct scheduler *s = ctx;
-
-    (void)err;
-    if (!strcmp(word, "pause") || !strcmp(word, "resume"))
-        s->is_paused = word[0] == 'p';
-    return 0;
-}
-
-/* What the spool's log says: deaths, and whether an operator paused the installation. A run that is
- * started again is meant to go on. */
+/* What the spool's log says: deaths, and what operators asked for. */
 static int load_log(struct scheduler *s, struct err *err)
 {
-    if (suspects_load(&s->suspects, &s->index, s->spool, err))
-        return -1;
-    return s->is_run ? 0 : spool_log_each(s->spool, load_pause, s, err);
+    return suspects_load(&s->suspects, &s->index, s->spool, err) || orders_read(s, err) ? -1 : 0;
 }
 
 static int take_in(struct scheduler *s, struct err *err)

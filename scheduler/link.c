@@ -86,9 +86,10 @@ static void on_down(void *ctx, const char *why)
     /* Said once, not at each try of a long outage. */
     log_event(s->connect_pause_ms == PAUSE_MIN_MS ? LOG_WARN : LOG_DEBUG, "redis.down", "why=%s",
               log_quote(quoted, sizeof(quoted), why));
-    if (s->is_putting || !s->is_epoch_set) /* how far it came is unknown; a repeat does no harm */
+    if (s->is_putting || !s->is_epoch_set ||
+        s->has_put_again) /* how far it came is unknown; a repeat does no harm */
         s->put_study = s->put_image = 0;
-    s->is_putting = s->is_leasing = false;
+    s->is_putting = s->is_leasing = s->has_put_again = false;
     s->connect_at_ms = scheduler_now_ms() + s->connect_pause_ms;
     s->connect_pause_ms =
         s->connect_pause_ms * 2 < PAUSE_MAX_MS ? s->connect_pause_ms * 2 : PAUSE_MAX_MS;
@@ -154,6 +155,21 @@ void link_put(struct scheduler *s)
     }
 }
 
+void link_put_again(struct scheduler *s, int class, const struct broker_job *job,
+                    enum result_status was)
+{
+    uint32_t study = index_find_study(&s->index, job->upload, job->study);
+
+    s->lease_at_ms = 0;
+    if (broker_is_ready(s->broker)) {
+        s->has_put_again = true;
+        seed_study(s, &s->index.studies[study]);
+        broker_reopen(s->broker, class, job, result_status_word(was));
+    } else {
+        s->put_study = s->put_image = 0; /* from the beginning when it is; a repeat does no harm */
+    }
+}
+
 static void on_put(void *ctx, int added)
 {
     struct scheduler *s = ctx;
@@ -197,20 +213,6 @@ static void on_again(void *ctx, uint32_t tag, int attempt)
         flight->lease.attempt = attempt;
 }
 
-/* A decision is a record in the spool's log first, so that it outlives us. */
-static void note_pause(struct scheduler *s, bool is_paused)
-{
-    struct err err = {0};
-    char iso[CLOCK_ISO_SIZE], quoted[512];
-    json_t *event = json_pack("{s:s,s:s}", "event", is_paused ? "pause" : "resume", "at",
-                              clock_iso(iso, clock_wall_ms()));
-
-    if (!event || spool_log_append(s->spool, event, &err))
-        log_event(LOG_ERROR, "spool.log", "why=%s", log_quote(quoted, sizeof(quoted), err.msg));
-    json_decref(event);
-    s->is_paused = is_paused;
-}
-
 static void obey(struct scheduler *s, const char *word)
 {
     char quoted[80];
@@ -218,8 +220,6 @@ static void obey(struct scheduler *s, const char *word)
     log_event(LOG_INFO, "control", "word=%s", log_quote(quoted, sizeof(quoted), word));
     if (!strcmp(word, "rescan"))
         intake_start(s);
-    else if (!strcmp(word, "pause") || !strcmp(word, "resume"))
-        note_pause(s, word[0] == 'p');
 }
 
 static void on_look(void *ctx, const struct broker_look *look)

@@ -30,15 +30,15 @@ int64_t scheduler_now_ms(void)
 
 bool scheduler_takes_work(const struct scheduler *s, int64_t now_ms)
 {
-    return s->state == SCHEDULER_RUNNING && !s->is_paused && !s->is_disk_full &&
-           now_ms >= s->hold_until_ms;
+    return s->state == SCHEDULER_RUNNING && !s->is_disk_full && now_ms >= s->hold_until_ms;
 }
 
 /* ---- ends ---- */
 
 static bool is_finished(const struct scheduler *s)
 {
-    return s->has_walked && !s->is_walking && !s->wants_walk && !index_studies_left(&s->index);
+    return s->has_walked && !s->is_walking && !s->wants_walk && !s->orders.n &&
+           !index_studies_left(&s->index);
 }
 
 static void kill_children(struct scheduler *s)
@@ -221,7 +221,7 @@ static const char *state_word(const struct scheduler *s, int64_t now)
         return "draining";
     if (s->is_disk_full)
         return "no space";
-    return scheduler_takes_work(s, now) ? "running" : "paused";
+    return scheduler_takes_work(s, now) && !orders_pause_all(&s->orders) ? "running" : "paused";
 }
 
 void scheduler_publish(struct scheduler *s)
@@ -259,6 +259,7 @@ static void on_tick(uv_timer_t *handle)
     int64_t now = scheduler_now_ms();
 
     intake_tick(s, now);
+    orders_tick(s, now);
     link_tick(s, now);
     look_at_disk(s, now);
     tick_children(s, now);
@@ -405,6 +406,7 @@ static void close_parts(struct scheduler *s)
     figures_close(&s->figures);
     studies_release(&s->studies);
     suspects_release(&s->suspects);
+    orders_release(&s->orders);
     flights_release(&s->flights);
     index_release(&s->index);
     spool_close(s->spool);

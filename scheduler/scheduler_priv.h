@@ -4,6 +4,7 @@
  *   intake.c      spool -> index (walk.c in libuv's pool, taken in here)
  *   link.c        broker on libuv; index -> Redis
  *   dispatch.c    leases -> workers; their answers -> index and Redis
+ *   orders.c      what operators asked for
  *   casualty.c    what died, and what becomes of what it held (verdict.c, suspects.c)
  *   reporting.c   studies -> reporters
  *   figures.c     struct stats, published; progress lines
@@ -18,8 +19,10 @@
 #include "scheduler/figures.h"
 #include "scheduler/flights.h"
 #include "scheduler/index.h"
+#include "scheduler/orders.h"
 #include "scheduler/reporting.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/shares.h"
 #include "scheduler/studies.h"
 #include "scheduler/suspects.h"
 #include "scheduler/walk.h"
@@ -45,6 +48,7 @@ struct scheduler {
     struct index index;
     struct flights flights;
     struct suspects suspects;
+    struct orders orders;
     struct studies studies; /* study.json of those at work */
 
     struct walk walk;
@@ -58,14 +62,16 @@ struct scheduler {
     int64_t connect_at_ms, connect_pause_ms;
     bool is_recovered;             /* an earlier process's leases were given back */
     bool is_putting, is_epoch_set; /* a put is unanswered; all was put since the epoch was gone */
+    bool has_put_again;            /* over this connection, whether it was answered or not */
     uint32_t put_study, put_image; /* next to put: a study, and an image within it */
 
+    struct shares shares;
     bool is_leasing; /* broker_lease is unanswered */
     int64_t lease_at_ms;
     int n_moved_back; /* images in a row that came back for want of something */
     int64_t hold_until_ms;
     int64_t n_done, n_poisoned; /* since the start: by workers; set aside for deaths */
-    bool is_disk_full, is_paused;
+    bool is_disk_full;
     int64_t disk_at_ms, publish_at_ms;
 
     struct child_events child_events;
@@ -94,6 +100,9 @@ int link_open(struct scheduler *s, struct err *err);
 void link_close(struct scheduler *s);
 void link_tick(struct scheduler *s, int64_t now_ms);
 void link_put(struct scheduler *s); /* put what is in the index and was not put yet */
+/* An image that `was` terminal is in the index again as open. */
+void link_put_again(struct scheduler *s, int class, const struct broker_job *job,
+                    enum result_status was);
 
 /* dispatch.c */
 void dispatch_leased(void *ctx, const struct broker_leased *jobs, int n);
@@ -101,6 +110,10 @@ void dispatch_pump(struct scheduler *s);
 void dispatch_message(struct scheduler *s, struct child *worker, const struct wire_message *m);
 void dispatch_tick(struct scheduler *s, int64_t now_ms);
 void dispatch_settled(struct scheduler *s, struct flight *flight, enum result_status status);
+void dispatch_cancelled(struct scheduler *s, uint32_t image); /* its result is durable */
+/* An answer, or a death, of a worker that held an image which was cancelled meanwhile: the flight
+ * ends and nothing else comes of it. False: the image is not cancelled. */
+bool dispatch_drop_cancelled(struct scheduler *s, struct flight *flight);
 void dispatch_hold(struct scheduler *s, struct flight *flight, int64_t pause_ms);
 void dispatch_give_back(struct scheduler *s, struct flight *flight);
 void dispatch_give_back_all(struct scheduler *s); /* what is held here */

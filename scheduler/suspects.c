@@ -1,6 +1,7 @@
 #include "scheduler/suspects.h"
 
 #include "common/clock.h"
+#include "queue/order.h"
 
 enum { SIGNAL_MAX = 64 };
 
@@ -59,6 +60,31 @@ struct loading {
     struct index *index;
 };
 
+void suspects_retry(struct suspects *s, uint32_t image, int retries)
+{
+    struct suspect *row = find(s, image);
+
+    if (!row || retries < row->retries)
+        return;
+    row->crashes = row->deaths = 0;
+    row->retries = retries + 1;
+}
+
+static int load_retry(const struct loading *loading, const json_t *event, struct err *err)
+{
+    struct order order;
+    int ret = order_read(&order, event, err);
+
+    for (int i = 0; ret > 0 && order.kind == ORDER_RETRY && i < order.n_images; i++) {
+        uint32_t image = index_image_of_id(loading->index, order.images[i].id);
+        if (image != INDEX_NONE)
+            suspects_retry(loading->suspects, image, order.images[i].retries);
+    }
+    if (ret > 0)
+        order_release(&order);
+    return ret < 0 ? -1 : 0;
+}
+
 static int load_event(void *ctx, const json_t *event, struct err *err)
 {
     const struct loading *loading = ctx;
@@ -71,6 +97,8 @@ static int load_event(void *ctx, const json_t *event, struct err *err)
     };
     bool is_crash = !strcmp(word, "crash");
 
+    if (!strcmp(word, order_word(ORDER_RETRY)))
+        return load_retry(loading, event, err);
     if (death.image == INDEX_NONE || (!is_crash && strcmp(word, "unexplained") != 0))
         return 0;
     for (int i = 0; i < STAGE_COUNT; i++)
@@ -85,9 +113,10 @@ static int load_event(void *ctx, const json_t *event, struct err *err)
 int suspects_load(struct suspects *s, struct index *x, const struct spool *spool, struct err *err)
 {
     struct loading loading = {s, x};
+    int64_t at = 0;
 
     s->n = 0;
-    return spool_log_each(spool, load_event, &loading, err);
+    return spool_log_each(spool, &at, load_event, &loading, err);
 }
 
 int suspects_count(struct suspects *s, struct index *x, struct spool *spool, enum verdict verdict,

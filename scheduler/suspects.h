@@ -2,7 +2,7 @@
  *
  * Kept in the spool's log, one line a death, so that a restart forgets nothing:
  *   {"event":"crash"|"unexplained","image":"<upload>/<key>/<n>","signal":11,"stage":"decode","at":…}
- * A line is written before it counts. */
+ * A line is written before it counts. An operator's retry (queue/order.h) clears the counts. */
 #ifndef SCHEDULER_SUSPECTS_H
 #define SCHEDULER_SUSPECTS_H
 
@@ -14,7 +14,8 @@
 
 struct suspect {
     uint32_t image;
-    int crashes, deaths;
+    int crashes, deaths; /* since the last retry */
+    int retries;
     int signal; /* of the last one, 0 = it exited */
     enum wire_stage stage;
 };
@@ -33,6 +34,10 @@ int suspects_load(struct suspects *s, struct index *x, const struct spool *spool
  * written, nothing was counted. */
 int suspects_count(struct suspects *s, struct index *x, struct spool *spool, enum verdict verdict,
                    const struct suspect *death, struct err *err);
+
+/* An operator puts the image back into the queue; `retries` counts those before. What died on it no
+ * longer counts, but it still runs alone. A retry that was heard of before changes nothing. */
+void suspects_retry(struct suspects *s, uint32_t image, int retries);
 
 /* REASON_NONE, or the reason to set the image aside for; `detail` receives what happened. */
 enum reason suspects_judge(const struct suspects *s, uint32_t image, char detail[240]);

@@ -7,25 +7,44 @@
 #include "lesion/entry.h"
 #include "queue/broker.h"
 
+static int write_result(const char *study_dir, int n, enum result_status status,
+                        const json_t *entry, struct err *err)
+{
+    char dir[SPOOL_PATH_SIZE];
+
+    if (!entry)
+        return err_set(err, ERR_NOMEM, "image entry");
+    if (path_format(dir, sizeof(dir), err, "%s/results", study_dir) || dir_make(dir, err))
+        return -1;
+    return result_write(study_dir, n, status, entry, NULL, err);
+}
+
 int walk_write_aside(const char *study_dir, const struct study_image *image, enum reason reason,
                      const char *detail, struct err *err)
 {
     struct image_entry *entry = calloc(1, sizeof(*entry));
-    json_t *object = NULL;
-    char dir[SPOOL_PATH_SIZE];
-    int ret = -1;
 
     if (!entry)
         return err_set(err, ERR_NOMEM, "image entry");
     entry_begin(entry, image->file, image->stem, image->sha256);
     entry_set_aside(entry, reason, detail);
-    object = entry_to_json(entry);
-    if (!object)
-        err_set(err, ERR_NOMEM, "image entry");
-    else if (!path_format(dir, sizeof(dir), err, "%s/results", study_dir) && !dir_make(dir, err))
-        ret = result_write(study_dir, image->n, RESULT_SET_ASIDE, object, NULL, err);
+    json_t *object = entry_to_json(entry);
+    int ret = write_result(study_dir, image->n, RESULT_SET_ASIDE, object, err);
     json_decref(object);
     free(entry);
+    return ret;
+}
+
+int walk_write_cancelled(const char *study_dir, const struct study_image *image,
+                         const struct order *order, struct err *err)
+{
+    json_t *entry =
+        json_pack("{s:o,s:o,s:s,s:{s:s,s:o,s:o,s:s}}", "file", json_text(image->file), "stem",
+                  json_text(image->stem), "sha256", image->sha256, "cancelled", "order", order->id,
+                  "by", json_text(order->by), "why", json_text(order->why), "at", order->at);
+    int ret = write_result(study_dir, image->n, RESULT_CANCELLED, entry, err);
+
+    json_decref(entry);
     return ret;
 }
 

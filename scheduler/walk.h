@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "common/reason.h"
+#include "queue/order.h"
 #include "queue/spool.h"
 #include "scheduler/index.h"
 
@@ -48,5 +49,9 @@ void walk_release(struct walk *w);
 /* Result of an image that ended without the worker: set aside for `reason`. Not synced. */
 int walk_write_aside(const char *study_dir, const struct study_image *image, enum reason reason,
                      const char *detail, struct err *err);
+
+/* The same for one that `order` cancels. */
+int walk_write_cancelled(const char *study_dir, const struct study_image *image,
+                         const struct order *order, struct err *err);
 
 #endif

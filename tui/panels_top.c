@@ -184,10 +184,34 @@ void panel_totals(struct frame *f, struct area at, const struct stats *s)
     }
 }
 
+/* The first class that an operator paused, and how many are; NULL when none is. */
+static const struct stats_class *paused_class(const struct stats *s, int *n)
+{
+    const struct stats_class *first = NULL;
+
+    *n = 0;
+    for (int i = STATS_CLASSES; i-- > 0;)
+        if (s->classes[i].paused_at[0]) {
+            first = &s->classes[i];
+            ++*n;
+        }
+    return first;
+}
+
 void panel_sentence(struct frame *f, struct area at, const struct scene *scene)
 {
     struct pen p = pen_on(f, at);
-    char sentence[160];
+    char sentence[160], pause[480];
+    int n_paused;
+    const struct stats_class *paused = paused_class(scene->shown, &n_paused);
+
+    if (paused) { /* it explains more than any bottleneck */
+        snprintf(pause, sizeof(pause), "%s paused by %s: %s",
+                 n_paused == STATS_CLASSES ? "All classes" : paused->name, paused->paused_by,
+                 paused->paused_why);
+        pen_field(&p, STYLE_WARN, at.cols, pause);
+        return;
+    }
     enum wire_stage stage = stats_bottleneck(scene->shown, sentence);
 
     pen_field(&p, stage == STAGE_COUNT ? STYLE_DIM : STYLE_STRONG, at.cols, sentence);

@@ -76,6 +76,11 @@ static void sum_classes(struct stats *out, const struct stats *s)
         to->ready = larger(to->ready, from->ready);
         to->leased = larger(to->leased, from->leased);
         to->oldest_ms = larger(to->oldest_ms, from->oldest_ms);
+        if (!from->paused_at[0])
+            continue;
+        memcpy(to->paused_at, from->paused_at, sizeof(to->paused_at));
+        memcpy(to->paused_by, from->paused_by, sizeof(to->paused_by));
+        memcpy(to->paused_why, from->paused_why, sizeof(to->paused_why));
     }
 }
 

@@ -33,6 +33,7 @@ struct peer {
 };
 
 static struct test_redis redis;
+static const int none_first[BROKER_CLASSES];
 
 static void on_watch(void *ctx, int fd, bool read, bool write)
 {
@@ -177,7 +178,7 @@ static void put(struct peer *p, int class, int n)
 
 static void lease(struct peer *p, int max)
 {
-    broker_lease(p->b, max);
+    broker_lease(p->b, max, none_first);
     run_until(p, &p->leases, p->leases + 1);
 }
 
@@ -226,6 +227,79 @@ static void jobs_are_leased_once_in_order_of_class(void **state)
     assert_true(a.look.classes[1].oldest_ms > 0);
     broker_free(a.b);
     broker_free(b.b);
+}
+
+static void lease_least(struct peer *p, int max, const int least[BROKER_CLASSES])
+{
+    broker_lease(p->b, max, least);
+    run_until(p, &p->leases, p->leases + 1);
+}
+
+static void each_class_gets_its_least_first(void **state)
+{
+    static const int least[BROKER_CLASSES] = {0, 2, 1};
+    struct peer p;
+
+    (void)state;
+    peer_open(&p, "n1");
+    for (int class = 0; class < BROKER_CLASSES; class ++) {
+        struct broker_job jobs[8];
+        for (int i = 0; i < 8; i++)
+            jobs[i] = (struct broker_job){"up", broker_class_word(class), i};
+        broker_put(p.b, class, jobs, 8);
+        run_until(&p, &p.puts, p.puts + 1);
+    }
+    lease_least(&p, 6, least);
+    int of[BROKER_CLASSES] = {0};
+    for (int i = 0; i < p.n; i++)
+        of[p.lease[i].class]++;
+    assert_int_equal(of[0], 3);
+    assert_int_equal(of[1], 2);
+    assert_int_equal(of[2], 1);
+    lease_least(&p, 2, (const int[]){0, 9, 9}); /* never more than was asked for */
+    assert_int_equal(p.n, 2);
+    assert_int_equal(p.lease[0].class, 1);
+    broker_free(p.b);
+}
+
+/* Also what was given back, which comes first otherwise. */
+static void nothing_is_leased_of_a_class_that_is_left_out(void **state)
+{
+    struct peer p;
+
+    (void)state;
+    peer_open(&p, "n1");
+    put(&p, 1, 3);
+    lease(&p, 1);
+    broker_release(p.b, &p.lease[0]);
+    lease_least(&p, 3, (const int[]){0, -1, 0});
+    assert_int_equal(p.n, 0);
+    lease(&p, 3);
+    assert_int_equal(p.n, 3);
+    broker_free(p.b);
+}
+
+static void what_comes_back_is_in_the_queue_once(void **state)
+{
+    struct broker_job job = {"up", "st", 0};
+    struct peer p;
+
+    (void)state;
+    peer_open(&p, "n1");
+    put(&p, 1, 1);
+    lease(&p, 1);
+    finish(&p, 0, 1);
+    assert_int_equal(p.remaining, 0);
+    broker_reopen(p.b, 1, &job, "done");
+    broker_reopen(p.b, 1, &job, "done");
+    put(&p, 1, 1);
+    assert_int_equal(p.added, 1); /* that of the beginning */
+    lease(&p, 5);
+    assert_int_equal(p.n, 1);
+    assert_int_equal(p.lease[0].attempt, 1);
+    finish(&p, 0, 1);
+    assert_int_equal(p.remaining, 0);
+    broker_free(p.b);
 }
 
 static void finishing_counts_down_the_study_and_repeats_change_nothing(void **state)
@@ -429,7 +503,7 @@ static void a_flushed_redis_is_noticed(void **state)
     snprintf(command, sizeof(command), TEST_REDIS_CLI " -s %s flushall >/dev/null", redis.socket);
     FILE *cli = popen(command, "r"); // NOLINT(cert-env33-c)
     assert_int_equal(pclose(cli), 0);
-    broker_lease(a.b, 1); /* its group is gone */
+    broker_lease(a.b, 1, none_first); /* its group is gone */
     run_until(&a, &a.downs, 1);
     assert_non_null(strstr(a.why, "NOGROUP"));
     assert_int_equal(broker_connect(a.b, &err), 0);
@@ -463,7 +537,7 @@ static void a_stalled_redis_is_dropped(void **state)
     assert_int_equal(broker_connect(a.b, &err), 0);
     run_until(&a, &a.readies, 1);
     kill(redis.pid, SIGSTOP);
-    broker_lease(a.b, 1);
+    broker_lease(a.b, 1, none_first);
     run_until(&a, &a.downs, 1);
     kill(redis.pid, SIGCONT);
     assert_non_null(strstr(a.why, "in time"));
@@ -535,6 +609,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(jobs_are_leased_once_in_order_of_class),
+        CASE(each_class_gets_its_least_first),
+        CASE(nothing_is_leased_of_a_class_that_is_left_out),
+        CASE(what_comes_back_is_in_the_queue_once),
         CASE(finishing_counts_down_the_study_and_repeats_change_nothing),
         CASE(a_late_owner_is_refused),
         CASE(an_old_attempt_of_the_same_owner_is_refused),

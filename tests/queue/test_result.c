@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -55,6 +57,7 @@ static void the_same_work_gives_the_same_bytes(void **state)
     buf_init(&second, 4096);
     assert_int_equal(result_write(*state, 7, RESULT_DONE, entry, NULL, &err), 0);
     assert_int_equal(file_read(temp_path(*state, "results/7.json"), &first, &err), 0);
+    assert_int_equal(unlink(temp_path(*state, "results/7.json")), 0);
     assert_int_equal(result_write(*state, 7, RESULT_DONE, other_order, NULL, &err), 0);
     assert_int_equal(file_read(temp_path(*state, "results/7.json"), &second, &err), 0);
     assert_int_equal(first.len, second.len);
@@ -63,6 +66,27 @@ static void the_same_work_gives_the_same_bytes(void **state)
     buf_release(&second);
     json_decref(entry);
     json_decref(other_order);
+}
+
+static void the_first_one_stays(void **state)
+{
+    json_t *entry = json_pack("{s:i}", "a", 2);
+    enum result_status status;
+    struct err err = {0};
+
+    make_results(*state);
+    assert_int_equal(result_draft(*state, 5, RESULT_DONE, entry, NULL, &err), 0); /* at work */
+    pid_t other = fork(); /* drafts carry the number of their thread */
+    if (!other)
+        _exit(result_write(*state, 5, RESULT_CANCELLED, entry, NULL, &err) ? 1 : 0);
+    int ended;
+    assert_int_equal(waitpid(other, &ended, 0), other);
+    assert_int_equal(ended, 0);
+    assert_int_equal(result_adopt(*state, 5, &err), 0); /* too late, and no error */
+    assert_int_equal(result_read(*state, 5, &status, NULL, &err), 0);
+    assert_int_equal(status, RESULT_CANCELLED);
+    assert_int_equal(result_adopt(*state, 5, &err), -1); /* its draft is gone */
+    json_decref(entry);
 }
 
 static void draft_is_none_yet(void **state)
@@ -125,6 +149,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(comes_back_as_it_went, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(the_same_work_gives_the_same_bytes, temp_setup,
                                         temp_teardown),
+        cmocka_unit_test_setup_teardown(the_first_one_stays, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(draft_is_none_yet, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(none_yet, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(damaged_ones_are_removed_and_made_again, temp_setup,

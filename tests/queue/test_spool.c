@@ -243,18 +243,24 @@ static void log_survives_a_cut_line(void **state)
     struct spool *s = open_spool(*state);
     struct seen seen = {0};
     struct err err = {0};
+    int64_t at = 0;
 
-    assert_int_equal(spool_log_each(s, note_event, &seen, &err), 0);
+    assert_int_equal(spool_log_each(s, &at, note_event, &seen, &err), 0);
     append(s, "cancel");
     append(s, "pause");
     int fd = open(temp_path(*state, "log"), O_WRONLY | O_APPEND);
     assert_int_equal(write(fd, "{\"what\":\"cu", 11), 11);
     close(fd);
-    assert_int_equal(spool_log_each(s, note_event, &seen, &err), 0);
+    assert_int_equal(spool_log_each(s, &at, note_event, &seen, &err), 0);
     assert_string_equal(seen.text, "cancel pause ");
     append(s, "resume"); /* must not be swallowed by the cut line */
+    assert_int_equal(spool_log_each(s, &at, note_event, &seen, &err), 0); /* only what is new */
+    assert_string_equal(seen.text, "cancel pause resume ");
+    assert_int_equal(spool_log_each(s, &at, note_event, &seen, &err), 0);
+    assert_string_equal(seen.text, "cancel pause resume ");
     seen = (struct seen){0};
-    assert_int_equal(spool_log_each(s, note_event, &seen, &err), 0);
+    at = 0;
+    assert_int_equal(spool_log_each(s, &at, note_event, &seen, &err), 0);
     assert_string_equal(seen.text, "cancel pause resume ");
     spool_close(s);
 }
@@ -265,6 +271,7 @@ static void log_takes_lines_of_many_processes(void **state)
     struct spool *s = open_spool(*state);
     struct seen seen = {0};
     struct err err = {0};
+    int64_t at = 0;
 
     for (int i = 0; i < WRITERS; i++)
         if (fork() == 0) {
@@ -274,7 +281,7 @@ static void log_takes_lines_of_many_processes(void **state)
         }
     for (int i = 0; i < WRITERS; i++)
         wait(NULL);
-    assert_int_equal(spool_log_each(s, note_event, &seen, &err), 0);
+    assert_int_equal(spool_log_each(s, &at, note_event, &seen, &err), 0);
     assert_int_equal(seen.n, WRITERS * EACH);
     spool_close(s);
 }

@@ -103,6 +103,62 @@ static void settling_twice_counts_once(void **state)
     index_release(&x);
 }
 
+static void a_reopened_image_is_waited_for_again(void **state)
+{
+    struct index x = {0};
+    uint32_t study = add(&x, "u", "k", 2);
+
+    (void)state;
+    index_settle(&x, 0, RESULT_DONE);
+    index_settle(&x, 1, RESULT_SET_ASIDE);
+    index_set_report(&x, study, REPORT_FINISHED);
+    assert_int_equal(index_studies_left(&x), 0);
+    index_reopen(&x, 1);
+    assert_int_equal(x.images[1].status, RESULT_NONE);
+    assert_int_equal(x.studies[study].remaining, 1);
+    assert_int_equal(x.by_status[RESULT_SET_ASIDE], 0);
+    assert_int_equal(index_images_left(&x), 1);
+    assert_int_equal(index_studies_left(&x), 1);
+    assert_true(index_settle(&x, 1, RESULT_DONE));
+    assert_int_equal(x.studies[study].remaining, 0);
+    index_release(&x);
+}
+
+static void ranges_are_what_their_names_say(void **state)
+{
+    static const struct {
+        const char *target;
+        uint32_t first, end; /* both 0: there is none */
+    } cases[] = {
+        {"u0",      0, 5},
+        {"u1",      5, 9},
+        {"u0/k1",   3, 5},
+        {"u1/k0",   5, 8},
+        {"u0/k0/4", 2, 3},
+        {"u2",      0, 0},
+        {"u",       0, 0},
+        {"",        0, 0},
+        {"u0/k2",   0, 0},
+        {"u0/k0/1", 0, 0},
+        {"u0/",     0, 0},
+    };
+    struct index x = {0};
+
+    (void)state;
+    add(&x, "u0", "k0", 3);
+    add(&x, "u0", "k1", 2);
+    add(&x, "u1", "k0", 3);
+    add(&x, "u1", "k1", 1);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        uint32_t first = 0, end = 0;
+        print_message("case: %s\n", cases[i].target);
+        assert_int_equal(index_find_range(&x, cases[i].target, &first, &end), cases[i].end != 0);
+        assert_int_equal(first, cases[i].first);
+        assert_int_equal(end, cases[i].end);
+    }
+    index_release(&x);
+}
+
 static void studies_that_make_no_sense_are_refused(void **state)
 {
     struct index x = {0};
@@ -129,6 +185,8 @@ int main(void)
         cmocka_unit_test(studies_and_images_are_found_by_id),
         cmocka_unit_test(strange_ids_name_nothing),
         cmocka_unit_test(settling_twice_counts_once),
+        cmocka_unit_test(a_reopened_image_is_waited_for_again),
+        cmocka_unit_test(ranges_are_what_their_names_say),
         cmocka_unit_test(studies_that_make_no_sense_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,6 +21,7 @@
 #include "common/file.h"
 #include "common/settings.h"
 #include "queue/client.h"
+#include "queue/order.h"
 #include "queue/spool.h"
 #include "tests/queue/redis.h"
 
@@ -647,20 +648,32 @@ static void tell(const char *word)
     queue_client_close(c);
 }
 
+static void operate(enum order_kind kind)
+{
+    struct order order = {.kind = kind};
+    struct spool *spool;
+    struct err err = {0};
+
+    assert_int_equal(spool_open(&spool, in_dir("spool"), &err), 0);
+    assert_int_equal(order_sign(&order, "a test", &err), 0);
+    assert_int_equal(order_append(spool, &order, &err), 0);
+    spool_close(spool);
+}
+
 static void an_installation_takes_new_uploads_and_can_be_paused(void **state)
 {
     (void)state;
     make_config(false, "");
     start();
     wait_for_lines("log", "/s", TOTAL - 1 + STUDIES);
-    tell("pause");
-    wait_for_lines("stderr", "pause", 1);
+    operate(ORDER_PAUSE);
+    wait_for_lines("stderr", "event=pause", 1);
     make_upload("u2", STUDIES, 2);
     tell("rescan");
     wait_for_lines("stderr", "spool.walked", 2);
     usleep(500000);
     assert_int_equal(lines_with("log", "u2/"), 0);
-    tell("resume");
+    operate(ORDER_RESUME);
     wait_for_lines("log", "u2/", 2 * IMAGES + 2);
     static struct stats stats;
     struct queue_client *c;

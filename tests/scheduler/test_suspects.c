@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "queue/order.h"
 #include "scheduler/suspects.h"
 
 struct fixture {
@@ -114,6 +115,45 @@ static void counts_are_read_back(void **state)
     suspects_release(&again);
 }
 
+static void retry(struct fixture *f, const char *id, int retries)
+{
+    struct order_image image = {.retries = retries};
+    struct order order = {.kind = ORDER_RETRY, .n_images = 1, .images = &image};
+    struct err err = {0};
+
+    snprintf(image.id, sizeof(image.id), "%s", id);
+    assert_int_equal(order_append(f->spool, &order, &err), 0);
+    suspects_retry(&f->suspects, index_image_of_id(&f->index, id), retries);
+}
+
+/* The same retry may stand in the log twice: only the first one clears what was counted. */
+static void a_retry_clears_the_counts_once(void **state)
+{
+    struct fixture *f = *state;
+    struct suspects again = {0};
+    struct err err = {0};
+    char detail[240];
+
+    for (int i = 0; i < 3; i++)
+        die(f, 2, VERDICT_CRASH, SIGBUS, STAGE_DECODE);
+    retry(f, "u/k/2", 0);
+    assert_int_equal(suspects_judge(&f->suspects, 2, detail), REASON_NONE);
+    assert_true(f->index.images[2].is_suspect); /* it still runs alone */
+    for (int i = 0; i < 2; i++)
+        die(f, 2, VERDICT_CRASH, SIGBUS, STAGE_DECODE);
+    retry(f, "u/k/2", 0);
+    retry(f, "u/k/1", 0); /* nothing ever died on this one */
+    die(f, 2, VERDICT_CRASH, SIGBUS, STAGE_DECODE);
+    assert_int_equal(suspects_judge(&f->suspects, 2, detail), REASON_DECODE_CRASH);
+    assert_int_equal(suspects_load(&again, &f->index, f->spool, &err), 0);
+    assert_int_equal(suspects_judge(&again, 2, detail), REASON_DECODE_CRASH);
+    suspects_release(&again);
+    retry(f, "u/k/2", 1);
+    assert_int_equal(suspects_load(&again, &f->index, f->spool, &err), 0);
+    assert_int_equal(suspects_judge(&again, 2, detail), REASON_NONE);
+    suspects_release(&again);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -122,6 +162,7 @@ int main(void)
         CASE(three_crashes_are_enough_and_tell_their_stage),
         CASE(ten_unexplained_deaths_are_enough),
         CASE(counts_are_read_back),
+        CASE(a_retry_clears_the_counts_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -274,6 +274,26 @@ static void states_are_said_in_words(void **state)
     free(p);
 }
 
+static void an_operators_pause_says_who_and_why(void **state)
+{
+    static const char *const one[] = {"bulk paused by anna: moving the disks", NULL};
+    static const char *const all[] = {"All classes paused by anna: moving the disks", NULL};
+    struct picture *p = picture_new(FAKE_USUAL, 2);
+
+    (void)state;
+    for (int i = 1; i < STATS_CLASSES + 1; i++) {
+        struct stats_class *c = &p->reading.nodes[1].classes[i % STATS_CLASSES];
+        snprintf(c->paused_at, sizeof(c->paused_at), "2026-11-26T02:00:00.000Z");
+        snprintf(c->paused_by, sizeof(c->paused_by), "anna");
+        snprintf(c->paused_why, sizeof(c->paused_why), "moving the disks");
+        reading_select(&p->shown, &p->reading, 0); /* all machines */
+        if (i == 1)
+            expect(p, 24, 80, one);
+    }
+    expect(p, 24, 80, all);
+    free(p);
+}
+
 static void old_figures_are_faded(void **state)
 {
     struct picture *p = picture_new(FAKE_USUAL, 1);
@@ -347,6 +367,7 @@ int main(void)
         cmocka_unit_test(wide_terminals_show_all_lists),
         cmocka_unit_test(what_is_unknown_is_never_zero),
         cmocka_unit_test(states_are_said_in_words),
+        cmocka_unit_test(an_operators_pause_says_who_and_why),
         cmocka_unit_test(old_figures_are_faded),
         cmocka_unit_test(nothing_jumps),
         cmocka_unit_test(one_frame_for_print_has_no_keys),
