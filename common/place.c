@@ -94,6 +94,24 @@ int place_data(char out[SETTINGS_PATH_SIZE], const char *name, struct err *err)
         name, dir ? dir : "not set", own);
 }
 
+int place_cache(char out[SETTINGS_PATH_SIZE], const char *name, struct err *err)
+{
+    static const struct {
+        const char *variable, *below;
+    } places[] = {
+        {"LENTIGO_CACHEDIR", ""               },
+        {"XDG_CACHE_HOME",   "/lentigo"       },
+        {"HOME",             "/.cache/lentigo"},
+    };
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+        const char *dir = getenv(places[i].variable);
+        if (dir && *dir == '/')
+            return path_format(out, SETTINGS_PATH_SIZE, err, "%s%s/%s", dir, places[i].below, name);
+    }
+    return err_set(err, ERR_CONFIG, "no folder for %s: set LENTIGO_CACHEDIR", name);
+}
+
 int place_model(char out[SETTINGS_PATH_SIZE], const char *model, struct err *err)
 {
     char found[SETTINGS_PATH_SIZE], name[SETTINGS_PATH_SIZE];

@@ -12,13 +12,13 @@ struct backend_stream;
 
 struct backend {
     const char *name;
-    const char *device; /* the kind it runs on: "cpu" */
+    const char *device; /* the kind it runs on: "cpu", "cuda" */
 
-    /* Does this machine do `precision` without emulation? */
-    bool (*can)(const char *precision);
+    /* Does this machine do `precision` without emulation? `number` is N of "cuda:N", else 0. */
+    bool (*can)(const char *precision, int number);
 
     int (*open)(struct backend_engine **out, const struct model *model, const char *precision,
-                struct err *err);
+                int number, struct err *err);
     void (*close)(struct backend_engine *e);
 
     /* `threads`, at least 1, may work on one image; a backend may do with fewer. */
@@ -30,6 +30,10 @@ struct backend {
     int (*run)(struct backend_stream *s, int w, int h, struct engine_image *images, int n,
                struct err *err);
 
+    /* engine_pin, engine_unpin; NULL where that does nothing. */
+    int (*pin)(struct backend_engine *e, const void *base, size_t size, struct err *err);
+    void (*unpin)(struct backend_engine *e, const void *base);
+
     /* For tests and `bench engine --layers` (engine_debug.h). */
     void (*keep_layers)(struct backend_stream *s); /* before the first run */
     int (*layer)(struct backend_stream *s, int layer, int image, float *out, struct err *err);
@@ -40,5 +44,6 @@ struct backend {
 
 extern const struct backend backend_ref;
 extern const struct backend backend_onednn; /* built when libdnnl was found */
+extern const struct backend backend_cudnn;  /* in the module (cudnn_module.h) */
 
 #endif

@@ -8,6 +8,7 @@
 #define ENGINE_CUDNN_MODULE_H
 
 #include "engine/backend.h"
+#include "engine/device.h"
 
 /* As the libraries count them: cuDNN 9.19.0 is 91900, CUDA 13.0 is 13000. */
 struct cudnn_versions {
@@ -18,7 +19,9 @@ struct cudnn_versions {
 
 struct cudnn_module {
     void (*versions)(struct cudnn_versions *out);
-    const struct backend *backend; /* NULL in a module that plans and does not run yet */
+    /* gpus.h's gpus_list */
+    int (*gpus)(struct engine_device *out, int max, struct err *err);
+    const struct backend *backend;
 };
 
 /* The module's one exported symbol. */

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/cudnn_module.h"
+
 /* "model name : Intel(R) ..." of /proc/cpuinfo; other architectures have no such line. */
 static void describe_processor(char *out, size_t size)
 {
@@ -34,5 +36,8 @@ int engine_devices(struct engine_device out[ENGINE_DEVICES_MAX])
         .memory_bytes = pages > 0 && page > 0 ? (int64_t)pages * page : -1,
     };
     describe_processor(out[0].description, sizeof(out[0].description));
-    return 1;
+    struct err none = {0}; /* no module, no driver or no GPU: the processor is all there is */
+    const struct cudnn_module *m = cudnn_module_load(&none);
+    int gpus = m ? m->gpus(out + 1, ENGINE_DEVICES_MAX - 1, &none) : 0;
+    return 1 + (gpus > 0 ? gpus : 0);
 }

@@ -39,8 +39,8 @@ static int is_auto(const char *word)
     return !word || !*word || !strcmp(word, "auto");
 }
 
-/* The fastest first. */
-static const char *const precisions[] = {"int8", "bf16", "fp16", "f32"};
+/* The fastest first; fp16 has more digits than bf16. */
+static const char *const precisions[] = {"int8", "fp16", "bf16", "f32"};
 enum { PRECISIONS = sizeof(precisions) / sizeof(*precisions) };
 
 /* An explicit wish goes before the card's word: figures have to be measured somehow. */
@@ -52,17 +52,36 @@ static bool suits(const struct engine_config *c, const struct model *model, cons
                                               : !strcmp(c->precision, precision));
 }
 
+/* N of "cuda:N", 0 for "auto"; -1 for another word. */
+static int gpu_of(const char *device)
+{
+    char *end = NULL;
+    long n = 0;
+
+    if (is_auto(device))
+        return 0;
+    if (!strncmp(device, "cuda:", 5) && device[5] >= '0' && device[5] <= '9')
+        n = strtol(device + 5, &end, 10);
+    return end && !*end && n < ENGINE_DEVICES_MAX ? (int)n : -1;
+}
+
+static bool runs_on(const struct backend *b, const char *device)
+{
+    return is_auto(device) || !strcmp(device, b->device) ||
+           (!strcmp(b->device, "cuda") && gpu_of(device) >= 0);
+}
+
 /* Does `b` do what is asked for? Then *precision is the fastest that it can. */
 static bool does(const struct backend *b, const struct engine_config *c, const struct model *model,
                  const char **precision)
 {
     if (!is_auto(c->backend) && strcmp(c->backend, b->name) != 0)
         return false;
-    if (!is_auto(c->device) && strcmp(c->device, b->device) != 0)
+    if (!runs_on(b, c->device))
         return false;
     for (int i = 0; i < PRECISIONS; i++) {
         *precision = precisions[i];
-        if (suits(c, model, *precision) && b->can(*precision))
+        if (suits(c, model, *precision) && b->can(*precision, gpu_of(c->device)))
             return true;
     }
     return false;
@@ -75,18 +94,47 @@ static bool may_be_gpu(const struct engine_config *c)
            (is_auto(c->device) || !strncmp(c->device, "cuda", 4));
 }
 
-/* `why` says why the module with the GPU's backend cannot be had, if it was asked for. */
+static bool is_listed(const struct engine_device *list, int n, const char *device)
+{
+    int found = 0;
+
+    while (found < n && strcmp(list[found].name, device) != 0)
+        found++;
+    return found < n;
+}
+
+/* The GPU's backend when it does what is asked for, else NULL and why not. "auto" is "cuda:0". */
+static const struct backend *choose_gpu(const struct engine_config *c, const struct model *model,
+                                        const char **precision, struct err *why)
+{
+    const struct cudnn_module *m = may_be_gpu(c) ? cudnn_module_load(why) : NULL;
+    struct engine_device list[ENGINE_DEVICES_MAX];
+    int n = m ? m->gpus(list, ENGINE_DEVICES_MAX, why) : -1;
+
+    if (n < 0)
+        return NULL;
+    const char *device = is_auto(c->device) ? "cuda:0" : c->device;
+    if (!is_listed(list, n, device))
+        err_set(why, ERR_CONFIG, "there is no %s that lentigo can use; the last is %s (%s)", device,
+                list[n - 1].name, list[n - 1].description);
+    else if (does(m->backend, c, model, precision))
+        return m->backend;
+    else
+        err_set(why, ERR_CONFIG, "%s cannot do that, or the model's card does not allow it",
+                device);
+    return NULL;
+}
+
+/* `why` says why the GPU cannot be had, if that was not ruled out. */
 static const struct backend *choose(const struct engine_config *c, const struct model *model,
                                     const char **precision, struct err *why)
 {
-    const struct cudnn_module *gpu = may_be_gpu(c) ? cudnn_module_load(why) : NULL;
+    const struct backend *gpu = choose_gpu(c, model, precision, why);
 
-    if (gpu && gpu->backend && does(gpu->backend, c, model, precision))
-        return gpu->backend;
-    for (const struct backend *const *b = backends; *b; b++)
+    for (const struct backend *const *b = backends; !gpu && *b; b++)
         if (does(*b, c, model, precision))
             return *b;
-    return NULL;
+    return gpu;
 }
 
 static const struct backend *choose_or_fail(const struct engine_config *config,
@@ -110,13 +158,18 @@ static const struct backend *choose_or_fail(const struct engine_config *config,
     return backend;
 }
 
-static struct engine_facts facts_of(const struct backend *backend, const char *precision)
+static struct engine_facts facts_of(const struct backend *backend, const char *precision,
+                                    const char *device)
 {
+    bool is_gpu = !strcmp(backend->device, "cuda");
     struct engine_facts facts;
 
     snprintf(facts.backend, sizeof(facts.backend), "%s", backend->name);
     snprintf(facts.precision, sizeof(facts.precision), "%s", precision);
-    snprintf(facts.device, sizeof(facts.device), "%s", backend->device);
+    if (is_gpu)
+        snprintf(facts.device, sizeof(facts.device), "cuda:%d", gpu_of(device));
+    else
+        snprintf(facts.device, sizeof(facts.device), "%s", backend->device);
     return facts;
 }
 
@@ -128,7 +181,7 @@ int engine_choose(const struct engine_config *config, const struct model *model,
 
     if (!backend)
         return -1;
-    *out = facts_of(backend, precision);
+    *out = facts_of(backend, precision, config->device);
     return 0;
 }
 
@@ -144,9 +197,9 @@ int engine_open(struct engine **out, const struct model *model, const struct eng
     if (!e)
         return err_set(err, ERR_NOMEM, "out of memory for an engine");
     e->backend = backend;
-    e->facts = facts_of(backend, precision);
+    e->facts = facts_of(backend, precision, config->device);
     e->threads = config->threads > 0 ? config->threads : 1;
-    if (backend->open(&e->inner, model, precision, err)) {
+    if (backend->open(&e->inner, model, precision, gpu_of(config->device), err)) {
         free(e);
         return -1;
     }
@@ -165,6 +218,17 @@ void engine_close(struct engine *e)
 const struct engine_facts *engine_facts(const struct engine *e)
 {
     return &e->facts;
+}
+
+int engine_pin(struct engine *e, const void *base, size_t size, struct err *err)
+{
+    return e->backend->pin ? e->backend->pin(e->inner, base, size, err) : 0;
+}
+
+void engine_unpin(struct engine *e, const void *base)
+{
+    if (e->backend->unpin)
+        e->backend->unpin(e->inner, base);
 }
 
 /* Denormals to zero, in and out: with AMX they make f32 convolutions 60 times slower. */

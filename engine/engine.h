@@ -35,12 +35,19 @@ int engine_choose(const struct engine_config *config, const struct model *model,
                   struct engine_facts *out, struct err *err);
 
 /* "auto" takes the fastest that the model's card allows and that this machine and build can do
- * without emulation: int8 only with VNNI and a model that has ranges, bf16 only with AVX512-BF16 or
- * AMX. What cannot be had is ERR_CONFIG. The model must outlive the engine. */
+ * without emulation: a GPU before the processor; there fp16 before bf16, here int8 only with VNNI and a
+ * model that has ranges, bf16 only with AVX512-BF16 or AMX. What cannot be had is ERR_CONFIG. The model must outlive the engine. */
 int engine_open(struct engine **out, const struct model *model, const struct engine_config *config,
                 struct err *err);
 void engine_close(struct engine *e); /* after all its streams; NULL is fine */
 const struct engine_facts *engine_facts(const struct engine *e);
+
+/* Tells the engine that [base, base + size) will often hold pixels or class maps of engine_image: a GPU
+ * then reads and writes them there, elsewhere it takes a copy. The pages must stay where they are until
+ * engine_unpin or engine_close, and ranges must not touch. Does nothing on a processor. Any thread.
+ * ERR_CONFIG: this memory cannot be locked; all goes on without. */
+int engine_pin(struct engine *e, const void *base, size_t size, struct err *err);
+void engine_unpin(struct engine *e, const void *base); /* what was not pinned is fine */
 
 /* Called by the thread that will run it, and used by no other. */
 int engine_stream_open(struct engine_stream **out, struct engine *e, struct err *err);

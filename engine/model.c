@@ -167,7 +167,11 @@ const struct model_card *model_card(const struct model *m)
 
 bool model_allows(const struct model *m, const char *precision)
 {
-    return m->precisions & bit_of_precision(precision);
+    unsigned bits = bit_of_precision(precision);
+
+    if (!strcmp(precision, "fp16"))
+        bits |= bit_of_precision("bf16");
+    return m->precisions & bits;
 }
 
 const struct ranges *model_ranges(const struct model *m)

@@ -7,7 +7,8 @@
  * models/<name>/policy.json           read by lesion/policy.h, not here
  *
  * "precisions" are those whose figures are within tolerance of f32's, f32 itself always; without the
- * key f32 and bf16.
+ * key f32 and bf16. What allows bf16 allows fp16, which has three bits more; that its range is enough
+ * is what the probe looks at on each device.
  *
  * Immutable after model_open; any thread may read it. */
 #ifndef ENGINE_MODEL_H

@@ -27,6 +27,7 @@ struct slot {
     int fd;
     const uint8_t *map; /* read-only here */
     bool is_busy;
+    uint64_t kept; /* bytes from the begin that never give their pages back */
     uint64_t job, tag, used;
     bool want_measure, want_display;
 };
@@ -185,6 +186,15 @@ int decoder_pid(const struct decoder *d)
     return (int)d->zygote;
 }
 
+struct slot_inputs decoder_keep_inputs(struct decoder *d, int slot, int size)
+{
+    struct slot *s = &d->slots[slot];
+    struct slot_layout needed = slot_layout(size);
+
+    s->kept = needed.field;
+    return (struct slot_inputs){s->map + needed.network, needed.field - needed.network};
+}
+
 /* ---- submit ---- */
 
 static int gone(struct decoder *d, struct err *err)
@@ -214,8 +224,8 @@ int decoder_submit(struct decoder *d, const struct decode_request *request, stru
                            .want_display = request->want_display};
 
     if (s->used > SLOT_KEEP)
-        (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-                        (off_t)d->layout.size); /* else the pages just stay */
+        (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)s->kept,
+                        (off_t)(d->layout.size - s->kept)); /* else the pages just stay */
     if (wire_send(d->sock, &job, sizeof(job), &request->fd, 1, MSG_DONTWAIT)) {
         if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS)
             return err_set(err, ERR_AGAIN, "the decoder is behind: %s", strerror(errno));

@@ -15,6 +15,7 @@
 #define PREPROCESS_DECODE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -44,6 +45,12 @@ struct decoder_config {
 struct picture {
     const uint8_t *rgb; /* h,w,3 */
     int w, h;
+};
+
+/* Where the network inputs of a slot lie for as long as the decoder is open. */
+struct slot_inputs {
+    const uint8_t *at; /* a page's begin */
+    size_t bytes;      /* whole pages */
 };
 
 struct decode_request {
@@ -82,6 +89,10 @@ void decoder_close(struct decoder *d); /* ends zygote and children; NULL is fine
 
 int decoder_fd(const struct decoder *d);  /* readable when decoder_next has something */
 int decoder_pid(const struct decoder *d); /* of the zygote */
+
+/* For who wants to lock these pages in memory: from now on they stay with the slot, whatever was decoded
+ * into it. Room for inputs of up to `size` px, which decoder_config allows; before the first submit. */
+struct slot_inputs decoder_keep_inputs(struct decoder *d, int slot, int size);
 
 /* Never blocks. The slot is busy until decoder_next returns it. ERR_AGAIN: the zygote is behind, ask
  * again later; ERR_DEVICE: it is gone. */

@@ -22,6 +22,8 @@ int analyst_open(struct analyst *a, struct subject *subject, struct err *err)
 void analyst_close(struct analyst *a)
 {
     engine_stream_close(a->stream);
+    if (a->maps)
+        engine_unpin(a->subject->engine, a->maps);
     lesion_scratch_free(a->scratch);
     free(a->maps);
     free(a->inputs);
@@ -47,12 +49,27 @@ static int check_batch(int n, struct err *err)
     return 0;
 }
 
+/* Room for the maps, where a GPU may write them itself. */
+static int reserve_maps(struct analyst *a, size_t size, struct err *err)
+{
+    struct err unpinned = {0}; /* then they are copied */
+
+    if (size <= a->maps_capacity)
+        return 0;
+    if (a->maps)
+        engine_unpin(a->subject->engine, a->maps);
+    if (reserve(&a->maps, &a->maps_capacity, size, err))
+        return -1;
+    (void)engine_pin(a->subject->engine, a->maps, size, &unpinned);
+    return 0;
+}
+
 /* The inputs and contents of batch[0..n-1] are there. */
 static int run_pass(struct analyst *a, int n, int size, struct err *err)
 {
     size_t map = (size_t)a->w * (size_t)a->h;
 
-    if (reserve(&a->maps, &a->maps_capacity, map * (size_t)n, err))
+    if (reserve_maps(a, map * (size_t)n, err))
         return -1;
     a->size = size;
     for (int i = 0; i < n; i++)

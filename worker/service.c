@@ -480,6 +480,20 @@ static int open_loop(struct service *v, struct err *err)
     return 0;
 }
 
+/* A GPU then takes the pixels where the decoders left them. Where that cannot be had it takes a copy. */
+static void pin_slots(struct service *v)
+{
+    struct err err = {0};
+    char text[300];
+
+    for (int i = 0; i < v->shape.slots && !err.code; i++) {
+        struct slot_inputs in = decoder_keep_inputs(v->decoder, i, v->subject.size);
+        (void)engine_pin(v->subject.engine, in.at, in.bytes, &err);
+    }
+    if (err.code)
+        log_event(LOG_INFO, "worker.unpinned", "text=%s", log_quote(text, sizeof(text), err.msg));
+}
+
 /* In this order: the decoder forks before libuv has a thread or a descriptor, and a lane may call the
  * loop at once. */
 static int open_parts(struct service *v, struct err *err)
@@ -487,6 +501,8 @@ static int open_parts(struct service *v, struct err *err)
     v->shape.has_probe = true;
     if (subject_open(&v->subject, &v->decoder, &v->shape, v->settings, err))
         return -1;
+    if (!strncmp(engine_facts(v->subject.engine)->device, "cuda", 4))
+        pin_slots(v);
     return open_loop(v, err) || open_lanes(v, err) ? -1 : 0;
 }
 

@@ -20,6 +20,7 @@ int cudnn_failed(cudnnStatus_t status, const char *call, struct err *err)
     if (status == CUDNN_STATUS_SUCCESS)
         return 0;
     cudnnGetLastErrorString(text, sizeof(text));
+    (void)cudaGetLastError();
     return err_set(err, code_of(status), "cuDNN: %.*s: %s: %s", (int)strcspn(call, "("), call,
                    cudnnGetErrorString(status), text);
 }
@@ -28,6 +29,7 @@ int cuda_failed(cudaError_t status, const char *call, struct err *err)
 {
     if (status == cudaSuccess)
         return 0;
+    (void)cudaGetLastError();
     return err_set(err, status == cudaErrorMemoryAllocation ? ERR_NOMEM : ERR_DEVICE,
                    "CUDA: %.*s: %s", (int)strcspn(call, "("), call, cudaGetErrorString(status));
 }

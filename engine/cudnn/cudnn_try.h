@@ -1,7 +1,11 @@
 /* cudnn_try.h -- cuDNN's and CUDA's status as an err. The one adapter for these libraries.
  *
  * Out of memory is ERR_NOMEM (a smaller batch may do), what a library or a device does not support
- * is ERR_CONFIG, everything else ERR_DEVICE: a CUDA context does not survive its errors. */
+ * is ERR_CONFIG, everything else ERR_DEVICE: a CUDA context does not survive its errors.
+ *
+ * CUDA keeps the last error of a thread until it is asked for, and cuDNN asks after its launches: so
+ * it is cleared here, else cuDNN would take a failed allocation for its own. What does not survive is
+ * not cleared by that. */
 #ifndef ENGINE_CUDNN_CUDNN_TRY_H
 #define ENGINE_CUDNN_CUDNN_TRY_H
 

@@ -4,6 +4,8 @@
 #include <cuda_runtime_api.h>
 #include <cudnn.h>
 
+#include "engine/cudnn/gpus.h"
+
 static void versions(struct cudnn_versions *out)
 {
     *out = (struct cudnn_versions){.cudnn = (int)cudnnGetVersion()};
@@ -14,4 +16,6 @@ static void versions(struct cudnn_versions *out)
 
 __attribute__((visibility("default"))) const struct cudnn_module lentigo_cudnn_module = {
     .versions = versions,
+    .gpus = gpus_list,
+    .backend = &backend_cudnn,
 };

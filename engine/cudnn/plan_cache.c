@@ -48,12 +48,14 @@ static long long number_of(const struct plan_cache *c, const char *key)
     return json_integer_value(json_object_get(c->identity, key));
 }
 
-/* "nvidia_h200-900-132sm-cuda13000-cudnn91900.json": the name in small letters. */
+/* Nothing is read or written without a name. "nvidia_h200-900-132sm-cuda13000-cudnn91900.json": the name in small letters. */
 static int name_file(struct plan_cache *c, const char *dir, struct err *err)
 {
     char name[64];
     size_t n = 0;
 
+    if (!dir)
+        return 0;
     for (const char *p = json_text_or(c->identity, "deviceName", "gpu"); *p && n < sizeof(name) - 1;
          p++)
         name[n++] = isalnum((unsigned char)*p) ? (char)tolower((unsigned char)*p) : '_';
@@ -71,7 +73,7 @@ static int name_file(struct plan_cache *c, const char *dir, struct err *err)
 static json_t *read_plans(const struct plan_cache *c)
 {
     struct err ignored = {0};
-    json_t *file = json_read(c->path, FILE_MAX, &ignored), *plans = NULL;
+    json_t *file = *c->path ? json_read(c->path, FILE_MAX, &ignored) : NULL, *plans = NULL;
 
     if (file && json_integer_value(json_object_get(file, "format")) == FORMAT &&
         json_equal(json_object_get(file, "for"), c->identity) &&
@@ -135,7 +137,7 @@ int plan_cache_save(struct plan_cache *c, struct err *err)
     json_t *file;
     int ret = -1;
 
-    if (!c->is_changed)
+    if (!c->is_changed || !*c->path)
         return 0;
     file = json_pack("{s:i, s:O, s:O}", "format", FORMAT, "for", c->identity, "plans", c->plans);
     if (!file)

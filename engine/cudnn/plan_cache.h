@@ -14,7 +14,8 @@
 
 struct plan_cache;
 
-/* The file for `target` in the folder `dir`, which need not exist. The caller closes it. */
+/* The file for `target` in the folder `dir`, which need not exist; NULL: no file, the plans are
+ * remembered until plan_cache_close. The caller closes it. */
 int plan_cache_open(struct plan_cache **out, const char *dir, const struct graph_target *target,
                     struct err *err);
 void plan_cache_close(struct plan_cache *c); /* without saving; NULL is fine */
@@ -29,6 +30,6 @@ int plan_cache_put(struct plan_cache *c, const char *key, const char *plan, doub
 /* Write the file if anything was put; makes the folder. A failure leaves the old file. */
 int plan_cache_save(struct plan_cache *c, struct err *err);
 
-const char *plan_cache_path(const struct plan_cache *c);
+const char *plan_cache_path(const struct plan_cache *c); /* "" without a file */
 
 #endif

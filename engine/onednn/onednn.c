@@ -48,13 +48,19 @@ static bool isa_has(dnnl_cpu_isa_t wanted)
 
 /* Without the instructions oneDNN emulates bf16, six times slower than f32, and its int8 saturates
  * sums of two products, which is wrong by halves. */
-static bool onednn_can(const char *precision)
+static bool can(const char *precision)
 {
     if (!strcmp(precision, "int8"))
         return isa_has(dnnl_cpu_isa_avx512_core_vnni) || isa_has(dnnl_cpu_isa_avx2_vnni);
     if (!strcmp(precision, "bf16"))
         return isa_has(dnnl_cpu_isa_avx512_core_bf16) && kernels_choose("bf16");
     return !strcmp(precision, "f32");
+}
+
+static bool onednn_can(const char *precision, int number)
+{
+    (void)number;
+    return can(precision);
 }
 
 static void onednn_close(struct backend_engine *e)
@@ -68,12 +74,13 @@ static void onednn_close(struct backend_engine *e)
 }
 
 static int onednn_open(struct backend_engine **out, const struct model *model,
-                       const char *precision, struct err *err)
+                       const char *precision, int number, struct err *err)
 {
     struct backend_engine *e = calloc(1, sizeof(*e));
     bool int8 = !strcmp(precision, "int8");
-    bool bf16 = int8 ? onednn_can("bf16") : !strcmp(precision, "bf16");
+    bool bf16 = int8 ? can("bf16") : !strcmp(precision, "bf16");
 
+    (void)number;
     if (!e)
         return err_set(err, ERR_NOMEM, "out of memory for an engine");
     struct shared *shared = &e->shared;

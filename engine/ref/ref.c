@@ -28,8 +28,9 @@ struct backend_stream {
     double ms[LAYER_COUNT + 1];
 };
 
-static bool ref_can(const char *precision)
+static bool ref_can(const char *precision, int number)
 {
+    (void)number;
     return !strcmp(precision, "f32");
 }
 
@@ -74,11 +75,12 @@ static void ref_close(struct backend_engine *e)
 }
 
 static int ref_open(struct backend_engine **out, const struct model *model, const char *precision,
-                    struct err *err)
+                    int number, struct err *err)
 {
     struct backend_engine *e = calloc(1, sizeof(*e));
 
     (void)precision; /* double, whatever was asked */
+    (void)number;
     if (!e)
         return err_set(err, ERR_NOMEM, "out of memory for an engine");
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++) {

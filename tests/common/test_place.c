@@ -84,6 +84,32 @@ static void mistyped_folder_is_not_passed_over(void **state)
     assert_int_equal(setenv("LENTIGO_DATADIR", folder, 1), 0);
 }
 
+static void caches_go_where_they_are_wanted(void **state)
+{
+    static const struct {
+        const char *own, *xdg, *home, *wanted;
+    } cases[] = {
+        {"/a", "/b", "/c", "/a/plans"               },
+        {"",   "/b", "/c", "/b/lentigo/plans"       },
+        {"",   "b",  "/c", "/c/.cache/lentigo/plans"}, /* the XDG specification: ignored */
+        {"",   "",   "",   NULL                     },
+    };
+    char path[SETTINGS_PATH_SIZE];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct err err = {0};
+        setenv("LENTIGO_CACHEDIR", cases[i].own, 1);
+        setenv("XDG_CACHE_HOME", cases[i].xdg, 1);
+        setenv("HOME", cases[i].home, 1);
+        assert_int_equal(place_cache(path, "plans", &err), cases[i].wanted ? 0 : -1);
+        if (cases[i].wanted)
+            assert_string_equal(path, cases[i].wanted);
+        else
+            assert_non_null(strstr(err.msg, "LENTIGO_CACHEDIR"));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +117,7 @@ int main(void)
         cmocka_unit_test(what_is_not_in_it_is_found_beside_the_program),
         cmocka_unit_test(what_is_nowhere_says_what_to_set),
         cmocka_unit_test(mistyped_folder_is_not_passed_over),
+        cmocka_unit_test(caches_go_where_they_are_wanted),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,7 +1,5 @@
-/* The CUDA kernels without a GPU: their grids, blocks, threads, barriers and shuffles as plain loops
- * over the very functions that the kernels are made of, against the layers of `ref` on whole
- * networks. Shared memory is poisoned before each block and bytes around outputs are marked, so that
- * a wrong index shows. */
+/* The CUDA kernels without a GPU (grids.h) against the layers of `ref` on whole networks. Bytes around
+ * outputs are marked, so that a wrong index shows. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,13 +9,10 @@
 
 #include <cmocka.h>
 
-#include "engine/cudnn/threads_attend.h"
 #include "engine/cudnn/threads_classes.h"
-#include "engine/cudnn/threads_context.h"
-#include "engine/cudnn/threads_halve.h"
-#include "engine/cudnn/threads_stem.h"
 #include "engine/engine_debug.h"
 #include "engine/weights.h"
+#include "tests/engine/grids.h"
 #include "tests/engine/support.h"
 
 enum { N = 2, MARK = 0x5a, MARK_BYTES = 64, KINDS = 3 };
@@ -32,134 +27,6 @@ enum { STEM, DEPTHWISE, POOL, BINS, SUM, STATS, BLEND, SCORES, CHECKS };
 static const char *const check_names[CHECKS] = {"stem", "depthwise", "pool",  "bins",
                                                 "sum",  "stats",     "blend", "scores"};
 static double worst[CHECKS][KINDS]; /* of one run of this test */
-
-/* --- grids as loops --- */
-
-static void run_stem(const struct gpu_stem_job *job)
-{
-    struct tiles tiles = stem_tiles(job);
-    struct stem_shared shared;
-
-    for (int b = 0; b < tiles_count(tiles); b++) {
-        memset(&shared, 0xff, sizeof(shared));
-        for (int t = 0; t < STEM_THREADS; t++)
-            stem_stage(job, tiles_nth(tiles, b), t, &shared);
-        for (int t = 0; t < STEM_THREADS; t++)
-            stem_compute(job, tiles_nth(tiles, b), t, &shared, job->kind);
-    }
-}
-
-static void run_halve(const struct gpu_halve_job *job)
-{
-    for (int b = 0; b < halve_blocks(job); b++)
-        for (int t = 0; t < HALVE_THREADS; t++)
-            halve_thread(job, b, t, job->kind);
-}
-
-static void bins_warp(const struct gpu_bins_job *job, int block, int first)
-{
-    struct elem_group lanes[WARP], before[WARP];
-
-    for (int l = 0; l < WARP; l++)
-        lanes[l] = bins_partial(job, bins_place(job, block, first + l), first + l, job->kind);
-    for (int step = BINS_VECS; step < WARP; step *= 2) {
-        memcpy(before, lanes, sizeof(lanes));
-        for (int l = 0; l < WARP; l++)
-            lanes[l] = elem_add(before[l], before[l ^ step]);
-    }
-    for (int l = 0; l < WARP; l++)
-        bins_store(job, bins_place(job, block, first + l), first + l, lanes[l], job->kind);
-}
-
-static void run_bins(const struct gpu_bins_job *job)
-{
-    for (int b = 0; b < bins_blocks(job); b++)
-        for (int t = 0; t < BINS_THREADS; t += WARP)
-            bins_warp(job, b, t);
-}
-
-static void run_sum(const struct gpu_sum_job *job)
-{
-    for (int b = 0; b < sum_blocks(job); b++)
-        for (int t = 0; t < SUM_THREADS; t++)
-            sum_thread(job, b, t, job->kind);
-}
-
-static void stats_warp(const struct gpu_attend_job *job, int block, int first)
-{
-    struct stats_pair lanes[WARP], before[WARP];
-
-    for (int l = 0; l < WARP; l++)
-        lanes[l] = stats_partial(job, stats_place(job, block, first + l), job->kind);
-    for (int step = 1; step < job->c / ELEM_GROUP; step *= 2) {
-        memcpy(before, lanes, sizeof(lanes));
-        for (int l = 0; l < WARP; l++)
-            lanes[l] = stats_join(before[l], before[l ^ step]);
-    }
-    for (int l = 0; l < WARP; l++)
-        stats_store(job, stats_place(job, block, first + l), lanes[l]);
-}
-
-static void run_stats(const struct gpu_attend_job *job)
-{
-    for (int b = 0; b < stats_blocks(job); b++)
-        for (int t = 0; t < ATTEND_THREADS; t += WARP)
-            stats_warp(job, b, t);
-}
-
-static void run_blend(const struct gpu_attend_job *job)
-{
-    struct tiles tiles = blend_tiles(job);
-    struct blend_shared shared;
-
-    for (int b = 0; b < tiles_count(tiles); b++) {
-        struct tile tile = tiles_nth(tiles, b);
-        memset(&shared, 0xff, sizeof(shared));
-        for (int t = 0; t < ATTEND_THREADS; t++)
-            blend_stage(job, tile, t, &shared);
-        for (int t = 0; t < ATTEND_THREADS; t++)
-            blend_hidden(job, tile, t, &shared);
-        for (int t = 0; t < ATTEND_THREADS; t++)
-            blend_attention(job, t, &shared);
-        for (int t = 0; t < ATTEND_THREADS; t++)
-            blend_mix(job, tile, t, &shared, job->kind);
-    }
-}
-
-static struct classes_sums classes_warp(const struct gpu_classes_job *job, struct tile tile,
-                                        int first)
-{
-    struct classes_sums lanes[WARP], before[WARP];
-
-    for (int l = 0; l < WARP; l++)
-        lanes[l] = classes_thread(job, tile, first + l, job->kind);
-    for (int step = 1; step < WARP; step *= 2) {
-        memcpy(before, lanes, sizeof(lanes));
-        for (int l = 0; l < WARP; l++)
-            lanes[l] = classes_join(before[l], before[l ^ step]);
-    }
-    return lanes[0];
-}
-
-static void run_classes(const struct gpu_classes_job *job)
-{
-    struct tiles tiles = classes_tiles(job);
-    struct classes_sums warps[CLASSES_WARPS];
-    double partials[SCORES_THREADS];
-
-    for (int b = 0; b < tiles_count(tiles); b++) {
-        for (int w = 0; w < CLASSES_WARPS; w++)
-            warps[w] = classes_warp(job, tiles_nth(tiles, b), w * WARP);
-        for (int t = 0; t < CLASSES_THREADS; t++)
-            classes_store(job, b, t, warps);
-    }
-    for (int i = 0; i < job->n; i++) {
-        for (int t = 0; t < SCORES_THREADS; t++)
-            partials[t] = scores_partial(job, i, t);
-        for (int t = 0; t < SCORES_THREADS; t++)
-            scores_store(job, i, t, partials);
-    }
-}
 
 /* --- device memory --- */
 
@@ -374,7 +241,7 @@ static void check_stem(const struct net *net, enum elem kind)
 
     pack_stem(weight, f.weight);
     assert_true(gpu_stem_ok(&job));
-    run_stem(&job);
+    grid_stem(&job);
     layer_check(net, L_F0, &out, STEM_CHANNELS, STEM);
     free(bias);
     folded_free(&f);
@@ -409,7 +276,7 @@ static void check_halve(const struct net *net, int in, int conv, int pool, enum 
 
     pack_depthwise(weight, f.weight, s.c);
     assert_true(gpu_halve_ok(&job));
-    run_halve(&job);
+    grid_halve(&job);
     layer_check(net, conv, &to_conv, s.c, DEPTHWISE);
     layer_check(net, pool, &to_pool, pool_step, POOL);
     free(from.at);
@@ -435,8 +302,8 @@ static void check_context(const struct net *net, enum elem kind)
         add.in[k] = in[k].at;
     }
     assert_true(gpu_bins_ok(&pool) && gpu_sum_ok(&add));
-    run_bins(&pool);
-    run_sum(&add);
+    grid_bins(&pool);
+    grid_sum(&add);
     for (int k = 0; k < CONTEXT_LEVELS; k++) {
         layer_check(net, bins[k], &cells[k], s.c, BINS);
         free(in[k].at);
@@ -486,7 +353,7 @@ static void check_attend(const struct net *net, struct fusion f, enum elem kind)
     double off = 0, size = 0;
 
     assert_true(gpu_attend_ok(&job));
-    run_stats(&job);
+    grid_stats(&job);
     for (size_t i = 0; i < N * map_count(net, f.stats); i++) {
         double d = (double)job.stats[i] - want[i];
         off += d * d;
@@ -494,7 +361,7 @@ static void check_attend(const struct net *net, struct fusion f, enum elem kind)
     }
     check_nmse(STATS, kind, off, size);
     check_marks((const char *)(job.stats + N * map_count(net, f.stats)), MARK_BYTES, "stats");
-    run_blend(&job);
+    grid_blend(&job);
     layer_check(net, f.blend, &out, s.c, BLEND);
     free(want);
     free(x.at);
@@ -539,7 +406,7 @@ static void check_classes(const struct net *net, enum elem kind)
     for (int i = 0; i < N; i++)
         content[i] = (struct gpu_content){net->images[i].content_w, net->images[i].content_h};
     assert_true(gpu_classes_ok(&job));
-    run_classes(&job);
+    grid_classes(&job);
     check_marks((const char *)maps + N * pixels, MARK_BYTES, "class map");
     check_marks(partials.at + partials.count * sizeof(float), MARK_BYTES, "partial sums");
     for (size_t i = 0; i < N; i++) {

@@ -1,4 +1,4 @@
-/* Both backends against the numbers recorded from PyTorch in float64 (../shared/golden), end to
+/* The backends against the numbers recorded from PyTorch in float64 (../shared/golden), end to
  * end and, for the smallest picture, layer by layer. */
 #include <math.h>
 #include <setjmp.h>
@@ -24,6 +24,9 @@ static const struct bound {
     {"onednn", "f32",  1e-11, 1e-11, 0.0001, 1e-6},
     {"onednn", "bf16", 1e-4,  1e-3,  0.01,   1e-3},
     {"onednn", "int8", 1e-3,  1e-2,  0.01,   3e-3}, /* ranges: models/starter/int8.json */
+    {"cudnn",  "f32",  1e-11, 1e-11, 0.0001, 1e-6},
+    {"cudnn",  "fp16", 1e-3,  1e-3,  0.01,   1e-3},
+    {"cudnn",  "bf16", 1e-3,  1e-2,  0.01,   3e-3},
 };
 
 struct run {
@@ -36,6 +39,8 @@ struct run {
     char label[64];
 };
 
+static const char *only; /* this backend; NULL: all */
+
 static bool can(const char *backend, const char *precision)
 {
     struct err err = {0};
@@ -43,6 +48,8 @@ static bool can(const char *backend, const char *precision)
     struct engine *e = NULL;
     struct engine_config c = {.backend = backend, .precision = precision};
 
+    if (only && strcmp(backend, only) != 0)
+        return false;
     assert_int_equal(model_open(&m, model_path, &err), 0);
     bool ok = !engine_open(&e, m, &c, &err);
     if (!ok)
@@ -135,7 +142,7 @@ static void end_to_end_as_recorded(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(bounds) / sizeof(*bounds); i++) {
         if (!can(bounds[i].backend, bounds[i].precision)) {
-            print_message("%s %s: not on this machine\n", bounds[i].backend, bounds[i].precision);
+            print_message("%s %s: not here\n", bounds[i].backend, bounds[i].precision);
             continue;
         }
         for (size_t k = 0; k < sizeof(names) / sizeof(*names); k++) {
@@ -225,7 +232,8 @@ static void copy_ranges(void)
     buf_release(&bytes);
 }
 
-int main(void)
+/* Argument: the one backend to test. */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(end_to_end_as_recorded),
@@ -234,5 +242,6 @@ int main(void)
     if (starter_model(model_path))
         return TEST_SKIP;
     copy_ranges();
+    only = argc > 1 ? argv[1] : NULL;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

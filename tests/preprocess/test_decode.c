@@ -379,6 +379,47 @@ static void what_is_not_wanted_is_not_there(void **state)
     g_object_unref(image);
 }
 
+/* A slot that held much gives its pages back at the next submit, but not those that a device reads. */
+static void kept_inputs_stay_where_they_are(void **state)
+{
+    VipsImage *image = support_picture(2000, 2000);
+    struct file f = support_save(image, ".jpg");
+    int large = support_fd(f.bytes, f.n), broken = support_fd("no picture", 10);
+    struct decoder *own = support_decoder(NULL, 20);
+
+    (void)state;
+    for (int is_kept = 0; is_kept < 2; is_kept++) {
+        struct decode_request request = {
+            .slot = 1, .fd = large, .size = SIZE, .want_measure = true, .want_display = true};
+        struct slot_inputs in = {0};
+        struct decoded out;
+        struct err err = {0};
+        if (is_kept)
+            in = decoder_keep_inputs(own, 1, SIZE);
+        assert_int_equal(decoder_wait(own, &request, &out, &err), 0);
+        assert_int_equal(out.reason, REASON_NONE);
+        const uint8_t *rgb = out.network.rgb;
+        size_t bytes = (size_t)out.network.w * (size_t)out.network.h * 3;
+        uint64_t before = 0, after = 0;
+        for (size_t i = 0; i < bytes; i++)
+            before += rgb[i];
+        request.fd = broken;
+        assert_int_equal(decoder_wait(own, &request, &out, &err), 0);
+        assert_int_not_equal(out.reason, REASON_NONE);
+        for (size_t i = 0; i < bytes; i++)
+            after += rgb[i];
+        assert_true(before > 0);
+        assert_true(after == (is_kept ? before : 0));
+        assert_true(!is_kept ||
+                    (in.at == rgb && in.bytes >= bytes && (uintptr_t)in.at % 4096 == 0));
+    }
+    decoder_close(own);
+    close(large);
+    close(broken);
+    g_free(f.bytes);
+    g_object_unref(image);
+}
+
 /* ---- what is refused ---- */
 
 static void cut_files_are_refused(void **state)
@@ -645,6 +686,7 @@ int main(void)
         cmocka_unit_test(sizes_fit_what_was_asked_for),
         cmocka_unit_test(jpeg_scales_agree_with_png),
         cmocka_unit_test(what_is_not_wanted_is_not_there),
+        cmocka_unit_test(kept_inputs_stay_where_they_are),
         cmocka_unit_test(cut_files_are_refused),
         cmocka_unit_test(bombs_are_refused_from_the_header),
         cmocka_unit_test(endless_scans_are_refused),
