@@ -11,7 +11,7 @@
 #include "common/json.h"
 
 enum record_type {
-    RECORD_TEXT,   /* char[size] */
+    RECORD_TEXT,   /* char[size]; written as json_text has it, cut to size - 1 bytes */
     RECORD_BYTES,  /* char[size] of any bytes (a path): each byte as the code point of its number */
     RECORD_INT,    /* int, min..max */
     RECORD_INT64,  /* int64_t, min..max */
