@@ -73,17 +73,14 @@ static json_t *field_to_json(const struct record_field *f, const void *at)
     return NULL;
 }
 
-int record_put(json_t *object, const struct record_field *fields, size_t n_fields, unsigned kind,
-               const void *record, struct err *err)
+void record_put(json_t **object, const struct record_field *fields, size_t n_fields, unsigned kind,
+                const void *record)
 {
     for (size_t i = 0; i < n_fields; i++) {
         const struct record_field *f = &fields[i];
-        if (f->kinds && !(f->kinds & kind))
-            continue;
-        if (json_object_set_new(object, f->key, field_to_json(f, (const char *)record + f->offset)))
-            return err_set(err, ERR_NOMEM, "record: key \"%s\" could not be written", f->key);
+        if (!f->kinds || (f->kinds & kind))
+            json_put(object, f->key, field_to_json(f, (const char *)record + f->offset));
     }
-    return 0;
 }
 
 static int text_from_json(const struct record_field *f, char *at, const json_t *object,
