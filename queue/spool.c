@@ -363,7 +363,7 @@ int spool_log_each(const struct spool *s, int64_t *at,
             break;
         ret = visit_line(line, (size_t)(end - line), *at, visit, ctx, err);
         from += (size_t)(end - line) + 1;
-        *at += end - line + 1;
+        *at += ret ? 0 : end - line + 1; /* what failed comes again */
     }
     buf_release(&bytes);
     return ret;
