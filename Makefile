@@ -2,7 +2,7 @@
 IMAGES ?=
 OUT ?= out/screen
 
-.PHONY: screen test without-cuda bench release dev asan tsan race tidy slow clean packages
+.PHONY: screen test without-cuda bench release dev asan tsan race tidy fuzz slow clean packages
 
 screen: packages
 	cmake --preset release
@@ -54,6 +54,15 @@ tidy: dev
 # ThreadSanitizer over the unit tests; minutes.
 race: dev
 	ctest --preset dev -C tsan -L tsan
+
+# libFuzzer over the parsers (tests/fuzz), SECONDS for each; TARGET names one or several. Needs clang
+# and libclang-rt-14-dev. What fails lies in build/fuzz/fuzz/failed.
+SECONDS ?= 60
+TARGET ?=
+fuzz: packages
+	cmake --preset fuzz
+	cmake --build --preset fuzz
+	tests/fuzz/run.sh build/fuzz $(SECONDS) $(TARGET)
 
 slow: release
 	ctest --test-dir build/release -L slow --output-on-failure

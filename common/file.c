@@ -84,9 +84,12 @@ static int open_regular(const char *path, struct err *err)
 
     if (fd < 0)
         return fail_errno(err, path, "open");
-    if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+    if (fstat(fd, &st))
+        fail_errno(err, path, "stat");
+    else if (S_ISREG(st.st_mode))
         return fd;
-    err_set(err, ERR_INPUT, "%s: not a regular file", path);
+    else
+        err_set(err, ERR_INPUT, "%s: not a regular file", path);
     close(fd);
     return -1;
 }

@@ -1,6 +1,8 @@
 #include "common/json.h"
 
 #include <math.h>
+#include <setjmp.h>
+#include <stdbool.h>
 
 #include "common/buf.h"
 #include "common/file.h"
@@ -33,11 +35,97 @@ json_t *json_rounded(double value, int decimals)
     return json_real(fabs(value) < 1e300 / unit ? round(value * unit) / unit : value);
 }
 
+/* What jansson 2.14 does when its memory is gone: reading, it calls a good text malformed or copies past
+ * a buffer that did not grow; writing, it may leave a key out. So its allocations pass here. One that
+ * fails while a text is read ends the reading at once, and what was made so far is freed. */
+static _Thread_local struct {
+    bool is_reading, has_failed;
+    jmp_buf out;
+    void **blocks; /* allocated since the reading began */
+    size_t n, cap;
+} memory;
+
+static int note_block(void *block)
+{
+    if (memory.n == memory.cap) {
+        size_t cap = memory.cap ? 2 * memory.cap : 64;
+        void **grown = realloc(memory.blocks, cap * sizeof(*grown));
+        if (!grown)
+            return -1;
+        memory.blocks = grown;
+        memory.cap = cap;
+    }
+    memory.blocks[memory.n++] = block;
+    return 0;
+}
+
+static void *allocate(size_t n)
+{
+    void *made = malloc(n);
+    bool is_noted = made && memory.is_reading && !note_block(made);
+
+    memory.has_failed |= !made;
+    if (!memory.is_reading || is_noted)
+        return made;
+    free(made);
+    longjmp(memory.out, 1);
+}
+
+static void release(void *block)
+{
+    for (size_t i = memory.n; i-- > 0;)
+        if (memory.blocks[i] == block) {
+            memory.blocks[i] = memory.blocks[--memory.n];
+            break;
+        }
+    free(block);
+}
+
+static void end_reading(void)
+{
+    free(memory.blocks);
+    memory.blocks = NULL;
+    memory.n = memory.cap = 0;
+    memory.is_reading = false;
+}
+
+__attribute__((constructor)) static void watch_memory(void)
+{
+    json_set_alloc_funcs(allocate, release);
+}
+
+static void give_up(json_t **to)
+{
+    json_decref(*to);
+    *to = NULL;
+}
+
+void json_put(json_t **to, const char *key, json_t *value)
+{
+    if (json_object_set_new(*to, key, value))
+        give_up(to);
+}
+
+void json_add(json_t **to, json_t *value)
+{
+    if (json_array_append_new(*to, value))
+        give_up(to);
+}
+
 json_t *json_parse(const char *bytes, size_t n, const char *what, struct err *err)
 {
     json_error_t why;
-    json_t *value = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &why);
 
+    if (setjmp(memory.out)) {
+        while (memory.n)
+            free(memory.blocks[--memory.n]);
+        end_reading();
+        err_set(err, ERR_NOMEM, "%s: out of memory", what);
+        return NULL;
+    }
+    memory.is_reading = true;
+    json_t *value = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &why);
+    end_reading();
     if (!value)
         err_set(err, ERR_INPUT, "%s: line %d: %s", what, why.line, why.text);
     return value;
@@ -55,10 +143,20 @@ json_t *json_read(const char *path, size_t size_max, struct err *err)
     return value;
 }
 
+static char *write_out(const json_t *value, size_t flags)
+{
+    memory.has_failed = false;
+    char *text = json_dumps(value, flags | FORMAT);
+    if (!memory.has_failed)
+        return text;
+    free(text);
+    return NULL;
+}
+
 static int write_through(int (*write)(const char *, const void *, size_t, struct err *),
                          const char *path, const json_t *value, struct err *err)
 {
-    char *text = json_dumps(value, JSON_INDENT(1) | FORMAT);
+    char *text = write_out(value, JSON_INDENT(1));
     struct buf bytes;
     int ret = -1;
 
@@ -86,7 +184,7 @@ int json_draft(const char *path, const json_t *value, struct err *err)
 
 char *json_line(const json_t *value)
 {
-    return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | FORMAT);
+    return write_out(value, JSON_COMPACT | JSON_ENCODE_ANY);
 }
 
 int json_get_text(const json_t *object, const char *key, const char **out, struct err *err)

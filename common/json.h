@@ -20,7 +20,14 @@ json_t *json_text(const char *bytes);
  * null when `value` is NAN or infinite. */
 json_t *json_rounded(double value, int decimals);
 
-/* Parse one JSON text. ERR_INPUT names `what` and the line. The caller owns the result. */
+/* Building with one look at the end, as with struct buf: when `value` is NULL or there is no memory
+ * for it, `*to` is given up and becomes NULL, and stays so. Both take `value` over. Nothing is left out
+ * of a record in silence. */
+void json_put(json_t **to, const char *key, json_t *value);
+void json_add(json_t **to, json_t *value);
+
+/* Parse one JSON text. ERR_INPUT names `what` and the line, ERR_NOMEM `what`. The caller owns the
+ * result. */
 json_t *json_parse(const char *bytes, size_t n, const char *what, struct err *err);
 
 /* The same for a file of at most `size_max` bytes; a missing file is ERR_INPUT. */

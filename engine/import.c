@@ -114,7 +114,7 @@ static int write_card(const struct import *in, const struct import_facts *facts,
     const char *slash = strrchr(name, '/');
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
-        json_array_append_new(list, json_string(classes[i]));
+        json_add(&list, json_string(classes[i]));
     json_t *card =
         json_pack("{s:o, s:s, s:i, s:o, s:s, s:s, s:[s,s], s:i, s:s, s:{}}", "name",
                   json_text(slash ? slash + 1 : name), "version", "1", "size",

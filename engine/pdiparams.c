@@ -4,7 +4,7 @@
 #include "common/json.h"
 #include "engine/network.h"
 
-enum { NAME_SIZE = 64, NAMES_MAX = 4096, GRAPH_MAX = 64 << 20 };
+enum { NAME_SIZE = 64, NAMES_MAX = PARAM_COUNT, GRAPH_MAX = 64 << 20 };
 
 /* ---- records ---------------------------------------------------------------------------- */
 

@@ -32,6 +32,7 @@ struct machine {
     const unsigned char *bytes;
     size_t n, at;
     struct indices stack, memo;
+    size_t decoded; /* bytes of text that were made bytes */
     struct err *err;
 };
 
@@ -331,6 +332,11 @@ static int decode_latin1(struct machine *m, const struct pickle_value *text)
 {
     struct pickle *p = m->p;
     void *array = p->owned;
+
+    /* A file can ask for one long text again and again. */
+    if (text->size > m->n - m->decoded)
+        return fail(m, "more text for bytes than the file holds");
+    m->decoded += text->size;
     int ret = grow(&array, p->owned_count, &p->owned_cap, sizeof(*p->owned), m->err);
 
     p->owned = array;

@@ -93,15 +93,12 @@ int ranges_write(const struct ranges *r, const json_t *about, const char *dir, s
 
     for (int i = 0; i < LAYER_COUNT_INFERENCE; i++)
         if (ranges_owner(i) == i)
-            json_object_set_new(values, network[i].name, json_real((double)r->of[i]));
-    json_object_set_new(file, "version", json_integer(VERSION));
-    json_object_set_new(file, "weights_sha256", json_string(r->weights_sha256));
-    int ret = json_object_set_new(file, "ranges", values)
-                  ? err_set(err, ERR_NOMEM, "%s/int8.json: out of memory", dir)
-                  : 0;
-    if (!ret)
-        ret = path_format(path, sizeof(path), err, "%s/int8.json", dir) ||
-              json_write(path, file, err);
+            json_put(&values, network[i].name, json_real((double)r->of[i]));
+    json_put(&file, "version", json_integer(VERSION));
+    json_put(&file, "weights_sha256", json_string(r->weights_sha256));
+    json_put(&file, "ranges", values);
+    int ret =
+        path_format(path, sizeof(path), err, "%s/int8.json", dir) || json_write(path, file, err);
     json_decref(file);
     return ret ? -1 : 0;
 }

@@ -175,7 +175,7 @@ static void add_header(struct buf *out, const struct tensor *items, size_t count
         at += bytes;
     }
     buf_add_text(out, "}");
-    while (out->len % 8) /* so that the values are aligned */
+    while (out->len % 8 && !out->failed) /* so that the values are aligned */
         buf_add_text(out, " ");
 }
 

@@ -32,6 +32,8 @@ int tensor_set_add(struct tensor_set *s, const struct tensor *t, struct err *err
 {
     if (tensor_find(s, t->name))
         return err_set(err, ERR_INPUT, "tensor %s stands in the file twice", t->name);
+    if (s->count == TENSOR_COUNT_MAX)
+        return err_set(err, ERR_INPUT, "more than %d tensors", TENSOR_COUNT_MAX);
     if (s->count == s->cap) {
         size_t cap = s->cap ? 2 * s->cap : 64;
         struct tensor *grown = realloc(s->items, cap * sizeof(*grown));

@@ -13,7 +13,11 @@
 #include "common/buf.h"
 #include "common/err.h"
 
-enum { TENSOR_RANK_MAX = 8, TENSOR_FILE_MAX = 1 << 30 }; /* bytes; ours are 16 to 33 MB */
+enum {
+    TENSOR_RANK_MAX = 8,
+    TENSOR_FILE_MAX = 1 << 30, /* bytes; ours are 16 to 33 MB */
+    TENSOR_COUNT_MAX = 1 << 12 /* in a set; ours have 250 */
+};
 
 enum dtype { DTYPE_F32, DTYPE_BF16, DTYPE_F16, DTYPE_F64, DTYPE_I32, DTYPE_I64 };
 
@@ -36,7 +40,8 @@ struct tensor_set {
 
 void tensor_set_release(struct tensor_set *s); /* safe on a zeroed one */
 
-/* Add a copy of `t`, its name copied too. A name that is there already is ERR_INPUT. */
+/* Add a copy of `t`, its name copied too. A name that is there already, and one over
+ * TENSOR_COUNT_MAX, is ERR_INPUT. */
 int tensor_set_add(struct tensor_set *s, const struct tensor *t, struct err *err);
 
 /* The set frees `bytes` (from malloc) with itself, or now on failure. */

@@ -51,9 +51,8 @@ static json_t *contour_to_json(const struct lesion_measures *m)
     json_t *points = json_array();
 
     for (int i = 0; i < m->n_contour; i++)
-        json_array_append_new(points,
-                              json_pack("[o,o]", json_rounded(m->contour[i].x, PIXEL_DECIMALS),
-                                        json_rounded(m->contour[i].y, PIXEL_DECIMALS)));
+        json_add(&points, json_pack("[o,o]", json_rounded(m->contour[i].x, PIXEL_DECIMALS),
+                                    json_rounded(m->contour[i].y, PIXEL_DECIMALS)));
     return points;
 }
 
@@ -74,7 +73,7 @@ static json_t *classes_to_json(const struct lesion_measures *m)
     json_t *classes = json_object();
 
     for (int k = 1; k < LESION_CLASSES; k++)
-        json_object_set_new(classes, class_words[k], json_rounded(m->classes[k], RATIO_DECIMALS));
+        json_put(&classes, class_words[k], json_rounded(m->classes[k], RATIO_DECIMALS));
     return classes;
 }
 
@@ -85,7 +84,7 @@ static json_t *abcd_to_json(const struct lesion_measures *m)
 
     for (int k = 0; k < COLOUR_COUNT; k++)
         if (m->colours >> k & 1)
-            json_array_append_new(colours, json_string(colour_word((enum colour)k)));
+            json_add(&colours, json_string(colour_word((enum colour)k)));
     return json_pack("{s:o,s:o,s:o,s:o,s:n,s:n}", "asymmetry", json_rounded(m->asymmetry, 0),
                      "border", json_rounded(m->border, 0), "colour", json_rounded(m->colour, 0),
                      "colours", colours, "structures", "tds10");

@@ -144,11 +144,16 @@ static int whole_number(const char *text)
     return errno || end == text || *end || n < 0 || n > INT_MAX ? -1 : (int)n;
 }
 
+static bool is_class(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_INTEGER && reply->integer >= 0 &&
+           reply->integer < BROKER_CLASSES;
+}
+
 /* One row of SCRIPT_LEASE's answer: class, entry, attempt, upload, study, n. */
 static int read_leased(struct broker_leased *out, const redisReply *row)
 {
-    if (row->type != REDIS_REPLY_ARRAY || row->elements != 6 ||
-        row->element[0]->type != REDIS_REPLY_INTEGER ||
+    if (row->type != REDIS_REPLY_ARRAY || row->elements != 6 || !is_class(row->element[0]) ||
         row->element[2]->type != REDIS_REPLY_INTEGER)
         return -1;
     for (int i = 1; i < 6; i++)
@@ -198,9 +203,10 @@ static void on_renewed(struct broker *b, uint32_t tag, const redisReply *reply)
 {
     (void)tag;
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
-        struct broker_lease lease = {.class = (int)reply->element[i]->integer};
-        if (reply->element[i + 1]->type != REDIS_REPLY_STRING)
+        struct broker_lease lease = {0};
+        if (!is_class(reply->element[i]) || reply->element[i + 1]->type != REDIS_REPLY_STRING)
             continue;
+        lease.class = (int)reply->element[i]->integer;
         snprintf(lease.entry, sizeof(lease.entry), "%s", reply->element[i + 1]->str);
         b->on.lost(b->on.ctx, &lease);
     }

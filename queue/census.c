@@ -185,19 +185,22 @@ static int examine_study(struct examination *e, const char *upload, const char *
 }
 
 /* How many images were accepted; -1 = nobody knows. */
-static int64_t read_accepted(struct examination *e, const char *upload)
+static int read_accepted(struct examination *e, const char *upload, int64_t *images,
+                         struct err *err)
 {
     struct err why = {0};
-    int64_t images = -1;
     json_t *record = NULL;
 
+    *images = -1;
     if (!spool_upload_read(e->spool, upload, &record, &why) &&
-        !json_get_int(record, "images", 0, INT64_MAX, &images, &why))
+        !json_get_int(record, "images", 0, INT64_MAX, images, &why))
         e->census->others += (int64_t)json_array_size(json_object_get(record, "others"));
-    else
-        find(e, CENSUS_DAMAGED_UPLOAD, upload, "", "");
     json_decref(record);
-    return images;
+    if (why.code == ERR_AGAIN || why.code == ERR_NOMEM)
+        return err_set(err, why.code, "%s", why.msg);
+    if (why.code)
+        find(e, CENSUS_DAMAGED_UPLOAD, upload, "", "");
+    return 0;
 }
 
 /* Keys of the upload's studies; what is no folder has none. */
@@ -218,10 +221,10 @@ static int examine_upload(void *ctx, const char *upload, struct err *err)
 {
     struct examination *e = ctx;
     struct names keys;
-    int64_t accepted = read_accepted(e, upload), images = 0;
+    int64_t accepted, images = 0;
     int ret = 0;
 
-    if (read_keys(e, upload, &keys, err))
+    if (read_accepted(e, upload, &accepted, err) || read_keys(e, upload, &keys, err))
         return -1;
     for (int i = 0; i < keys.n && !ret; i++)
         ret = examine_study(e, upload, keys.at[i], &images, err);

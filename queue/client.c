@@ -95,6 +95,21 @@ static int by_text(const void *a, const void *b)
     return strcmp(a, b);
 }
 
+/* SCAN's answer: the next cursor and a list of keys. */
+static int take_keys(char cursor[32], char keys[NODES_MAX][KEY_SIZE], int *n_keys,
+                     const redisReply *reply, struct err *err)
+{
+    const redisReply *list = reply->elements == 2 ? reply->element[1] : NULL;
+
+    if (!list || list->type != REDIS_REPLY_ARRAY || !reply->element[0]->str)
+        return err_set(err, ERR_AGAIN, "redis: SCAN: odd answer");
+    snprintf(cursor, 32, "%s", reply->element[0]->str);
+    for (size_t i = 0; i < list->elements && *n_keys < NODES_MAX; i++)
+        if (list->element[i]->str)
+            snprintf(keys[(*n_keys)++], KEY_SIZE, "%s", list->element[i]->str);
+    return 0;
+}
+
 int queue_client_stats(struct queue_client *c, struct stats *out, int max, int *n, struct err *err)
 {
     char cursor[32] = "0", keys[NODES_MAX][KEY_SIZE];
@@ -106,10 +121,10 @@ int queue_client_stats(struct queue_client *c, struct stats *out, int max, int *
         redisReply *reply = ask(c, REDIS_REPLY_ARRAY, 6, scan, err);
         if (!reply)
             return -1;
-        snprintf(cursor, sizeof(cursor), "%s", reply->element[0]->str);
-        for (size_t i = 0; i < reply->element[1]->elements && n_keys < NODES_MAX; i++)
-            snprintf(keys[n_keys++], KEY_SIZE, "%s", reply->element[1]->element[i]->str);
+        int ret = take_keys(cursor, keys, &n_keys, reply, err);
         freeReplyObject(reply);
+        if (ret)
+            return -1;
     } while (strcmp(cursor, "0") != 0);
     qsort(keys, (size_t)n_keys, KEY_SIZE, by_text);
     for (int i = 0; i < n_keys; i++) /* SCAN may name a key twice */
@@ -140,7 +155,8 @@ static int check_setting(struct queue_client *c, const char *name, const char *w
 
     if (!reply)
         return -1;
-    const char *is = reply->elements == 2 ? reply->element[1]->str : "unknown";
+    const char *is =
+        reply->elements == 2 && reply->element[1]->str ? reply->element[1]->str : "unknown";
     int ret = strcmp(is, wanted) == 0
                   ? 0
                   : err_set(err, ERR_CONFIG, "redis: %s is %s and must be %s", name, is, wanted);

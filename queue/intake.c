@@ -188,10 +188,10 @@ static json_t *others_to_json(const struct gather *g)
 
     for (int i = 0; i < g->n_others; i++) {
         json_t *other = json_object();
-        json_object_set_new(other, "file", json_text(g->others[i].path));
-        json_object_set_new(other, "reason", json_string(reason_word(g->others[i].reason)));
-        json_object_set_new(other, "detail", json_text(g->others[i].detail));
-        json_array_append_new(list, other);
+        json_put(&other, "file", json_text(g->others[i].path));
+        json_put(&other, "reason", json_string(reason_word(g->others[i].reason)));
+        json_put(&other, "detail", json_text(g->others[i].detail));
+        json_add(&list, other);
     }
     return list;
 }
@@ -202,15 +202,15 @@ static int write_upload(const struct intake *in, struct err *err)
     json_t *object = json_object();
     int ret = -1;
 
-    json_object_set_new(object, "version", json_integer(VERSION));
-    json_object_set_new(object, "upload", json_string(in->upload.id));
-    json_object_set_new(object, "accepted_at", json_string(in->accepted_at));
-    json_object_set_new(object, "input", json_text(in->request->input));
-    json_object_set_new(object, "class",
-                        json_string(in->request->job_class ? in->request->job_class : "bulk"));
-    json_object_set_new(object, "images", json_integer(in->upload.n_images));
-    json_object_set_new(object, "studies", json_integer(in->upload.n_studies));
-    json_object_set_new(object, "others", others_to_json(&in->gather));
+    json_put(&object, "version", json_integer(VERSION));
+    json_put(&object, "upload", json_string(in->upload.id));
+    json_put(&object, "accepted_at", json_string(in->accepted_at));
+    json_put(&object, "input", json_text(in->request->input));
+    json_put(&object, "class",
+             json_string(in->request->job_class ? in->request->job_class : "bulk"));
+    json_put(&object, "images", json_integer(in->upload.n_images));
+    json_put(&object, "studies", json_integer(in->upload.n_studies));
+    json_put(&object, "others", others_to_json(&in->gather));
     if (!path_format(path, sizeof(path), err, "%s/upload.json", in->draft))
         ret = json_write(path, object, err);
     json_decref(object);
@@ -309,7 +309,7 @@ static int refresh_others(const struct intake *in, struct err *err)
         return -1;
     others = others_to_json(&in->gather);
     if (!json_equal(json_object_get(record, "others"), others)) {
-        json_object_set(record, "others", others);
+        json_put(&record, "others", json_incref(others));
         ret = json_write(path, record, err);
     }
     json_decref(others);

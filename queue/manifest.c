@@ -151,8 +151,8 @@ static int set_extra(const struct reader *r, struct manifest_row *row, int i, co
         snprintf(name, sizeof(name), "column %d", i + 1);
     if (!row->extra)
         row->extra = json_object();
-    json_object_set_new(row->extra, name, json_string(value));
-    return 0;
+    json_put(&row->extra, name, json_string(value));
+    return row->extra ? 0 : err_set(err, ERR_NOMEM, "%s: out of memory", r->csv.name);
 }
 
 static int check_values(const struct reader *r, struct manifest_row *row, char *path,

@@ -11,7 +11,7 @@
 #include "common/json.h"
 
 enum record_type {
-    RECORD_TEXT,   /* char[size] */
+    RECORD_TEXT,   /* char[size]; written as json_text has it, cut to size - 1 bytes */
     RECORD_BYTES,  /* char[size] of any bytes (a path): each byte as the code point of its number */
     RECORD_INT,    /* int, min..max */
     RECORD_INT64,  /* int64_t, min..max */
@@ -29,9 +29,9 @@ struct record_field {
     unsigned kinds; /* bits of the kinds of record that carry the field; 0 = all */
 };
 
-/* Put each field of `kind` (a bit) into `object`. ERR_NOMEM. */
-int record_put(json_t *object, const struct record_field *fields, size_t n_fields, unsigned kind,
-               const void *record, struct err *err);
+/* Put each field of `kind` (a bit) into `*object` with json_put. */
+void record_put(json_t **object, const struct record_field *fields, size_t n_fields, unsigned kind,
+                const void *record);
 
 /* Read each field of `kind`; all of them must be there. ERR_INPUT names the key. */
 int record_get(void *record, const struct record_field *fields, size_t n_fields, unsigned kind,

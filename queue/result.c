@@ -33,10 +33,10 @@ int result_draft(const char *study_dir, int n, enum result_status status, const 
     json_t *object = json_object();
     int ret = -1;
 
-    json_object_set_new(object, "version", json_integer(VERSION));
-    json_object_set_new(object, "status", json_string(result_status_word(status)));
-    json_object_set_new(object, "entry", json_deep_copy(entry));
-    json_object_set_new(object, "model", model ? json_deep_copy(model) : json_null());
+    json_put(&object, "version", json_integer(VERSION));
+    json_put(&object, "status", json_string(result_status_word(status)));
+    json_put(&object, "entry", json_deep_copy(entry));
+    json_put(&object, "model", model ? json_deep_copy(model) : json_null());
     if (!result_path(path, study_dir, n, err))
         ret = json_draft(path, object, err);
     json_decref(object);

@@ -279,10 +279,13 @@ static bool ends_in_cut_line(int fd)
 
 int spool_log_append(struct spool *s, const json_t *event, struct err *err)
 {
-    char *line = json_line(event);
+    char path[SPOOL_PATH_SIZE];
     struct buf bytes;
     int ret = -1;
 
+    if (in_root(s, "log", path, err))
+        return -1;
+    char *line = json_line(event);
     if (!line)
         return err_set(err, ERR_NOMEM, "spool log: out of memory");
     buf_init(&bytes, EVENT_MAX);
@@ -294,11 +297,11 @@ int spool_log_append(struct spool *s, const json_t *event, struct err *err)
     /* One write, so that the lines of two processes do not mix. */
     ssize_t n = write(s->log_fd, bytes.data, bytes.len);
     if (n < 0)
-        fail_errno(err, "spool log", "write");
+        fail_errno(err, path, "write");
     else if ((size_t)n < bytes.len)
-        err_set(err, ERR_AGAIN, "spool log: disk full after %zd of %zu bytes", n, bytes.len);
+        err_set(err, ERR_AGAIN, "%s: disk full after %zd of %zu bytes", path, n, bytes.len);
     else
-        ret = fdatasync(s->log_fd) ? fail_errno(err, "spool log", "fdatasync") : 0;
+        ret = fdatasync(s->log_fd) ? fail_errno(err, path, "fdatasync") : 0;
 done:
     buf_release(&bytes);
     free(line);
@@ -312,6 +315,8 @@ static int visit_line(const char *line, size_t n, int64_t at,
     struct err why = {0};
     json_t *event = json_parse(line, n, "spool log", &why);
 
+    if (!event && why.code == ERR_NOMEM)
+        return err_set(err, why.code, "%s", why.msg);
     if (!event) {
         log_event(LOG_WARN, "spool.log_line_skipped", "at_byte=%lld", (long long)at);
         return 0;
@@ -358,7 +363,7 @@ int spool_log_each(const struct spool *s, int64_t *at,
             break;
         ret = visit_line(line, (size_t)(end - line), *at, visit, ctx, err);
         from += (size_t)(end - line) + 1;
-        *at += end - line + 1;
+        *at += ret ? 0 : end - line + 1; /* what failed comes again */
     }
     buf_release(&bytes);
     return ret;

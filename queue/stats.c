@@ -111,39 +111,31 @@ static const struct list {
 /* clang-format on */
 enum { TOP = sizeof(top_fields) / sizeof(*top_fields), LISTS = sizeof(lists) / sizeof(*lists) };
 
-static int put_list(json_t *object, const struct list *l, const struct stats *s, struct err *err)
+static void put_list(json_t **object, const struct list *l, const struct stats *s)
 {
     const char *base = (const char *)s;
     int n = l->count == NO_COUNT ? l->max : *(const int *)(const void *)(base + l->count);
     json_t *rows = json_array();
 
-    json_object_set_new(object, l->key, rows);
     for (int i = 0; i < n && i < l->max; i++) {
         json_t *row = json_object();
-        json_array_append_new(rows, row);
-        if (record_put(row, l->fields, l->n_fields, 0, base + l->offset + (size_t)i * l->row_size,
-                       err))
-            return -1;
+        record_put(&row, l->fields, l->n_fields, 0, base + l->offset + (size_t)i * l->row_size);
+        json_add(&rows, row);
     }
-    return 0;
+    json_put(object, l->key, rows);
 }
 
 json_t *stats_to_json(const struct stats *s)
 {
     json_t *object = json_object(), *history = json_array();
-    struct err err = {0};
-    int ret = record_put(object, top_fields, TOP, 0, s, &err);
 
-    for (size_t i = 0; !ret && i < LISTS; i++)
-        ret = put_list(object, &lists[i], s, &err);
+    record_put(&object, top_fields, TOP, 0, s);
+    for (size_t i = 0; i < LISTS; i++)
+        put_list(&object, &lists[i], s);
     for (int i = 0; i < s->n_history && i < STATS_HISTORY; i++)
-        json_array_append_new(history, json_rounded((double)s->history[i], 1));
-    if (json_object_set_new(object, "history", history))
-        ret = -1;
-    if (!ret)
-        return object;
-    json_decref(object);
-    return NULL;
+        json_add(&history, json_rounded((double)s->history[i], 1));
+    json_put(&object, "history", history);
+    return object;
 }
 
 static int get_list(struct stats *s, const struct list *l, const json_t *object, struct err *err)

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "common/text.h"
+
 enum { VERSION = 1 };
 
 struct text_field {
@@ -53,31 +55,30 @@ static json_t *text_value(const char *text)
 {
     json_t *value = json_string(text);
 
-    return value ? value : json_text(text);
+    return value || text_is_utf8(text, strlen(text)) ? value : json_text(text);
 }
 
-static void put_texts(json_t *object, const void *record, const struct text_field *fields, size_t n)
+static void put_texts(json_t **object, const void *record, const struct text_field *fields,
+                      size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        json_object_set_new(object, fields[i].key,
-                            text_value((const char *)record + fields[i].offset));
+        json_put(object, fields[i].key, text_value((const char *)record + fields[i].offset));
 }
 
 static json_t *image_to_json(const struct study_image *image)
 {
     json_t *object = json_object();
 
-    put_texts(object, image, image_fields, LENGTH(image_fields));
-    json_object_set_new(object, "n", json_integer(image->n));
-    json_object_set_new(object, "size_bytes", json_integer(image->size_bytes));
-    json_object_set_new(object, "mm_per_px",
-                        isfinite(image->mm_per_px) ? json_real(image->mm_per_px) : json_null());
-    json_object_set_new(object, "is_duplicate", json_boolean(image->is_duplicate));
-    json_object_set_new(object, "set_aside",
-                        image->set_aside ? json_string(reason_word(image->set_aside))
-                                         : json_null());
+    put_texts(&object, image, image_fields, LENGTH(image_fields));
+    json_put(&object, "n", json_integer(image->n));
+    json_put(&object, "size_bytes", json_integer(image->size_bytes));
+    json_put(&object, "mm_per_px",
+             isfinite(image->mm_per_px) ? json_real(image->mm_per_px) : json_null());
+    json_put(&object, "is_duplicate", json_boolean(image->is_duplicate));
+    json_put(&object, "set_aside",
+             image->set_aside ? json_string(reason_word(image->set_aside)) : json_null());
     if (image->extra)
-        json_object_set(object, "extra", image->extra);
+        json_put(&object, "extra", json_incref(image->extra));
     return object;
 }
 
@@ -85,11 +86,11 @@ json_t *study_to_json(const struct study *s)
 {
     json_t *object = json_object(), *images = json_array();
 
-    json_object_set_new(object, "version", json_integer(VERSION));
-    put_texts(object, s, study_fields, LENGTH(study_fields));
+    json_put(&object, "version", json_integer(VERSION));
+    put_texts(&object, s, study_fields, LENGTH(study_fields));
     for (int i = 0; i < s->n_images; i++)
-        json_array_append_new(images, image_to_json(&s->images[i]));
-    json_object_set_new(object, "images", images);
+        json_add(&images, image_to_json(&s->images[i]));
+    json_put(&object, "images", images);
     return object;
 }
 

@@ -78,6 +78,13 @@ static void add_stem(struct buf *out, const char *path)
     buf_add(out, name, dot && dot > name ? (size_t)(dot - name) : strlen(name));
 }
 
+/* A name that is made of a part that failed has failed. */
+static void name_failed(struct buf *out, const struct buf *part)
+{
+    if (part->failed)
+        out->failed = part->failed;
+}
+
 /* The natural names, each into an emptied `out`. */
 static void name_patient(const struct upload *u, int i, struct buf *out)
 {
@@ -93,6 +100,7 @@ static void name_patient(const struct upload *u, int i, struct buf *out)
         buf_add(out, raw.data, raw.len);
     else if (raw.data)
         text_add_name(out, raw.data);
+    name_failed(out, &raw);
     buf_release(&raw);
 }
 
@@ -116,6 +124,7 @@ static void name_stem(const struct upload *u, int i, struct buf *out)
     add_stem(&raw, u->images[i].from->path);
     if (raw.data)
         text_add_path_name(out, raw.data);
+    name_failed(out, &raw);
     buf_release(&raw);
 }
 

@@ -102,25 +102,23 @@ static const struct record_field stage_fields[] = {
 enum { FIELDS = sizeof(fields) / sizeof(*fields), STAGE_FIELDS = 4 };
 
 /* ALIVE's list and STATS's stages: the two parts that are no single field. */
-static int put_lists(json_t *object, const struct wire_message *m, struct err *err)
+static void put_lists(json_t **object, const struct wire_message *m)
 {
     if (m->kind == WIRE_ALIVE) {
         json_t *ids = json_array();
         for (int i = 0; i < m->n_alive && i < WIRE_ALIVE_MAX; i++)
-            json_array_append_new(ids, json_text(m->alive[i]));
-        json_object_set_new(object, "alive", ids);
+            json_add(&ids, json_text(m->alive[i]));
+        json_put(object, "alive", ids);
     }
     if (m->kind == WIRE_STATS) {
         json_t *stages = json_array();
-        json_object_set_new(object, "stages", stages);
         for (int i = 0; i < STAGE_COUNT; i++) {
             json_t *stage = json_object();
-            json_array_append_new(stages, stage);
-            if (record_put(stage, stage_fields, STAGE_FIELDS, 0, &m->stages[i], err))
-                return -1;
+            record_put(&stage, stage_fields, STAGE_FIELDS, 0, &m->stages[i]);
+            json_add(&stages, stage);
         }
+        json_put(object, "stages", stages);
     }
-    return 0;
 }
 
 int wire_format(const struct wire_message *m, struct buf *out, struct err *err)
@@ -129,10 +127,10 @@ int wire_format(const struct wire_message *m, struct buf *out, struct err *err)
     char *line = NULL;
     int ret = -1;
 
-    json_object_set_new(object, "kind", json_string(kind_words[m->kind]));
-    if (record_put(object, fields, FIELDS, 1u << m->kind, m, err) || put_lists(object, m, err))
-        goto done;
-    line = json_line(object);
+    json_put(&object, "kind", json_string(kind_words[m->kind]));
+    record_put(&object, fields, FIELDS, 1u << m->kind, m);
+    put_lists(&object, m);
+    line = object ? json_line(object) : NULL;
     if (!line) {
         err_set(err, ERR_NOMEM, "wire: message could not be written");
         goto done;

@@ -91,4 +91,8 @@ save("bad-list", [1, 2])
 save("bad-empty", {})
 save("bad-key", {7: Array([1], (1,))})
 save("bad-protocol-0", {"a": 1}, 0)
+# One text of 1 kB made bytes a thousand times: nearly as many megabytes.
+with open(f"{out}/bad-again", "wb") as file:
+    file.write(b"\x80\x02]c_codecs\nencode\nq\x01X" + struct.pack("<I", 1000) + b"x" * 1000
+               + b"X\x06\0\0\0latin1\x86q\x02Ra" + b"h\x01h\x02Ra" * 1000 + b".")
 save("bad-bytes", {"a": bytearray(b"x")}, 4)

@@ -68,6 +68,7 @@ static void what_is_wrong_is_said(void **state)
         {"bad-short",      "tensor a: 4 bytes, 8 by its shape"       },
         {"bad-shape",      "tensor a: size -1"                       },
         {"bad-huge",       "tensor a"                                },
+        {"bad-again",      "more text for bytes than the file holds" },
         {"bad-list",       "no dict of tensors"                      },
         {"bad-empty",      "holds no tensor"                         },
         {"bad-key",        "name is no text"                         },

@@ -55,6 +55,33 @@ static void hello_survives(void **state)
     assert_memory_equal(&there, &back, sizeof(there));
 }
 
+/* A clinic's note of several lines, as long as the record allows: in the form for names it would be
+ * three times as long, and the worker would refuse the job for ever. */
+static void job_survives_with_a_long_note(void **state)
+{
+    (void)state;
+    fresh(WIRE_JOB);
+    there.image.mm_per_px = NAN;
+    for (size_t n = 0; n + 4 < sizeof(there.image.notes); n += 4)
+        memcpy(there.image.notes + n, "\xe5\xb7\xa6\n", 5);
+    send_back();
+    assert_memory_equal(back.image.notes, "%E5%B7%A6%0A%E5", 15);
+    assert_int_equal(strlen(back.image.notes), sizeof(back.image.notes) - 1);
+}
+
+/* An error's text is cut at 239 bytes, in the middle of a character if it must be. */
+static void text_cut_within_a_character_survives(void **state)
+{
+    (void)state;
+    fresh(WIRE_FAILED);
+    there.code = ERR_AGAIN;
+    memset(there.text, 'a', sizeof(there.text) - 3);
+    memcpy(there.text + sizeof(there.text) - 3, "\xe5\xb7", 3);
+    send_back();
+    assert_int_equal(back.text[0], 'a');
+    assert_memory_equal(back.text + sizeof(back.text) - 3, "%E", 2);
+}
+
 static void job_survives_with_odd_bytes(void **state)
 {
     (void)state;
@@ -298,6 +325,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hello_survives),
+        cmocka_unit_test(job_survives_with_a_long_note),
+        cmocka_unit_test(text_cut_within_a_character_survives),
         cmocka_unit_test(job_survives_with_odd_bytes),
         cmocka_unit_test(unknown_scale_stays_unknown),
         cmocka_unit_test(small_kinds_survive),

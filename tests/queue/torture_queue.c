@@ -1,0 +1,327 @@
+/* Records, manifest and spool. */
+#include <math.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "common/file.h"
+#include "queue/census.h"
+#include "queue/intake.h"
+#include "queue/manifest.h"
+#include "queue/result.h"
+#include "queue/stats.h"
+#include "queue/wire.h"
+#include "tests/torture/torture.h"
+
+static struct wire_message message, back;
+
+static int wire(enum wire_kind kind, struct buf *made, struct err *err)
+{
+    message.kind = kind;
+    if (wire_format(&message, made, err))
+        return -1;
+    return wire_parse(&back, made->data, made->len - 1, err);
+}
+
+static int run_job(const char *dir, struct buf *made, struct err *err)
+{
+    memset(&message, 0, sizeof(message));
+    snprintf(message.id, sizeof(message.id), "u/s/1");
+    snprintf(message.study_dir, sizeof(message.study_dir), "%.20s\xff", dir);
+    snprintf(message.image.notes, sizeof(message.image.notes), "two\nlines");
+    memset(message.image.detail, '\n', sizeof(message.image.detail) - 1);
+    return wire(WIRE_JOB, made, err);
+}
+
+static int run_alive(const char *dir, struct buf *made, struct err *err)
+{
+    (void)dir;
+    memset(&message, 0, sizeof(message));
+    message.n_alive = 12;
+    for (int i = 0; i < message.n_alive; i++)
+        snprintf(message.alive[i], WIRE_ID_SIZE, "u/s/%d", i);
+    return wire(WIRE_ALIVE, made, err);
+}
+
+static int run_wire_stats(const char *dir, struct buf *made, struct err *err)
+{
+    (void)dir;
+    memset(&message, 0, sizeof(message));
+    return wire(WIRE_STATS, made, err);
+}
+
+static int run_stats(const char *dir, struct buf *made, struct err *err)
+{
+    static struct stats s, again;
+    json_t *object;
+
+    (void)dir;
+    memset(&s, 0, sizeof(s));
+    s.n_workers = s.n_flagged = s.n_history = 3;
+    object = stats_to_json(&s);
+    char *line = object ? json_line(object) : NULL;
+    int ret = line ? stats_from_json(&again, object, err) : err_set(err, ERR_NOMEM, "stats");
+    if (!ret)
+        buf_add_text(made, line);
+    free(line);
+    json_decref(object);
+    return ret ? -1 : buf_check(made, "stats", err);
+}
+
+static const char study_text[] =
+    "{\"version\":1,\"upload\":\"u\",\"key\":\"s\",\"accepted_at\":\"\",\"publish\":\"p\","
+    "\"patient_id\":\"P\",\"study_id\":\"\",\"patient_name\":\"\",\"birth_date\":\"\",\"sex\":\"\","
+    "\"site\":\"\",\"images\":[{\"n\":0,\"file\":\"a\",\"stem\":\"a\",\"sha256\":\"\",\"lesion_"
+    "id\":"
+    "\"\",\"body_site\":\"\",\"acquired_at\":\"\",\"notes\":\"\",\"detail\":\"\",\"size_bytes\":1,"
+    "\"mm_per_px\":0.5,\"is_duplicate\":true,\"set_aside\":null,\"extra\":{\"eye\":\"left\"}},"
+    "{\"n\":1,\"file\":\"b\",\"stem\":\"b\",\"sha256\":\"\",\"lesion_id\":\"\",\"body_site\":\"\","
+    "\"acquired_at\":\"\",\"notes\":\"\",\"detail\":\"\",\"size_bytes\":1,\"mm_per_px\":null,"
+    "\"is_duplicate\":false,\"set_aside\":\"damaged\"}]}";
+
+static void setup_study(const char *dir)
+{
+    torture_write(dir, "study.json", study_text, strlen(study_text));
+}
+
+/* Read, written and read: no image and no column may get lost on the way. */
+static int run_study(const char *dir, struct buf *made, struct err *err)
+{
+    struct study study = {0};
+    char path[512];
+    int ret = -1;
+
+    if (spool_study_read(dir, &study, err))
+        return -1;
+    snprintf(path, sizeof(path), "%s/again.json", dir);
+    json_t *object = study_to_json(&study);
+    if (!json_write(path, object, err))
+        ret = file_read(path, made, err);
+    json_decref(object);
+    study_release(&study);
+    return ret;
+}
+
+static void setup_result(const char *dir)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/results", dir);
+    mkdir(path, 0700);
+}
+
+static int run_result(const char *dir, struct buf *made, struct err *err)
+{
+    json_t *entry = json_pack("{s:s,s:[i,i,i]}", "file", "a.jpg", "contour", 1, 2, 3), *read = NULL;
+    enum result_status status;
+    int ret = entry ? result_write(dir, 0, RESULT_DONE, entry, NULL, err)
+                    : err_set(err, ERR_NOMEM, "entry");
+
+    if (!ret)
+        ret = result_read(dir, 0, &status, &read, err);
+    char *line = ret ? NULL : json_line(read);
+    if (!ret && !line)
+        ret = err_set(err, ERR_NOMEM, "line");
+    if (!ret)
+        buf_add_text(made, line);
+    free(line);
+    json_decref(read);
+    json_decref(entry);
+    return ret ? -1 : buf_check(made, "result", err);
+}
+
+/* There is a whole result or none. */
+static void check_result(const char *dir, bool has_failed)
+{
+    enum result_status status;
+    struct err err = {0};
+
+    torture_expect(!result_peek(dir, 0, &status, NULL, &err), err.msg);
+    torture_expect(has_failed || status == RESULT_DONE, "it says done and there is no result");
+}
+
+static const char manifest_text[] = "patient_id,study_id,file,notes,eye,hand\n"
+                                    "A,1,a.jpg,x,left,\nA,2,b.jpg,\"y\nz\",right,l\nB,,c.jpg,,,r\n";
+
+static void setup_manifest(const char *dir)
+{
+    torture_write(dir, "manifest.csv", manifest_text, strlen(manifest_text));
+}
+
+static int run_manifest(const char *dir, struct buf *made, struct err *err)
+{
+    struct manifest m;
+    char path[512];
+    int ret = 0;
+
+    snprintf(path, sizeof(path), "%s/manifest.csv", dir);
+    if (manifest_read(&m, path, "", err))
+        return -1;
+    for (int i = 0; i < m.n_rows && !ret; i++) {
+        char *line = json_line(m.rows[i].extra);
+        ret = line ? 0 : err_set(err, ERR_NOMEM, "line");
+        buf_printf(made, "%s %s\n", m.rows[i].value[MANIFEST_FILE], line ? line : "");
+        free(line);
+    }
+    manifest_release(&m);
+    return ret ? -1 : buf_check(made, "manifest", err);
+}
+
+static bool is_picture(const uint8_t *head, size_t n)
+{
+    return n >= 3 && !memcmp(head, "PIC", 3);
+}
+
+static void setup_upload(const char *dir)
+{
+    char path[512];
+
+    snprintf(path, sizeof(path), "%s/in/sub", dir);
+    struct err err = {0};
+    torture_expect(!dir_make(path, &err), err.msg);
+    torture_write(dir, "in/manifest.csv", manifest_text, strlen(manifest_text));
+    torture_write(dir, "in/a.jpg", "PIC a", 5);
+    torture_write(dir, "in/b.jpg", "PIC b", 5);
+    torture_write(dir, "in/sub/other.txt", "text", 4);
+}
+
+static int accept(const char *dir, struct intake_result *result, struct err *err)
+{
+    struct spool *spool = NULL;
+    char input[512], root[512];
+    const struct intake_request request = {.input = input,
+                                           .encoding = "",
+                                           .threads = 1,
+                                           .accepted_ms = 1700000000000,
+                                           .is_picture = is_picture};
+
+    snprintf(input, sizeof(input), "%s/in", dir);
+    snprintf(root, sizeof(root), "%s/spool", dir);
+    int ret = spool_open(&spool, root, err);
+    if (!ret)
+        ret = intake_accept(spool, &request, result, err);
+    spool_close(spool);
+    return ret;
+}
+
+static int add_study(void *ctx, const char *dir, const struct study *study, struct err *err)
+{
+    json_t *object = study_to_json(study);
+    char *line = object ? json_line(object) : NULL;
+    struct stat st;
+    char path[512];
+
+    for (int i = 0; i < study->n_images; i++) {
+        snprintf(path, sizeof(path), "%s/originals/%d", dir, i);
+        buf_printf(ctx, "%d: %d\n", i, stat(path, &st) ? -1 : (int)st.st_size);
+    }
+    buf_printf(ctx, "%s\n", line ? line : "");
+    free(line);
+    json_decref(object);
+    return line ? 0 : err_set(err, ERR_NOMEM, "line");
+}
+
+/* Everything that was accepted, as text. */
+static int look(const char *dir, struct buf *made, struct census *census, struct err *err)
+{
+    struct spool *spool = NULL;
+    char root[512];
+
+    snprintf(root, sizeof(root), "%s/spool", dir);
+    int ret = spool_open(&spool, root, err);
+    if (!ret)
+        ret = spool_each_study(spool, add_study, made, err) || spool_census(spool, census, err);
+    if (!ret)
+        buf_printf(made, "others %d\n", (int)census->others);
+    spool_close(spool);
+    return ret ? -1 : buf_check(made, "spool", err);
+}
+
+static int run_upload(const char *dir, struct buf *made, struct err *err)
+{
+    struct intake_result result;
+    struct census census;
+
+    return accept(dir, &result, err) || look(dir, made, &census, err) ? -1 : 0;
+}
+
+/* All or nothing was accepted; and the same call, undisturbed, accepts all. */
+static void check_upload(const char *dir, bool has_failed)
+{
+    struct intake_result result;
+    struct census census = {0};
+    struct buf text;
+    struct err err = {0};
+
+    (void)has_failed;
+    buf_init(&text, 1 << 20);
+    torture_expect(!look(dir, &text, &census, &err), err.msg);
+    torture_expect(
+        census.received == (census.uploads ? 3 : 0) && census.uploads <= 1 &&
+            !census.findings[CENSUS_DAMAGED_UPLOAD] && !census.findings[CENSUS_DAMAGED_STUDY] &&
+            !census.findings[CENSUS_LOST_STUDIES] && !census.findings[CENSUS_LOST_ORIGINAL] &&
+            !census.findings[CENSUS_CHANGED_ORIGINAL],
+        "an upload is there in part");
+    buf_clear(&text);
+    torture_expect(!accept(dir, &result, &err), err.msg);
+    torture_expect(!look(dir, &text, &census, &err), err.msg);
+    torture_expect(census.received == 3 && census.others == 1 && !census.findings[CENSUS_LEFTOVER],
+                   "the same upload is not whole afterwards");
+    buf_release(&text);
+}
+
+static void setup_log(const char *dir)
+{
+    char root[512];
+    struct spool *spool = NULL;
+    struct err err = {0};
+
+    snprintf(root, sizeof(root), "%s/spool", dir);
+    torture_expect(!spool_open(&spool, root, &err), err.msg);
+    spool_close(spool);
+    torture_write(dir, "spool/log", "{\"n\":0}\n{\"n\":", 13); /* a cut line */
+}
+
+static int count_event(void *ctx, const json_t *event, struct err *err)
+{
+    (void)err;
+    buf_printf(ctx, "%d ", (int)json_integer_value(json_object_get(event, "n")));
+    return 0;
+}
+
+static int run_log(const char *dir, struct buf *made, struct err *err)
+{
+    struct spool *spool = NULL;
+    char root[512];
+    int64_t at = 0;
+    json_t *event = json_pack("{s:i}", "n", 7);
+
+    snprintf(root, sizeof(root), "%s/spool", dir);
+    int ret = event ? spool_open(&spool, root, err) : err_set(err, ERR_NOMEM, "event");
+    if (!ret)
+        ret = spool_log_append(spool, event, err) ||
+              spool_log_each(spool, &at, count_event, made, err);
+    spool_close(spool);
+    json_decref(event);
+    return ret ? -1 : buf_check(made, "log", err);
+}
+
+int main(void)
+{
+    /* clang-format off */
+    static const struct torture cases[] = {
+        {.name = "job", .run = run_job},
+        {.name = "alive", .run = run_alive},
+        {.name = "wire stats", .run = run_wire_stats},
+        {.name = "stats", .run = run_stats},
+        {.name = "study", .setup = setup_study, .run = run_study},
+        {.name = "result", .setup = setup_result, .run = run_result, .check = check_result},
+        {.name = "manifest", .setup = setup_manifest, .run = run_manifest},
+        {.name = "log", .setup = setup_log, .run = run_log},
+        {.name = "upload", .setup = setup_upload, .run = run_upload, .check = check_upload},
+    };
+    /* clang-format on */
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        torture_run(&cases[i]);
+    return 0;
+}
