@@ -131,16 +131,18 @@ static void on_ready(void *ctx, bool has_epoch)
 {
     const struct broker_lease lease = {.attempt = 1, .entry = "1-1"};
     const struct broker_job job = {"u1", "s1", 1};
+    const int least[BROKER_CLASSES] = {0};
     struct session *s = ctx;
 
     (void)has_epoch;
-    for (int i = 0; i < CALLS; i += 6) {
-        broker_lease(s->b, 8);
+    for (int i = 0; i < CALLS; i += 7) {
+        broker_lease(s->b, 8, least);
         broker_look(s->b);
         broker_renew(s->b, &lease, 1);
         broker_finish(s->b, &lease, &job, 3, "done", 1);
         broker_put(s->b, 0, &job, 1);
         broker_again(s->b, &lease, 1);
+        broker_reopen(s->b, 0, &job, "set_aside");
     }
 }
 
