@@ -15,7 +15,7 @@ test: packages
 	ctest --preset dev -LE 'tidy|slow|bench|plans' -j 2
 	cmake --preset asan
 	cmake --build --preset asan
-	ctest --preset asan -L unit -LE 'tidy|slow|bench' -j 2
+	ctest --preset asan -L unit -LE 'tidy|slow|bench|long' -j 2
 	@if command -v nvcc >/dev/null; then $(MAKE) --no-print-directory without-cuda; fi
 
 # Where CUDA is found the builds above have it (WITH_CUDNN=AUTO); all else must build without it too.

@@ -37,6 +37,7 @@ static void check_study(const struct upload *u, int k)
     fuzz_expect(object && !study_from_json(&again, object, &err), err.msg);
     fuzz_expect_same(object, study_to_json(&again), "a study comes back as it was written");
     study_release(&again);
+    free(study.images);
 }
 
 static void check_upload(const struct manifest *m)
