@@ -35,7 +35,9 @@ enum settings_command {
     COMMAND_ASIDE = 1 << 15,
     COMMAND_RETRY = 1 << 16,
     COMMAND_PAUSE = 1 << 17, /* and resume */
-    COMMAND_ALL = (1 << 18) - 1,
+    COMMAND_DATASET = 1 << 18,
+    COMMAND_TRAIN = 1 << 19,
+    COMMAND_ALL = (1 << 20) - 1,
 };
 
 enum {

@@ -18,6 +18,13 @@ static const struct {
     {COMMAND_SCHEDULER, "lentigo-scheduler"},
     {COMMAND_WORKER,    "lentigo-worker"   },
     {COMMAND_REPORTS,   "lentigo-reports"  },
+    {COMMAND_QUANTIZE,  "model quantize"   },
+    {COMMAND_CANCEL,    "cancel"           },
+    {COMMAND_ASIDE,     "set-aside"        },
+    {COMMAND_RETRY,     "retry"            },
+    {COMMAND_PAUSE,     "pause and resume" },
+    {COMMAND_DATASET,   "dataset"          },
+    {COMMAND_TRAIN,     "train"            },
 };
 
 static void print_commands(unsigned bits, FILE *out)

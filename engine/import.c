@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/classes.h"
 #include "common/file.h"
 #include "common/json.h"
 #include "engine/network.h"
@@ -99,8 +100,6 @@ static int choose_dtype(const struct tensor *items, int count, enum dtype *out, 
 
 static int write_card(const struct import *in, const struct import_facts *facts, struct err *err)
 {
-    static const char *const classes[] = {"background", "MEL", "NV", "BCC",
-                                          "AKIEC",      "BKL", "DF", "VASC"};
     char path[PATH_SIZE];
     char name[PATH_SIZE];
 
@@ -113,8 +112,8 @@ static int write_card(const struct import *in, const struct import_facts *facts,
         name[n - 1] = 0;
     const char *slash = strrchr(name, '/');
     json_t *list = json_array();
-    for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
-        json_add(&list, json_string(classes[i]));
+    for (int i = 0; i < CLASS_COUNT; i++)
+        json_add(&list, json_string(class_word(i)));
     json_t *card =
         json_pack("{s:o, s:s, s:i, s:o, s:s, s:s, s:[s,s], s:i, s:s, s:{}}", "name",
                   json_text(slash ? slash + 1 : name), "version", "1", "size",

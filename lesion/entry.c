@@ -5,28 +5,12 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/classes.h"
 #include "lesion/colour.h"
 
 enum { RATIO_DECIMALS = 6, PIXEL_DECIMALS = 1, FIGURE_DECIMALS = 4 };
 
-static const char *const class_words[LESION_CLASSES] = {NULL,    "MEL", "NV", "BCC",
-                                                        "AKIEC", "BKL", "DF", "VASC"};
-
 static const char *const verdict_words[] = {"ok", "degraded", "unusable"};
-
-const char *lesion_class_word(int class)
-{
-    assert(class >= 1 && class < LESION_CLASSES);
-    return class_words[class];
-}
-
-int lesion_class_of(const char *word)
-{
-    for (int k = 1; k < LESION_CLASSES; k++)
-        if (!strcmp(word, class_words[k]))
-            return k;
-    return -1;
-}
 
 void entry_begin(struct image_entry *out, const char *file, const char *stem, const char *sha256)
 {
@@ -73,7 +57,7 @@ static json_t *classes_to_json(const struct lesion_measures *m)
     json_t *classes = json_object();
 
     for (int k = 1; k < LESION_CLASSES; k++)
-        json_put(&classes, class_words[k], json_rounded(m->classes[k], RATIO_DECIMALS));
+        json_put(&classes, class_word(k), json_rounded(m->classes[k], RATIO_DECIMALS));
     return classes;
 }
 
@@ -257,7 +241,7 @@ static int take_classes(struct lesion_measures *m, const json_t *entry, struct e
         return -1;
     m->classes[0] = 0;
     for (int k = 1; k < LESION_CLASSES; k++)
-        if (take_number(&m->classes[k], classes, class_words[k], 1, err))
+        if (take_number(&m->classes[k], classes, class_word(k), 1, err))
             return -1;
     return take_number(&m->malignant_probability, entry, "malignant_probability", 1.001, err) ||
                    take_number(&m->confidence, entry, "confidence", 1.001, err)

@@ -22,10 +22,6 @@ struct image_entry {
     struct risk_decision decision;   /* when done; retake otherwise */
 };
 
-/* "MEL" for 1 ... "VASC" for 7, and back; -1 for any other word. */
-const char *lesion_class_word(int class);
-int lesion_class_of(const char *word);
-
 /* An entry that names its picture and says nothing else yet. All texts are copied. */
 void entry_begin(struct image_entry *out, const char *file, const char *stem, const char *sha256);
 

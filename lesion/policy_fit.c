@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/classes.h"
 #include "common/json.h"
 
 enum { MEL = 1, BCC = 3, AKIEC = 4 };
@@ -12,7 +13,7 @@ static const double prevalences[POLICY_PREVALENCES] = {0.01, 0.07};
 
 static bool is_malignant(const struct policy_sample *s)
 {
-    return s->truth == MEL || s->truth == BCC || s->truth == AKIEC;
+    return class_is_malignant(s->truth);
 }
 
 static double malignant_of(const struct policy_sample *s)

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <strings.h>
 
+#include "common/csv.h"
 #include "common/file.h"
 #include "queue/charset.h"
-#include "queue/csv.h"
 #include "queue/spool.h"
 #include "queue/study.h"
 

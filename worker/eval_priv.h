@@ -2,9 +2,9 @@
 #ifndef WORKER_EVAL_PRIV_H
 #define WORKER_EVAL_PRIV_H
 
+#include "dataset/labels.h"
 #include "lesion/policy_fit.h"
 #include "worker/analyst.h"
-#include "worker/labels.h"
 #include "worker/metrics.h"
 #include "worker/size_fit.h"
 

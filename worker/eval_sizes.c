@@ -1,5 +1,6 @@
 #include <math.h>
 
+#include "common/classes.h"
 #include "preprocess/refine.h"
 #include "worker/eval_priv.h"
 
@@ -65,7 +66,7 @@ int size_trial_add(struct evaluation *e, const struct label *label, struct err *
     for (int k = 0; k < SIZE_FIT_SIZES; k++)
         if (try_size(e, label, k, err))
             return -1;
-    t->is_malignant[t->n++] = metrics_is_malignant(label->class);
+    t->is_malignant[t->n++] = class_is_malignant(label->class);
     return 0;
 }
 

@@ -2,10 +2,7 @@
 
 #include <math.h>
 
-bool metrics_is_malignant(int class)
-{
-    return class == 1 || class == 3 || class == 4;
-}
+#include "common/classes.h"
 
 static double malignant_score(const struct metrics_image *image)
 {
@@ -143,7 +140,7 @@ static double auc_of(const struct metrics *m, bool melanoma_only)
     for (int i = 0; scores && positive && i < m->n; i++) {
         const struct metrics_image *image = &m->images[i];
         scores[i] = melanoma_only ? image->scores[1] : malignant_score(image);
-        positive[i] = melanoma_only ? image->truth == 1 : metrics_is_malignant(image->truth);
+        positive[i] = melanoma_only ? image->truth == 1 : class_is_malignant(image->truth);
     }
     if (scores && positive)
         auc = metrics_auc(scores, positive, m->n);
@@ -169,12 +166,12 @@ static double specificity_at_95(const struct metrics *m)
     if (!scores)
         return NAN;
     for (int i = 0; i < m->n; i++)
-        if (metrics_is_malignant(m->images[i].truth))
+        if (class_is_malignant(m->images[i].truth))
             scores[malignant++] = malignant_score(&m->images[i]);
     qsort(scores, (size_t)malignant, sizeof(*scores), by_value);
     double threshold = malignant ? scores[malignant * 5 / 100] : 0;
     for (int i = 0; i < m->n; i++)
-        if (!metrics_is_malignant(m->images[i].truth) && malignant_score(&m->images[i]) < threshold)
+        if (!class_is_malignant(m->images[i].truth) && malignant_score(&m->images[i]) < threshold)
             below++;
     free(scores);
     return malignant < m->n ? (double)below / (m->n - malignant) : NAN;

@@ -46,9 +46,6 @@ int metrics_add(struct metrics *m, const struct metrics_case *image, struct err 
  * gone. */
 json_t *metrics_to_json(const struct metrics *m);
 
-/* MEL, BCC and AKIEC: malignant or about to become so (design section 4). */
-bool metrics_is_malignant(int class);
-
 /* Area under the ROC curve by ranks (ties in order of appearance broken evenly); NAN without both
  * kinds. `is_positive` is n flags. */
 double metrics_auc(const double *scores, const uint8_t *is_positive, int n);

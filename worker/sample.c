@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "dataset/labels.h"
 #include "queue/tree.h"
-#include "worker/labels.h"
 
 enum { PATH_SIZE = 4096 };
 

@@ -13,7 +13,7 @@ import sys
 
 import source
 
-LIBRARIES = {"common", "engine", "preprocess", "lesion", "queue"}
+LIBRARIES = {"common", "engine", "preprocess", "lesion", "dataset", "queue"}
 PROGRAMS = {"worker", "scheduler", "reports", "tui", "cli", "train", "web"}
 # What an include line starts with, and the folders it may stand in.
 HEADER_HOMES = {

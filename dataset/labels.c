@@ -1,8 +1,8 @@
-#include "worker/labels.h"
+#include "dataset/labels.h"
 
+#include "common/classes.h"
+#include "common/csv.h"
 #include "common/file.h"
-#include "lesion/entry.h"
-#include "queue/csv.h"
 
 enum { LABELS_SIZE_MAX = 256 << 20 };
 
@@ -36,7 +36,7 @@ static int read_row(struct label *out, const struct columns *c, const struct csv
         return err_set(err, ERR_CONFIG, "bad id or split");
     memcpy(out->id, id, strlen(id) + 1);
     memcpy(out->split, split, strlen(split) + 1);
-    out->class = lesion_class_of(dx);
+    out->class = class_of(dx);
     return out->class < 0 ? err_set(err, ERR_CONFIG, "unknown diagnosis \"%.20s\"", dx) : 0;
 }
 

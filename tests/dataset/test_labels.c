@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "common/file.h"
-#include "worker/labels.h"
+#include "dataset/labels.h"
 
 static char dir[] = "/tmp/lentigo-labels-XXXXXX";
 

@@ -1,10 +1,10 @@
 /* labels.h -- labels.csv of a labelled set: which picture, which diagnosis, which split.
  *
  * The set's folder holds images/<id>.jpg, masks/<id>.png (0 or 255, the picture's size) and
- * labels.csv (queue/csv.h) with at least the columns id, dx (MEL, NV, BCC, AKIEC, BKL, DF, VASC)
+ * labels.csv (common/csv.h) with at least the columns id, dx (MEL, NV, BCC, AKIEC, BKL, DF, VASC)
  * and split. */
-#ifndef WORKER_LABELS_H
-#define WORKER_LABELS_H
+#ifndef DATASET_LABELS_H
+#define DATASET_LABELS_H
 
 #include "common/err.h"
 

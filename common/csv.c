@@ -1,4 +1,4 @@
-#include "queue/csv.h"
+#include "common/csv.h"
 
 #include <stdbool.h>
 #include <strings.h>

@@ -3,8 +3,8 @@
  * RFC 4180 with what spreadsheets really write: LF, CRLF or CR at the end of a line, a line break
  * or a doubled quote inside quotes, spaces around a field (dropped unless quoted), blank lines
  * (skipped), and "sep=;" as a first line. */
-#ifndef QUEUE_CSV_H
-#define QUEUE_CSV_H
+#ifndef COMMON_CSV_H
+#define COMMON_CSV_H
 
 #include "common/err.h"
 
