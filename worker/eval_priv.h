@@ -3,9 +3,9 @@
 #define WORKER_EVAL_PRIV_H
 
 #include "dataset/labels.h"
+#include "dataset/metrics.h"
 #include "lesion/policy_fit.h"
 #include "worker/analyst.h"
-#include "worker/metrics.h"
 #include "worker/size_fit.h"
 
 /* Every image at every candidate size, for --fit-size. */

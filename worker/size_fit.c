@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "worker/metrics.h"
+#include "dataset/metrics.h"
 
 const int size_fit_sizes[SIZE_FIT_SIZES] = {128, 160, 192, 224, 256, 288, 320, 384, 512};
 

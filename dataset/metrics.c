@@ -1,4 +1,4 @@
-#include "worker/metrics.h"
+#include "dataset/metrics.h"
 
 #include <math.h>
 

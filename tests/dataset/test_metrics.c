@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "worker/metrics.h"
+#include "dataset/metrics.h"
 
 static void near(double got, double want)
 {

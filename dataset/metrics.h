@@ -3,8 +3,8 @@
  * Jaccard, Dice and the confusion matrix count pixels at the mask's own resolution. A class that
  * is in neither prediction nor truth has IoU 0 here, as in the recorded figures of the starter
  * model (the specification's section 5.8 counts it as 1). */
-#ifndef WORKER_METRICS_H
-#define WORKER_METRICS_H
+#ifndef DATASET_METRICS_H
+#define DATASET_METRICS_H
 
 #include <stdbool.h>
 #include <stdint.h>
