@@ -41,6 +41,7 @@ static const struct command commands[] = {
     {"model",     COMMAND_MODEL,   cmd_model,     NULL, NULL, NULL, "import|show ...", "bring weights in, look at a model", "lentigo model import model.pdparams -o models/mine"},
     {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, NULL, "decode|engine|limit|pipeline|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
     {"demo-data", COMMAND_DEMO,    cmd_demo_data, NULL, NULL, NULL, "DIR",          "a synthetic clinic upload with known truth", "lentigo demo-data /tmp/demo --patients 12 --seed 1"},
+    {"dataset",   COMMAND_DATASET, NULL, "lentigo-train", "dataset", NULL, "split DIR", "labelled pictures, before a model learns from them", "lentigo dataset split mine --percent 70,15,15 --seed 1"},
     {"doctor",    COMMAND_DOCTOR,  cmd_doctor,    NULL, NULL, NULL, "[OUT]",        "check that nothing was lost", "lentigo doctor /data/friday-out"},
 };
 /* clang-format on */
@@ -55,7 +56,7 @@ int command_fail(const struct err *err)
 
 static int help(FILE *out)
 {
-    fprintf(out, "lentigo " LENTIGO_VERSION ": screens dermoscopy images\n\n"
+    fprintf(out, "lentigo " LENTIGO_VERSION ": screens dermoscopy images\n"
                  "  lentigo run /data/friday -o /data/friday-out\n\ncommands\n");
     for (int i = 0; i < COMMANDS; i++)
         fprintf(out, "  %-10s %-28s %s\n", commands[i].name, commands[i].operands,

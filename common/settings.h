@@ -85,6 +85,8 @@ struct settings {
     char data[SETTINGS_PATH_SIZE];
     char calibrate[SETTINGS_PATH_SIZE]; /* pictures, labelled or not */
     char split[SETTINGS_WORD_SIZE];
+    char percent[SETTINGS_WORD_SIZE]; /* "80,10,10": train, val, test */
+    bool replace;                     /* splits that are there already */
     char fit_policy[SETTINGS_PATH_SIZE];
     char fit_size[SETTINGS_PATH_SIZE];
     long min_side; /* px, of the longest side; smaller images are left out */

@@ -9,7 +9,7 @@
 
 /* clang-format off */
 const struct setting settings_table[] = {
-    {"output",         'o', SETTING_PATH,   AT(output),         0, 0,          "",     NULL, COMMAND_RUN | COMMAND_MODEL | COMMAND_QUANTIZE | COMMAND_SCHEDULER | COMMAND_REPORTS, "OUT", "folder (or file) to write"},
+    {"output",         'o', SETTING_PATH,   AT(output),         0, 0,          "",     NULL, COMMAND_RUN | COMMAND_MODEL | COMMAND_QUANTIZE | COMMAND_SCHEDULER | COMMAND_REPORTS | COMMAND_DATASET, "OUT", "folder (or file) to write"},
     {"size",           0,   SETTING_NUMBER, AT(size),           0, 4096,       "0",    "auto", NETWORK | COMMAND_MODEL | COMMAND_QUANTIZE, "N", "longest side of the network input, px (0: the size the model was trained for; auto: small for all, larger where in doubt)"},
     {"precision",      0,   SETTING_CHOICE, AT(precision),      0, 0,          "auto", "auto|f32|bf16|fp16|int8", NETWORK, "P", "auto, f32, bf16, fp16 or int8"},
     {"device",         0,   SETTING_WORD,   AT(device),         0, 0,          "auto", NULL, NETWORK, "D", "auto, cpu or cuda:N (run: several with commas; auto: every GPU, else the processor)"},
@@ -41,6 +41,8 @@ const struct setting settings_table[] = {
     {"data",           0,   SETTING_PATH,   AT(data),           0, 0,          "",     NULL, COMMAND_EVAL, "DIR", "labelled set: images/, masks/, labels.csv"},
     {"calibrate",      0,   SETTING_PATH,   AT(calibrate),      0, 0,          "",     NULL, COMMAND_QUANTIZE, "DIR", "pictures to measure ranges on: a labelled set (then figures are measured too) or any folder"},
     {"split",          0,   SETTING_CHOICE, AT(split),          0, 0,          "test", "train|val|test|all", COMMAND_EVAL, "S", "train, val, test or all"},
+    {"percent",        0,   SETTING_WORD,   AT(percent),        0, 0,          "80,10,10", NULL, COMMAND_DATASET, "A,B,C", "shares of train, val and test, whole percentages"},
+    {"replace",        0,   SETTING_FLAG,   AT(replace),        0, 0,          "no",   NULL, COMMAND_DATASET, NULL, "deal out again pictures that have a split already"},
     {"fit-policy",     0,   SETTING_PATH,   AT(fit_policy),     0, 0,          "",     NULL, COMMAND_EVAL, "FILE", "choose thresholds on this split and write them as a policy"},
     {"fit-size",       0,   SETTING_PATH,   AT(fit_size),       0, 0,          "",     NULL, COMMAND_EVAL, "FILE", "choose the sizes of --size auto on this split and write them with their policy"},
     {"min-side",       0,   SETTING_NUMBER, AT(min_side),       0, 65535,      "0",    NULL, COMMAND_EVAL, "PX", "leave out images whose longest side is shorter than this"},
@@ -48,7 +50,7 @@ const struct setting settings_table[] = {
     {"rounds",         0,   SETTING_NUMBER, AT(rounds),         1, 1000,       "5",    NULL, COMMAND_BENCH, "N", "rounds; the median is reported"},
     {"layers",         0,   SETTING_FLAG,   AT(layers),         0, 0,          "no",   NULL, COMMAND_BENCH, NULL, "a line for each layer"},
     {"patients",       0,   SETTING_NUMBER, AT(patients),       1, 100000,     "12",   NULL, COMMAND_DEMO, "N", "patients of the synthetic upload"},
-    {"seed",           0,   SETTING_NUMBER, AT(seed),           0, 1000000000, "1",    NULL, COMMAND_DEMO, "S", "seed of everything drawn by chance"},
+    {"seed",           0,   SETTING_NUMBER, AT(seed),           0, 1000000000, "1",    NULL, COMMAND_DEMO | COMMAND_DATASET, "S", "seed of everything drawn by chance"},
     {"json",           0,   SETTING_FLAG,   AT(json),           0, 0,          "no",   NULL, COMMAND_STATUS | COMMAND_BENCH | COMMAND_MODEL | COMMAND_DOCTOR | COMMAND_ASIDE, NULL, "print JSON"},
     {"plain",          0,   SETTING_FLAG,   AT(plain),          0, 0,          "no",   NULL, COMMAND_TOP, NULL, "one frame as plain text, no terminal control"},
     {"snapshot",       0,   SETTING_FLAG,   AT(snapshot),       0, 0,          "no",   NULL, COMMAND_TOP, NULL, "one frame as JSON"},

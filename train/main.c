@@ -1,0 +1,63 @@
+/* lentigo-train: what happens to labelled pictures before a model screens anybody. `lentigo dataset`
+ * and `lentigo train` become this program; a row below is one of their commands. */
+#include <signal.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "common/log.h"
+#include "common/status.h"
+#include "train/tools.h"
+
+struct tool {
+    const char *word, *verb; /* what the user types behind lentigo; verb NULL: whatever follows */
+    enum settings_command command;
+    int (*run)(const struct settings *s, int n, char **operands);
+};
+
+static const struct tool tools[] = {
+    {"dataset", "split", COMMAND_DATASET, dataset_split},
+};
+enum { TOOLS = sizeof(tools) / sizeof(*tools) };
+
+static int usage(const char *word, const char *verb)
+{
+    fprintf(stderr, "lentigo: %s%s%.40s is no command; there is", word ? word : "",
+            word ? " " : "nothing", verb ? verb : "");
+    for (int i = 0; i < TOOLS; i++)
+        fprintf(stderr, "%s lentigo %s%s%s", i ? "," : "", tools[i].word, tools[i].verb ? " " : "",
+                tools[i].verb ? tools[i].verb : "");
+    fputc('\n', stderr);
+    return STATUS_USAGE;
+}
+
+static int run(const struct tool *tool, int argc, char **argv)
+{
+    static struct settings settings; /* several paths of 4 kB; one a process */
+    struct err err = {0};
+    int first;
+
+    if (settings_load(&settings, tool->command, argc, argv, &first, &err))
+        return tool_fail(&err);
+    if (settings.help) {
+        printf("usage: lentigo-train %s %s [flags]\n", tool->word, tool->verb ? tool->verb : "");
+        settings_help(tool->command, stdout);
+        return STATUS_OK;
+    }
+    log_init("train", (enum log_level)log_level_of(settings.log_level));
+    (void)signal(SIGPIPE, SIG_IGN);
+    return tool->run(&settings, argc - first, argv + first);
+}
+
+int main(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : NULL, *verb = argc > 2 ? argv[2] : NULL;
+
+    file_hold_standard();
+    for (int i = 0; word && i < TOOLS; i++) {
+        int words = tools[i].verb ? 2 : 1;
+        if (!strcmp(word, tools[i].word) &&
+            (!tools[i].verb || (verb && !strcmp(verb, tools[i].verb))))
+            return run(&tools[i], argc - words, argv + words);
+    }
+    return usage(word, verb);
+}
