@@ -1,6 +1,7 @@
 #include <math.h>
 
 #include "cli/demo_scene.h"
+#include "dataset/artefact_stroke.h"
 
 #define TURN 6.2831853F
 
@@ -167,7 +168,7 @@ static float fade_at(const struct demo_lesion *l, float at)
 {
     float place = (at < 0 ? at + TURN : at) / TURN * DEMO_OCTANTS;
     int here = (int)place % DEMO_OCTANTS, next = (here + 1) % DEMO_OCTANTS;
-    float along = demo_step(0.9F, 1, place - floorf(place));
+    float along = stroke_step(0.9F, 1, place - floorf(place));
 
     return l->fade[here] * (1 - along) + l->fade[next] * along;
 }
@@ -177,19 +178,19 @@ static float structure_at(const struct demo_scene *s, float x, float y, float de
 {
     float scale = 8.5F * s->density;
     float warp = 3 * demo_noise(s->noise + 30, x / 12, y / 12);
-    float patchy = demo_step(0.30F, 0.60F, demo_noise(s->noise + 33, x / 45, y / 45));
+    float patchy = stroke_step(0.30F, 0.60F, demo_noise(s->noise + 33, x / 45, y / 45));
     struct demo_cell cell;
 
     switch (s->lesion.structure) {
     case DEMO_NETWORK:
         cell = demo_cells(s->noise + 31, (x + warp) / scale, (y - warp) / scale);
-        return demo_step(0.45F, 0.05F, cell.second - cell.first) * (0.3F + 0.7F * patchy);
+        return stroke_step(0.45F, 0.05F, cell.second - cell.first) * (0.3F + 0.7F * patchy);
     case DEMO_GLOBULES:
         cell = demo_cells(s->noise + 32, (x + warp) / scale, (y - warp) / scale);
-        return demo_step(0.48F, 0.20F, cell.first) * patchy;
+        return stroke_step(0.48F, 0.20F, cell.first) * patchy;
     case DEMO_STREAKS:
-        return demo_step(0.40F, 0.70F, demo_fractal(s->noise + 34, at * 9, depth * 2, 3)) *
-               demo_step(0.55F, 0.10F, depth);
+        return stroke_step(0.40F, 0.70F, demo_fractal(s->noise + 34, at * 9, depth * 2, 3)) *
+               stroke_step(0.55F, 0.10F, depth);
     case DEMO_PLAIN: break;
     }
     return 0;
@@ -211,7 +212,7 @@ static void mix_zones(const struct demo_scene *s, float u, float v, float rgb[3]
 
         float d = hypotf(u - z->x, v - z->y) - z->radius + wave;
         float thin = 0.25F * demo_fractal(s->noise + 42 + (uint32_t)i, u * 9, v * 9, 3);
-        float part = demo_step(0.14F, -0.14F, d) * (1 - thin);
+        float part = stroke_step(0.14F, -0.14F, d) * (1 - thin);
         for (int c = 0; c < 3; c++)
             rgb[c] += part * (palette[z->colour].rgb[c] * veil - rgb[c]);
     }
@@ -231,14 +232,14 @@ float demo_lesion_lay(const struct demo_scene *s, float x, float y, float rgb[3]
     float fade = fade_at(l, atan2f(dy, dx));
     float ragged = demo_fractal(s->noise + 21, x / 14, y / 14, 5) - 0.5F;
     float depth = edge - far + ragged * (0.10F + 0.30F * fade); /* in radii, inside > 0 */
-    float cover = demo_step(-fade / 2, fade / 2, depth);
+    float cover = stroke_step(-fade / 2, fade / 2, depth);
     if (cover <= 0)
         return 0;
     mix_zones(s, u / edge, v / edge, own);
     float texture = 0.50F * (demo_fractal(s->noise + 22, x / 26, y / 26, 5) - 0.5F) +
                     0.14F * (demo_noise(s->noise + 23, x / 2.5F, y / 2.5F) - 0.5F);
     float dark = texture + 0.22F * structure_at(s, x, y, depth, at) +
-                 0.12F * demo_step(0.1F, 0.9F, depth) - 0.10F;
+                 0.12F * stroke_step(0.1F, 0.9F, depth) - 0.10F;
     /* Pigment weakens light by a factor, so skin and lesion mix by powers. */
     for (int c = 0; c < 3; c++)
         rgb[c] = powf(rgb[c], 1 - cover) * powf(own[c] * s->tint[c] * expf(-dark), cover);

@@ -103,11 +103,3 @@ struct demo_cell demo_cells(uint32_t seed, float x, float y)
         }
     return (struct demo_cell){sqrtf(near.first), sqrtf(near.second)};
 }
-
-float demo_step(float low, float high, float x)
-{
-    float t = (x - low) / (high - low);
-
-    t = t < 0 ? 0 : t > 1 ? 1 : t;
-    return t * t * (3 - 2 * t);
-}

@@ -32,7 +32,4 @@ struct demo_cell {
 };
 struct demo_cell demo_cells(uint32_t seed, float x, float y);
 
-/* 0 below `low`, 1 above `high`, smooth between; low > high turns it round. */
-float demo_step(float low, float high, float x);
-
 #endif

@@ -1,6 +1,7 @@
 #include <math.h>
 
 #include "cli/demo_scene.h"
+#include "dataset/artefact_stroke.h"
 
 /* Skin under a dermoscope by Fitzpatrick type, chosen by eye beside clinical pictures: the camera
  * exposes dark skin longer, so the range is narrower than in daylight. */
@@ -23,14 +24,14 @@ static float furrows(const struct demo_scene *s, float x, float y)
     float a = demo_noise(s->noise + 12, (x + y * 0.6F + bend) / 9, (y - x * 0.6F) / 34);
     float b = demo_noise(s->noise + 13, (x - y * 0.7F - bend) / 9, (y + x * 0.7F) / 34);
 
-    return demo_step(0.10F, 0, fabsf(a - 0.5F)) + 0.8F * demo_step(0.10F, 0, fabsf(b - 0.5F));
+    return stroke_step(0.10F, 0, fabsf(a - 0.5F)) + 0.8F * stroke_step(0.10F, 0, fabsf(b - 0.5F));
 }
 
 static float freckle(const struct demo_scene *s, float x, float y)
 {
     float n = demo_fractal(s->noise + 14, x / 24, y / 24, 4);
 
-    return s->freckles * demo_step(0.56F, 0.85F, n);
+    return s->freckles * stroke_step(0.56F, 0.85F, n);
 }
 
 void demo_skin_colour(const struct demo_scene *s, float x, float y, float rgb[3])
@@ -40,7 +41,7 @@ void demo_skin_colour(const struct demo_scene *s, float x, float y, float rgb[3]
     float mottle = demo_fractal(s->noise + 2, x / 90, y / 90, 4) - 0.5F;
     float flush = demo_fractal(s->noise + 3, x / 130, y / 130, 3) - 0.5F;
     float grain = demo_noise(s->noise + 4, x / 2.2F, y / 2.2F) - 0.5F;
-    float pore = demo_step(0.16F, 0.02F, demo_cells(s->noise + 5, x / 15, y / 15).first);
+    float pore = stroke_step(0.16F, 0.02F, demo_cells(s->noise + 5, x / 15, y / 15).first);
     float lines = furrows(s, x, y);
     float pigment = 0.16F * mottle + 0.05F * grain + 0.04F * lines;
     float red = 0.30F * flush + 0.02F * lines;
