@@ -3,13 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__SSE__)
-#include <xmmintrin.h>
-#endif
 
 #include "engine/backend.h"
 #include "engine/cudnn_module.h"
+#include "engine/denormals.h"
 #include "engine/engine_debug.h"
+#include "engine/wish.h"
 
 enum { SIDE_MAX = 16384, BATCH_MAX = 1024 };
 
@@ -34,11 +33,6 @@ static const struct backend *const backends[] = {
     NULL,
 };
 
-static int is_auto(const char *word)
-{
-    return !word || !*word || !strcmp(word, "auto");
-}
-
 /* The fastest first; fp16 has more digits than bf16. */
 static const char *const precisions[] = {"int8", "fp16", "bf16", "f32"};
 enum { PRECISIONS = sizeof(precisions) / sizeof(*precisions) };
@@ -48,40 +42,21 @@ static bool suits(const struct engine_config *c, const struct model *model, cons
 {
     bool has_data = strcmp(precision, "int8") != 0 || (model && model_ranges(model));
 
-    return has_data && (is_auto(c->precision) ? !model || model_allows(model, precision)
-                                              : !strcmp(c->precision, precision));
-}
-
-/* N of "cuda:N", 0 for "auto"; -1 for another word. */
-static int gpu_of(const char *device)
-{
-    char *end = NULL;
-    long n = 0;
-
-    if (is_auto(device))
-        return 0;
-    if (!strncmp(device, "cuda:", 5) && device[5] >= '0' && device[5] <= '9')
-        n = strtol(device + 5, &end, 10);
-    return end && !*end && n < ENGINE_DEVICES_MAX ? (int)n : -1;
-}
-
-static bool runs_on(const struct backend *b, const char *device)
-{
-    return is_auto(device) || !strcmp(device, b->device) ||
-           (!strcmp(b->device, "cuda") && gpu_of(device) >= 0);
+    return has_data && (wish_is_auto(c->precision) ? !model || model_allows(model, precision)
+                                                   : !strcmp(c->precision, precision));
 }
 
 /* Does `b` do what is asked for? Then *precision is the fastest that it can. */
 static bool does(const struct backend *b, const struct engine_config *c, const struct model *model,
                  const char **precision)
 {
-    if (!is_auto(c->backend) && strcmp(c->backend, b->name) != 0)
+    if (!wish_is_auto(c->backend) && strcmp(c->backend, b->name) != 0)
         return false;
-    if (!runs_on(b, c->device))
+    if (!wish_fits(c->device, b->device))
         return false;
     for (int i = 0; i < PRECISIONS; i++) {
         *precision = precisions[i];
-        if (suits(c, model, *precision) && b->can(*precision, gpu_of(c->device)))
+        if (suits(c, model, *precision) && b->can(*precision, wish_gpu(c->device)))
             return true;
     }
     return false;
@@ -90,8 +65,8 @@ static bool does(const struct backend *b, const struct engine_config *c, const s
 /* Is the GPU's backend not ruled out by the words alone? */
 static bool may_be_gpu(const struct engine_config *c)
 {
-    return (is_auto(c->backend) || !strcmp(c->backend, "cudnn")) &&
-           (is_auto(c->device) || !strncmp(c->device, "cuda", 4));
+    return (wish_is_auto(c->backend) || !strcmp(c->backend, "cudnn")) &&
+           (wish_is_auto(c->device) || !strncmp(c->device, "cuda", 4));
 }
 
 static bool is_listed(const struct engine_device *list, int n, const char *device)
@@ -113,7 +88,7 @@ static const struct backend *choose_gpu(const struct engine_config *c, const str
 
     if (n < 0)
         return NULL;
-    const char *device = is_auto(c->device) ? "cuda:0" : c->device;
+    const char *device = wish_is_auto(c->device) ? "cuda:0" : c->device;
     if (!is_listed(list, n, device))
         err_set(why, ERR_CONFIG, "there is no %s that lentigo can use; the last is %s (%s)", device,
                 list[n - 1].name, list[n - 1].description);
@@ -167,7 +142,7 @@ static struct engine_facts facts_of(const struct backend *backend, const char *p
     snprintf(facts.backend, sizeof(facts.backend), "%s", backend->name);
     snprintf(facts.precision, sizeof(facts.precision), "%s", precision);
     if (is_gpu)
-        snprintf(facts.device, sizeof(facts.device), "cuda:%d", gpu_of(device));
+        snprintf(facts.device, sizeof(facts.device), "cuda:%d", wish_gpu(device));
     else
         snprintf(facts.device, sizeof(facts.device), "%s", backend->device);
     return facts;
@@ -199,7 +174,7 @@ int engine_open(struct engine **out, const struct model *model, const struct eng
     e->backend = backend;
     e->facts = facts_of(backend, precision, config->device);
     e->threads = config->threads > 0 ? config->threads : 1;
-    if (backend->open(&e->inner, model, precision, gpu_of(config->device), err)) {
+    if (backend->open(&e->inner, model, precision, wish_gpu(config->device), err)) {
         free(e);
         return -1;
     }
@@ -231,22 +206,13 @@ void engine_unpin(struct engine *e, const void *base)
         e->backend->unpin(e->inner, base);
 }
 
-/* Denormals to zero, in and out: with AMX they make f32 convolutions 60 times slower. */
-static void flush_denormals(void)
-{
-#if defined(__SSE__)
-    enum { DENORMALS_ARE_ZERO = 1 << 6, FLUSH_TO_ZERO = 1 << 15 };
-    _mm_setcsr(_mm_getcsr() | DENORMALS_ARE_ZERO | FLUSH_TO_ZERO);
-#endif
-}
-
 int engine_stream_open(struct engine_stream **out, struct engine *e, struct err *err)
 {
     struct engine_stream *s = calloc(1, sizeof(*s));
 
     if (!s)
         return err_set(err, ERR_NOMEM, "out of memory for a stream");
-    flush_denormals();
+    denormals_flush();
     s->backend = e->backend;
     if (e->backend->stream_open(&s->inner, e->inner, e->threads, err)) {
         free(s);
@@ -302,7 +268,7 @@ int engine_debug_limit(const char *precision, int w, int h, int rounds,
 {
     for (const struct backend *const *b = backends; *b; b++)
         if ((*b)->limit) {
-            flush_denormals();
+            denormals_flush();
             return (*b)->limit(precision, w, h, rounds, out, err);
         }
     return err_set(err, ERR_CONFIG, "no backend of this build knows the machine's limit");

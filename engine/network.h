@@ -123,6 +123,8 @@ enum { PARAM_COUNT = 250, PARAM_COUNT_INFERENCE = 238 };
 /* Every tensor in the order of the table: the first 238 are the inference network's. */
 void network_params(struct param out[PARAM_COUNT]);
 
+size_t param_count(const struct param *p); /* values */
+
 /* One axis of a bilinear resize from `from` to `to` samples, half-pixel, clamped at the edges
  * (specification 1.7): output k is v[*lo]*(1 - f) + v[*hi]*f with f returned. */
 double resize_tap(int from, int to, int k, int *lo, int *hi);

@@ -110,3 +110,12 @@ void network_params(struct param out[PARAM_COUNT])
     }
     assert(ps.count == PARAM_COUNT);
 }
+
+size_t param_count(const struct param *p)
+{
+    size_t n = 1;
+
+    for (int i = 0; i < p->rank; i++)
+        n *= (size_t)p->shape[i];
+    return n;
+}

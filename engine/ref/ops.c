@@ -16,43 +16,12 @@ void ref_input(const uint8_t *rgb, struct ref_map out)
         out.at[i] = arith_normalise(rgb[i]);
 }
 
-/* out += x * the weights of one tap, for all inputs of one pixel. */
-static void add_tap(const struct layer *l, const double *weight, const double *x, double *out)
+void ref_relu(struct ref_map map)
 {
-    int inputs = network[l->in[0]].channels / l->groups;
+    size_t count = (size_t)map.shape.h * map.shape.w * map.shape.c;
 
-    if (l->groups > 1) { /* depthwise: channel c sees channel c alone */
-        for (int c = 0; c < l->channels; c++)
-            out[c] += x[c] * weight[c];
-        return;
-    }
-    for (int i = 0; i < inputs; i++) {
-        const double *row = weight + (size_t)i * l->channels;
-        for (int o = 0; o < l->channels; o++)
-            out[o] += x[i] * row[o];
-    }
-}
-
-void ref_conv(const struct layer *l, const struct ref_conv *w, struct ref_map in,
-              struct ref_map out)
-{
-    int inputs = network[l->in[0]].channels / l->groups, pad = l->kernel / 2;
-
-    for (int y = 0; y < out.shape.h; y++)
-        for (int x = 0; x < out.shape.w; x++) {
-            double *to = out.at + ((size_t)y * out.shape.w + x) * out.shape.c;
-            memcpy(to, w->bias, (size_t)out.shape.c * sizeof(*to));
-            for (int tap = 0; tap < l->kernel * l->kernel; tap++) {
-                int iy = y * l->stride - pad + tap / l->kernel;
-                int ix = x * l->stride - pad + tap % l->kernel;
-                if (iy < 0 || ix < 0 || iy >= in.shape.h || ix >= in.shape.w)
-                    continue;
-                add_tap(l, w->weight + (size_t)tap * inputs * l->channels,
-                        in.at + ((size_t)iy * in.shape.w + ix) * in.shape.c, to);
-            }
-            for (int c = 0; c < out.shape.c && l->relu; c++)
-                to[c] = arith_relu(to[c]);
-        }
+    for (size_t i = 0; i < count; i++)
+        map.at[i] = arith_relu(map.at[i]);
 }
 
 /* Mean of a window for every channel. */

@@ -5,20 +5,10 @@
 
 #include "engine/engine.h"
 #include "engine/network.h"
-
-struct ref_map {
-    struct shape shape;
-    double *at; /* h,w,c */
-};
-
-struct ref_conv {
-    double *weight; /* kernel,kernel,in/groups,out */
-    double *bias;   /* out */
-};
+#include "engine/ref/conv.h"
 
 void ref_input(const uint8_t *rgb, struct ref_map out); /* normalised */
-void ref_conv(const struct layer *l, const struct ref_conv *w, struct ref_map in,
-              struct ref_map out);
+void ref_relu(struct ref_map map);                      /* in place */
 void ref_average(struct ref_map in, struct ref_map out);
 void ref_concat(const struct ref_map *in, int inputs, struct ref_map out);
 void ref_bins(struct ref_map in, struct ref_map out);

@@ -25,6 +25,7 @@ struct backend_stream {
     struct memory_plan plan;
     size_t stride; /* doubles between two images' memories */
     double *memory;
+    double *scratch; /* of the convolutions, one after the other; behind the images' memories */
     double ms[LAYER_COUNT + 1];
 };
 
@@ -32,18 +33,6 @@ static bool ref_can(const char *precision, int number)
 {
     (void)number;
     return !strcmp(precision, "f32");
-}
-
-/* out,in,kernel,kernel to kernel,kernel,in,out. */
-static void turn_weight(double *to, const double *from, const struct layer *l, int inputs)
-{
-    int taps = l->kernel * l->kernel;
-
-    for (int o = 0; o < l->channels; o++)
-        for (int i = 0; i < inputs; i++)
-            for (int t = 0; t < taps; t++)
-                to[((size_t)t * inputs + i) * l->channels + o] =
-                    from[((size_t)o * inputs + i) * taps + t];
 }
 
 static int load_conv(struct ref_conv *conv, const struct model *model, int layer, struct err *err)
@@ -60,7 +49,7 @@ static int load_conv(struct ref_conv *conv, const struct model *model, int layer
     else
         ret = weights_fold(model, layer, raw, conv->bias, err);
     if (!ret)
-        turn_weight(conv->weight, raw, l, network[l->in[0]].channels / l->groups);
+        ref_conv_load(l, network[l->in[0]].channels / l->groups, raw, conv);
     free(raw);
     return ret;
 }
@@ -134,9 +123,10 @@ static int prepare(struct backend_stream *s, int w, int h, int n, struct err *er
         bytes[i] = (size_t)s->shapes[i].h * s->shapes[i].w * s->shapes[i].c * sizeof(double);
     network_memory(&s->plan, bytes, NULL, s->keep);
     s->stride = s->plan.total / sizeof(double) + MEMORY_ALIGN;
-    s->memory = malloc((size_t)n * s->stride * sizeof(double));
+    s->memory = malloc(((size_t)n * s->stride + ref_conv_scratch_most(s->shapes)) * sizeof(double));
     if (!s->memory)
         return err_set(err, ERR_NOMEM, "out of memory for %d images of %dx%d", n, w, h);
+    s->scratch = s->memory + (size_t)n * s->stride;
     s->h = h;
     s->w = w;
     s->n = n;
@@ -160,7 +150,7 @@ static void run_layer(const struct backend_stream *s, int layer, int image)
         in[k] = map_of(s, l->in[k], image);
     switch (l->op) {
     case LAYER_INPUT: break;
-    case LAYER_CONV: ref_conv(l, &s->engine->conv[layer], in[0], out); break;
+    case LAYER_CONV: ref_conv(l, &s->engine->conv[layer], in[0], out, s->scratch); break;
     case LAYER_AVERAGE: ref_average(in[0], out); break;
     case LAYER_CONCAT: ref_concat(in, inputs, out); break;
     case LAYER_BINS: ref_bins(in[0], out); break;
@@ -169,6 +159,8 @@ static void run_layer(const struct backend_stream *s, int layer, int image)
     case LAYER_STATS: ref_stats(in, out); break;
     case LAYER_BLEND: ref_blend(in, s->engine->scale[layer], out); break;
     }
+    if (l->relu)
+        ref_relu(out);
 }
 
 static void run_image(struct backend_stream *s, struct engine_image *image, int index)

@@ -1,0 +1,39 @@
+/* learn_backend.h -- the one table of functions behind learn.h. A backend has one of these in its
+ * folder (learn.c) and a row in engine/learn.c.
+ *
+ * The learner is the backend's own struct and belongs to one thread. engine/learn.c has checked the
+ * sizes (learn_batch, at least 1 each) and that a backward follows a forward that went well. */
+#ifndef ENGINE_LEARN_BACKEND_H
+#define ENGINE_LEARN_BACKEND_H
+
+#include <stdbool.h>
+
+#include "engine/learn.h"
+
+struct learn_inner;
+
+struct learn_backend {
+    const char *name;
+    const char *device; /* the kind it runs on: "cpu", "cuda" */
+
+    /* Does this machine do `precision` without emulation? `number` is N of "cuda:N", else 0. */
+    bool (*can)(const char *precision, int number);
+
+    /* `config` is the caller's, but its precision is one that `can` said yes to, and its threads are
+     * at least 1; it does not outlive the call. On failure nothing is left. */
+    int (*open)(struct learn_inner **out, const struct learner_config *config, int number,
+                struct err *err);
+    void (*close)(struct learn_inner *l);
+
+    /* learner_forward, learner_backward. */
+    int (*forward)(struct learn_inner *l, const struct learn_params *params,
+                   const struct learn_batch *batch, struct learn_head heads[LEARN_HEADS],
+                   struct err *err);
+    int (*backward)(struct learn_inner *l, const struct learn_params *params,
+                    const struct learn_params *gradients, struct err *err);
+};
+
+extern const struct learn_backend learn_backend_ref;
+extern const struct learn_backend learn_backend_onednn; /* built when libdnnl was found */
+
+#endif
