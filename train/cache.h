@@ -15,6 +15,8 @@
 #ifndef TRAIN_CACHE_H
 #define TRAIN_CACHE_H
 
+#include <stdint.h>
+
 #include "common/err.h"
 #include "dataset/labels.h"
 
