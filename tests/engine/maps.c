@@ -60,6 +60,19 @@ struct ref_map ref_of(const struct map *m)
     return (struct ref_map){m->shape, m->exact};
 }
 
+void exact_conv(enum layer_id layer, double *weight, double *bias, struct ref_map in,
+                struct ref_map out)
+{
+    const struct layer *l = &network[layer];
+    struct ref_conv conv = {.weight = weight, .bias = bias};
+    double *scratch = malloc((ref_conv_scratch(l, in.shape, out.shape) + 1) * sizeof(*scratch));
+
+    ref_conv(l, &conv, in, out, scratch);
+    if (l->relu)
+        ref_relu(out);
+    free(scratch);
+}
+
 void fill_taps(struct tap *taps, int from, int to)
 {
     for (int i = 0; i < to; i++)

@@ -27,6 +27,10 @@ void map_free(struct map *m);
 
 struct ref_map ref_of(const struct map *m);
 
+/* The oracle's convolution with the layer's relu; `weight` is kernel,kernel,in/groups,out. */
+void exact_conv(enum layer_id layer, double *weight, double *bias, struct ref_map in,
+                struct ref_map out);
+
 void fill_taps(struct tap *taps, int from, int to);
 
 /* What a sum adds up: maps of 1, 2 and 4 pixels a side, and the same resized to the job's h x w. */

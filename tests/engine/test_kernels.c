@@ -42,8 +42,7 @@ static void check_stem(const struct kernels *k, int h, int w)
     }
     for (int i = 0; i < STEM_CHANNELS; i++)
         exact_bias[i] = bias[i] = random_normal(&seed);
-    struct ref_conv rc = {exact_weight, exact_bias};
-    ref_conv(&network[L_F0], &rc, ref_of(&in), ref_of(&out));
+    exact_conv(L_F0, exact_weight, exact_bias, ref_of(&in), ref_of(&out));
     memset(scratch, 0xff, scratch_bytes); /* NaN wherever nobody wrote */
     memset(scratch + scratch_bytes, MARK, MARK_BYTES);
     k->stem_pack(packed, weight);
@@ -83,8 +82,7 @@ static void check_halve(const struct kernels *k, int h, int w)
         pool.exact[i] = 1;
         put(pool.elems + i * k->elem_size, k->elem_size, 1);
     }
-    struct ref_conv rc = {exact_weight, exact_bias};
-    ref_conv(&network[L_F2D], &rc, ref_of(&in), ref_of(&conv));
+    exact_conv(L_F2D, exact_weight, exact_bias, ref_of(&in), ref_of(&conv));
     ref_average(ref_of(&in), ref_of(&mean));
     for (size_t i = 0; i < mean.count; i++)
         pool.exact[i / C * STEP + i % C] = mean.exact[i];
@@ -192,8 +190,8 @@ static void check_attend(const struct kernels *k, int h, int w, int yh, int yw)
     ref_resize(ref_of(&y), ref_of(&up));
     struct ref_map in[3] = {ref_of(&x), ref_of(&up), ref_of(&attention)};
     ref_stats(in, ref_of(&stats));
-    ref_conv(&network[L_Q0], &(struct ref_conv){hw, hb}, ref_of(&stats), ref_of(&hidden));
-    ref_conv(&network[L_T0], &(struct ref_conv){ow, ob}, ref_of(&hidden), ref_of(&attention));
+    exact_conv(L_Q0, hw, hb, ref_of(&stats), ref_of(&hidden));
+    exact_conv(L_T0, ow, ob, ref_of(&hidden), ref_of(&attention));
     ref_blend(in, weights.scale, ref_of(&out));
     fill_taps(rows, yh, h);
     fill_taps(columns, yw, w);

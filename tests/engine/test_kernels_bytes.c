@@ -96,8 +96,7 @@ static void check_stem(const struct kernels *k, int h, int w)
         bias[i] = 100 * random_normal(&seed);
         exact_bias[i] = (double)bias[i] * out.step;
     }
-    struct ref_conv rc = {exact_weight, exact_bias};
-    ref_conv(&network[L_F0], &rc, exact_of(&in), exact_of(&out));
+    exact_conv(L_F0, exact_weight, exact_bias, exact_of(&in), exact_of(&out));
     k->stem_pack(packed, weight);
     struct stem_job job = {.rgb = in.at,
                            .h = h,
@@ -137,8 +136,7 @@ static void check_halve(const struct kernels *k, int h, int w)
         bias[i] = (float)(exact_bias[i] / conv.step);
         scale[i] = (float)(weight_step * in.step / conv.step);
     }
-    struct ref_conv rc = {exact_weight, exact_bias};
-    ref_conv(&network[L_F2D], &rc, exact_of(&in), exact_of(&conv));
+    exact_conv(L_F2D, exact_weight, exact_bias, exact_of(&in), exact_of(&conv));
     ref_average(exact_of(&in), exact_of(&mean));
     for (size_t i = 0; i < pool.count; i++) /* what is beside the pool's channels must stay */
         pool.exact[i] = i % STEP < C ? mean.exact[i / STEP * C + i % STEP] : MARK * pool.step;

@@ -19,8 +19,8 @@ static char model_path[TEST_PATH];
 static uint64_t seed = 5;
 
 /* The layer in double, each of `n` images by itself. */
-static void run_exact(const struct model *model, int layer, const struct map *in, struct map *out,
-                      int n)
+static void run_exact(const struct model *model, enum layer_id layer, const struct map *in,
+                      struct map *out, int n)
 {
     const struct layer *l = &network[layer];
     size_t count = weights_count(layer), k = (size_t)l->channels, c = count / 9 / k;
@@ -37,7 +37,7 @@ static void run_exact(const struct model *model, int layer, const struct map *in
         to.shape.h /= n;
         from.at += (size_t)i * in->count / (size_t)n;
         to.at += (size_t)i * out->count / (size_t)n;
-        ref_conv(l, &(struct ref_conv){turned, bias}, from, to);
+        exact_conv(layer, turned, bias, from, to);
     }
     free(raw);
     free(turned);
