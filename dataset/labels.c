@@ -6,36 +6,58 @@
 
 enum { LABELS_SIZE_MAX = 256 << 20 };
 
+/* The columns that are read. */
+enum column { ID, DX, SPLIT, NEEDED, SOURCE = NEEDED, LESION_ID, COLUMNS };
+static const char *const names[COLUMNS] = {"id", "dx", "split", "source", "lesion_id"};
+
 struct columns {
-    int id, dx, split, n;
+    int at[COLUMNS]; /* -1: not there */
+    int n;
 };
 
 static int find_columns(struct columns *c, const struct csv_row *header, const char *path,
                         struct err *err)
 {
-    *c = (struct columns){-1, -1, -1, header->n};
-    for (int i = 0; i < c->n; i++) {
-        c->id = strcmp(header->field[i], "id") ? c->id : i;
-        c->dx = strcmp(header->field[i], "dx") ? c->dx : i;
-        c->split = strcmp(header->field[i], "split") ? c->split : i;
+    c->n = header->n;
+    for (int k = 0; k < COLUMNS; k++) {
+        c->at[k] = -1;
+        for (int i = 0; i < c->n; i++)
+            if (!strcmp(header->field[i], names[k]))
+                c->at[k] = i;
+        if (k < NEEDED && c->at[k] < 0)
+            return err_set(err, ERR_CONFIG, "%s:%d: columns id, dx and split are needed", path,
+                           header->line);
     }
-    if (c->id < 0 || c->dx < 0 || c->split < 0)
-        return err_set(err, ERR_CONFIG, "%s:%d: columns id, dx and split are needed", path,
-                       header->line);
+    return 0;
+}
+
+static int take(char *out, size_t size, const struct columns *c, const struct csv_row *row,
+                enum column k, struct err *err)
+{
+    const char *text = c->at[k] < 0 ? "" : row->field[c->at[k]];
+    size_t n = strlen(text);
+
+    if (n >= size)
+        return err_set(err, ERR_CONFIG, "%s: over %zu bytes", names[k], size - 1);
+    memcpy(out, text, n + 1);
     return 0;
 }
 
 static int read_row(struct label *out, const struct columns *c, const struct csv_row *row,
                     struct err *err)
 {
+    char dx[32];
+
     if (row->n != c->n)
         return err_set(err, ERR_CONFIG, "%d fields, not %d", row->n, c->n);
-    const char *id = row->field[c->id], *split = row->field[c->split], *dx = row->field[c->dx];
-    if (!*id || strlen(id) >= sizeof(out->id) || strchr(id, '/') ||
-        strlen(split) >= sizeof(out->split))
-        return err_set(err, ERR_CONFIG, "bad id or split");
-    memcpy(out->id, id, strlen(id) + 1);
-    memcpy(out->split, split, strlen(split) + 1);
+    if (take(out->id, sizeof(out->id), c, row, ID, err) ||
+        take(out->split, sizeof(out->split), c, row, SPLIT, err) ||
+        take(out->source, sizeof(out->source), c, row, SOURCE, err) ||
+        take(out->lesion_id, sizeof(out->lesion_id), c, row, LESION_ID, err) ||
+        take(dx, sizeof(dx), c, row, DX, err))
+        return -1;
+    if (!*out->id || strchr(out->id, '/'))
+        return err_set(err, ERR_CONFIG, "id: empty, or with a slash");
     out->class = class_of(dx);
     return out->class < 0 ? err_set(err, ERR_CONFIG, "unknown diagnosis \"%.20s\"", dx) : 0;
 }

@@ -2,7 +2,8 @@
  *
  * The set's folder holds images/<id>.jpg, masks/<id>.png (0 or 255, the picture's size) and
  * labels.csv (common/csv.h) with at least the columns id, dx (MEL, NV, BCC, AKIEC, BKL, DF, VASC)
- * and split. */
+ * and split. Two more are used where they are: source (archive or clinic that a picture comes from)
+ * and lesion_id (pictures of one lesion share it). */
 #ifndef DATASET_LABELS_H
 #define DATASET_LABELS_H
 
@@ -11,7 +12,9 @@
 struct label {
     char id[64];
     char split[16];
-    int class; /* 1 MEL ... 7 VASC */
+    char source[32];    /* "" when not known */
+    char lesion_id[64]; /* "" when not known: a lesion of its own */
+    int class;          /* 1 MEL ... 7 VASC */
 };
 
 struct labels {

@@ -37,6 +37,26 @@ static void takes_rows_of_a_split(void **state)
     labels_release(&l);
 }
 
+static void source_and_lesion_are_read_where_they_are(void **state)
+{
+    struct labels l;
+    struct err err = {0};
+
+    (void)state;
+    put("lesion_id,id,dx,split,source\nHAM_7,a,MEL,test,HAM10000\n,b,NV,test,\n");
+    assert_int_equal(labels_read(&l, dir, "test", 0, &err), 0);
+    assert_string_equal(l.rows[0].source, "HAM10000");
+    assert_string_equal(l.rows[0].lesion_id, "HAM_7");
+    assert_string_equal(l.rows[1].source, "");
+    assert_string_equal(l.rows[1].lesion_id, "");
+    labels_release(&l);
+    put("id,dx,split\na,MEL,test\n");
+    assert_int_equal(labels_read(&l, dir, "test", 0, &err), 0);
+    assert_string_equal(l.rows[0].source, "");
+    assert_string_equal(l.rows[0].lesion_id, "");
+    labels_release(&l);
+}
+
 struct bad_case {
     const char *name, *text, *says;
 };
@@ -44,12 +64,14 @@ struct bad_case {
 static void bad_rows_name_the_line(void **state)
 {
     static const struct bad_case cases[] = {
-        {"empty",             "",                                    "empty"       },
-        {"no split column",   "id,dx\na,NV\n",                       "labels.csv:1"},
-        {"unknown diagnosis", "id,dx,split\na,NV,test\nb,XX,test\n", "labels.csv:3"},
-        {"missing field",     "id,dx,split\na,NV\n",                 "labels.csv:2"},
-        {"path as id",        "id,dx,split\n../a,NV,test\n",         "labels.csv:2"},
-        {"open quote",        "id,dx,split\n\"a,NV,test\n",          "labels.csv:2"},
+        {"empty",             "",                                                                  "empty"       },
+        {"no split column",   "id,dx\na,NV\n",                                                     "labels.csv:1"},
+        {"unknown diagnosis", "id,dx,split\na,NV,test\nb,XX,test\n",                               "labels.csv:3"},
+        {"missing field",     "id,dx,split\na,NV\n",                                               "labels.csv:2"},
+        {"path as id",        "id,dx,split\n../a,NV,test\n",                                       "labels.csv:2"},
+        {"long source",       "id,dx,split,source\na,NV,test,123456789012345678901234567890123\n",
+         "labels.csv:2: source"                                                                                  },
+        {"open quote",        "id,dx,split\n\"a,NV,test\n",                                        "labels.csv:2"},
     };
 
     (void)state;
@@ -83,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_rows_of_a_split),
+        cmocka_unit_test(source_and_lesion_are_read_where_they_are),
         cmocka_unit_test(bad_rows_name_the_line),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
