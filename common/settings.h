@@ -89,8 +89,9 @@ struct settings {
     bool replace;                     /* splits that are there already */
     char fit_policy[SETTINGS_PATH_SIZE];
     char fit_size[SETTINGS_PATH_SIZE];
-    long min_side; /* px, of the longest side; smaller images are left out */
-    long limit;    /* images at most; 0 = all */
+    long min_side;   /* px, of the longest side; smaller images are left out */
+    long replicates; /* draws of lesions for intervals; 0 = no intervals */
+    long limit;      /* images at most; 0 = all */
     long rounds;
     long patients;
     long seed;

@@ -16,7 +16,8 @@ enum random_use {
     RANDOM_GEOMETRY, /* of one picture, as the three below */
     RANDOM_COLOUR,
     RANDOM_RESOLUTION,
-    RANDOM_ARTEFACT, /* + enum artefact: one stream each */
+    RANDOM_ARTEFACT,                       /* + enum artefact: one stream each */
+    RANDOM_LESIONS = RANDOM_ARTEFACT + 64, /* of a replicate of the bootstrap */
 };
 
 struct random {

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "dataset/random.h"
+
 struct keyed {
     const char *key;
     int row, at; /* row number; place in the caller's list */
@@ -88,23 +90,14 @@ void resampler_release(struct resampler *r)
     *r = (struct resampler){0};
 }
 
-/* SplitMix64 (Steele, Lea and Flood, OOPSLA 2014): any counter gives a well mixed number. */
-static uint64_t mix(uint64_t x)
+int resampler_draw(struct resampler *r, uint32_t k)
 {
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9U;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111ebU;
-    return x ^ (x >> 31);
-}
-
-int resampler_draw(struct resampler *r, uint64_t k)
-{
-    const uint64_t step = 0x9e3779b97f4a7c15U;
-    uint64_t state = mix(mix(r->seed + step) + k * step);
+    struct random random;
     int made = 0;
 
+    random_begin(&random, r->seed, 0, k, RANDOM_LESIONS);
     for (int i = 0; i < r->n_groups; i++) {
-        uint64_t word = mix(state += step) >> 32;
-        int g = (int)((word * (uint64_t)r->n_groups) >> 32); /* off by less than 1 in 2^32 / n */
+        int g = random_below(&random, r->n_groups);
         for (int m = r->starts[g]; m < r->starts[g + 1]; m++)
             r->drawn[made++] = r->members[m];
     }

@@ -26,7 +26,7 @@ int resampler_init(struct resampler *r, const int *rows, int n, const char *cons
 void resampler_release(struct resampler *r); /* safe on a zeroed one */
 
 /* Fill r->drawn with the rows of replicate k; returns their number. */
-int resampler_draw(struct resampler *r, uint64_t k);
+int resampler_draw(struct resampler *r, uint32_t k);
 
 struct interval {
     double low, high; /* NAN when nothing could be counted */

@@ -43,8 +43,8 @@ static int reserve_maps(struct evaluation *e, size_t size, struct err *err)
     return e->capacity ? 0 : err_set(err, ERR_NOMEM, "%zu bytes for two masks", size);
 }
 
-int evaluation_count(struct evaluation *e, const struct label *label, struct metrics *m,
-                     struct err *err)
+int evaluation_see(struct evaluation *e, const struct label *label, struct metrics_case *out,
+                   struct err *err)
 {
     const struct picture *mask = &e->mask.display;
     size_t size = (size_t)mask->w * (size_t)mask->h;
@@ -61,7 +61,7 @@ int evaluation_count(struct evaluation *e, const struct label *label, struct met
     lesion_full_map(&in, e->predicted);
     for (size_t i = 0; i < size; i++)
         e->truth[i] = mask->rgb[3 * i] > 127;
-    struct metrics_case image = {
+    *out = (struct metrics_case){
         .predicted = e->predicted,
         .is_lesion = e->truth,
         .w = mask->w,
@@ -69,19 +69,21 @@ int evaluation_count(struct evaluation *e, const struct label *label, struct met
         .truth = label->class,
         .scores = e->measures.classes,
     };
-    return metrics_add(m, &image, err);
+    return 0;
 }
 
 static int count_image(struct evaluation *e, const struct label *label, struct err *err)
 {
+    struct metrics_case seen;
+
     if (e->trial)
         return size_trial_add(e, label, err);
-    if (analyst_outline(&e->analyst, &e->image, err) ||
-        evaluation_count(e, label, &e->metrics, err))
+    if (analyst_outline(&e->analyst, &e->image, err) || evaluation_see(e, label, &seen, err) ||
+        judgement_add(&e->judged, &seen, label, err))
         return -1;
     e->fine += e->subject.plan && e->analyst.size == e->subject.plan->fine;
     if (e->samples)
-        e->samples[e->metrics.n - 1] = policy_sample_of(&e->measures, label->class);
+        e->samples[e->judged.metrics.n - 1] = policy_sample_of(&e->measures, label->class);
     return 0;
 }
 
@@ -110,7 +112,7 @@ static int evaluate_row(struct evaluation *e, const struct label *label, struct 
 static json_t *risk_shares(const struct evaluation *e)
 {
     json_t *shares = json_object();
-    double n = e->metrics.n ? e->metrics.n : 1;
+    double n = e->judged.metrics.n ? e->judged.metrics.n : 1;
 
     for (int r = 0; r < RISK_COUNT; r++)
         json_object_set_new(shares, risk_word((enum risk)r), json_rounded(e->risks[r] / n, 4));
@@ -127,13 +129,14 @@ static void add_sizes(json_t *object, const struct evaluation *e)
         return;
     json_object_set_new(object, "coarse", json_integer(plan->coarse));
     json_object_set_new(object, "fine", json_integer(plan->fine));
-    json_object_set_new(object, "fine_share", json_rounded(e->fine / fmax(e->metrics.n, 1), 4));
+    json_object_set_new(object, "fine_share",
+                        json_rounded(e->fine / fmax(e->judged.metrics.n, 1), 4));
 }
 
 static json_t *figures_of(const struct evaluation *e)
 {
     const struct engine_facts *facts = engine_facts(e->subject.engine);
-    json_t *object = metrics_to_json(&e->metrics);
+    json_t *object = judgement_to_json(&e->judged);
 
     if (e->subject.policy)
         json_object_set_new(object, "risk_shares", risk_shares(e));
@@ -149,14 +152,15 @@ static int fit_policy(const struct evaluation *e, struct err *err)
 {
     struct policy_facts facts;
 
-    if (policy_fit(&facts, model_card(e->subject.model)->name, e->samples, (size_t)e->metrics.n,
-                   err))
+    if (policy_fit(&facts, model_card(e->subject.model)->name, e->samples,
+                   (size_t)e->judged.metrics.n, err))
         return err_wrap(err, "%s: split %s", e->settings->data, e->settings->split);
     return policy_write(&facts, e->settings->fit_policy, err);
 }
 
-static int evaluate_rows(struct evaluation *e, const struct labels *labels, struct err *err)
+static int evaluate_rows(struct evaluation *e, struct err *err)
 {
+    const struct labels *labels = &e->labels;
     int ret = 0;
 
     if (e->settings->fit_size[0] && size_trial_new(&e->trial, labels->n, err))
@@ -176,18 +180,19 @@ static int evaluate_rows(struct evaluation *e, const struct labels *labels, stru
 
 static int evaluate(struct evaluation *e, json_t **out, struct err *err)
 {
-    struct labels labels;
-    int ret = -1;
+    const struct settings *s = e->settings;
+    const struct judge_plan plan = {(int)s->replicates, (uint64_t)s->seed};
 
-    if (labels_read(&labels, e->settings->data, e->settings->split, e->settings->limit, err))
+    if (labels_read(&e->labels, s->data, s->split, s->limit, err))
         return -1;
-    if (!labels.n)
-        err_set(err, ERR_CONFIG, "%s: no image of split %s", e->settings->data, e->settings->split);
-    else if (!evaluate_rows(e, &labels, err) && !(e->samples && fit_policy(e, err)))
-        ret = e->trial ? size_trial_finish(e, err) : 0;
-    labels_release(&labels);
-    if (ret || e->trial)
-        return ret;
+    if (!e->labels.n)
+        return err_set(err, ERR_CONFIG, "%s: no image of split %s", s->data, s->split);
+    if (evaluate_rows(e, err) || (e->samples && fit_policy(e, err)))
+        return -1;
+    if (e->trial)
+        return size_trial_finish(e, err);
+    if (judgement_finish(&e->judged, &plan, err))
+        return -1;
     *out = figures_of(e);
     return *out ? 0 : err_set(err, ERR_NOMEM, "figures as JSON");
 }
@@ -204,7 +209,8 @@ int eval_figures(const struct settings *s, json_t **out, struct err *err)
     if (!subject_open(&e->subject, &e->decoder, &shape, s, err) &&
         !analyst_open(&e->analyst, &e->subject, err))
         ret = evaluate(e, out, err);
-    metrics_release(&e->metrics);
+    judgement_release(&e->judged);
+    labels_release(&e->labels);
     free(e->predicted);
     free(e->truth);
     free(e->samples);

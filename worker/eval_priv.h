@@ -2,10 +2,9 @@
 #ifndef WORKER_EVAL_PRIV_H
 #define WORKER_EVAL_PRIV_H
 
-#include "dataset/labels.h"
-#include "dataset/metrics.h"
 #include "lesion/policy_fit.h"
 #include "worker/analyst.h"
+#include "worker/judge.h"
 #include "worker/size_fit.h"
 
 /* Every image at every candidate size, for --fit-size. */
@@ -24,7 +23,8 @@ struct evaluation {
     struct subject subject;
     struct decoder *decoder;
     struct analyst analyst;
-    struct metrics metrics;
+    struct labels labels;
+    struct judgement judged;
     uint8_t *predicted, *truth; /* of the largest mask seen */
     size_t capacity;
     int risks[RISK_COUNT];         /* images by enum risk */
@@ -35,9 +35,10 @@ struct evaluation {
     struct lesion_measures measures;
 };
 
-/* Measure e->image after the analyst's last pass, into e->measures, and count it in `m`. */
-int evaluation_count(struct evaluation *e, const struct label *label, struct metrics *m,
-                     struct err *err);
+/* Measure e->image after the analyst's last pass, into e->measures, and lay its outline beside the true
+ * one: `out` borrows both until the next call. */
+int evaluation_see(struct evaluation *e, const struct label *label, struct metrics_case *out,
+                   struct err *err);
 
 /* eval_sizes.c. The caller frees the trial. */
 int size_trial_new(struct size_trial **out, int capacity, struct err *err);

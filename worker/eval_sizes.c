@@ -41,10 +41,11 @@ static int try_size(struct evaluation *e, const struct label *label, int k, stru
     struct size_trial *t = e->trial;
     struct metrics *m = &t->metrics[k];
     size_t at = (size_t)t->n * SIZE_FIT_SIZES + (size_t)k;
+    struct metrics_case seen;
     struct lesion_input in;
 
     if (analyst_refine(&e->analyst, pictures, 1, size_fit_sizes[k], err) ||
-        evaluation_count(e, label, m, err))
+        evaluation_see(e, label, &seen, err) || metrics_add(m, &seen, err))
         return -1;
     analyst_lesion_input(&e->analyst, 0, &e->image, NAN, &in);
     t->sizes[at] = (struct size_sample){

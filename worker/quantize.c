@@ -204,6 +204,7 @@ int tool_quantize(const struct settings *s)
     q->settings = s;
     q->own = *s;
     q->own.limit = 0;
+    q->own.replicates = 0;
     memcpy(q->own.data, s->calibrate, sizeof(q->own.data));
     snprintf(q->own.split, sizeof(q->own.split), "val");
     if (!s->calibrate[0])

@@ -39,7 +39,7 @@ static struct interval mean_interval(void)
 
     assert_int_equal(resampler_init(&r, NULL, ROWS, keys, 1, &err), 0);
     for (int k = 0; k < REPLICATES; k++) {
-        int n = resampler_draw(&r, (uint64_t)k);
+        int n = resampler_draw(&r, (uint32_t)k);
         means[k] = 0;
         for (int i = 0; i < n; i++)
             means[k] += value_of(r.drawn[i]) / n;
@@ -73,12 +73,13 @@ static void pictures_of_one_lesion_stay_together(void **state)
 
     (void)state;
     name_rows(4);
+    /* means of 100 lesions go in steps of 0.01 */
     struct interval got = mean_interval();
-    near(got.low, 0.3 - half, 0.1 * half);
-    near(got.high, 0.3 + half, 0.1 * half);
+    near(got.low, 0.3 - half, 0.012);
+    near(got.high, 0.3 + half, 0.012);
 }
 
-static bool same_draw(uint64_t seed_a, uint64_t seed_b, uint64_t a, uint64_t b)
+static bool same_draw(uint64_t seed_a, uint64_t seed_b, uint32_t a, uint32_t b)
 {
     struct resampler one, two;
     struct err err = {0};
@@ -113,7 +114,7 @@ static void groups_of_chosen_rows(void **state)
     assert_int_equal(resampler_init(&r, rows, 6, some, 1, &err), 0);
     assert_int_equal(r.n_groups, 4);
     assert_memory_equal(r.members, members, sizeof(members));
-    for (uint64_t k = 0; k < 50; k++) {
+    for (uint32_t k = 0; k < 50; k++) {
         int n = resampler_draw(&r, k), of[7] = {0};
         for (int i = 0; i < n; i++)
             of[r.drawn[i]]++;

@@ -105,7 +105,7 @@ static void delong_and_bootstrap_agree(void **state)
     assert_int_equal(roc_delong(&all, a, b, is_positive, N, &err), 0);
     assert_int_equal(resampler_init(&r, NULL, N, keys, 3, &err), 0);
     for (int k = 0; k < REPLICATES; k++) {
-        int n = resampler_draw(&r, (uint64_t)k);
+        int n = resampler_draw(&r, (uint32_t)k);
         for (int i = 0; i < n; i++) {
             s[i] = a[r.drawn[i]];
             flags[i] = is_positive[r.drawn[i]];
