@@ -6,15 +6,16 @@
 static const struct {
     const char *word;
     bool is_malignant;
+    uint8_t colour[3];
 } classes[CLASS_COUNT] = {
-    {"background", false},
-    {"MEL",        true },
-    {"NV",         false},
-    {"BCC",        true },
-    {"AKIEC",      true },
-    {"BKL",        false},
-    {"DF",         false},
-    {"VASC",       false},
+    {"background", false, {0, 0, 0}      },
+    {"MEL",        true,  {213, 94, 0}   }, /* vermillion */
+    {"NV",         false, {0, 158, 115}  }, /* bluish green */
+    {"BCC",        true,  {204, 121, 167}}, /* reddish purple */
+    {"AKIEC",      true,  {230, 159, 0}  }, /* orange */
+    {"BKL",        false, {86, 180, 233} }, /* sky blue */
+    {"DF",         false, {240, 228, 66} }, /* yellow */
+    {"VASC",       false, {0, 114, 178}  }, /* blue */
 };
 
 const char *class_word(int class)
@@ -35,4 +36,10 @@ bool class_is_malignant(int class)
 {
     assert(class >= 0 && class < CLASS_COUNT);
     return classes[class].is_malignant;
+}
+
+const uint8_t *class_colour(int class)
+{
+    assert(class >= 0 && class < CLASS_COUNT);
+    return classes[class].colour;
 }

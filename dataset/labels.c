@@ -1,5 +1,7 @@
 #include "dataset/labels.h"
 
+#include <unistd.h>
+
 #include "common/classes.h"
 #include "common/csv.h"
 #include "common/file.h"
@@ -58,7 +60,7 @@ static int read_row(struct label *out, const struct columns *c, const struct csv
         return -1;
     if (!*out->id || strchr(out->id, '/'))
         return err_set(err, ERR_CONFIG, "id: empty, or with a slash");
-    out->class = class_of(dx);
+    out->class = *dx ? class_of(dx) : 0;
     return out->class < 0 ? err_set(err, ERR_CONFIG, "unknown diagnosis \"%.20s\"", dx) : 0;
 }
 
@@ -132,4 +134,19 @@ void labels_release(struct labels *l)
 {
     free(l->rows);
     *l = (struct labels){0};
+}
+
+int labels_image_path(char *out, size_t size, const char *dir, const char *id, struct err *err)
+{
+    static const char *const endings[] = {"jpg",  "jpeg", "png",  "tif",
+                                          "tiff", "webp", "heic", "heif"};
+
+    for (size_t i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
+        if (path_format(out, size, err, "%s/images/%s.%s", dir, id, endings[i]))
+            return -1;
+        if (!access(out, F_OK))
+            return 0;
+    }
+    return err_set(err, ERR_CONFIG, "%s/images/%s.jpg: no such picture, nor with another ending",
+                   dir, id);
 }

@@ -1,11 +1,14 @@
 /* labels.h -- labels.csv of a labelled set: which picture, which diagnosis, which split.
  *
- * The set's folder holds images/<id>.jpg, masks/<id>.png (0 or 255, the picture's size) and
- * labels.csv (common/csv.h) with at least the columns id, dx (MEL, NV, BCC, AKIEC, BKL, DF, VASC)
- * and split. Two more are used where they are: source (archive or clinic that a picture comes from)
- * and lesion_id (pictures of one lesion share it). */
+ * The set's folder holds images/<id>.<jpg or another ending>, masks/<id>.png (mask.h; the picture's
+ * size as displayed) and labels.csv (common/csv.h) with at least the columns id, dx (MEL, NV, BCC,
+ * AKIEC, BKL, DF, VASC, or empty when the mask is a class map) and split. Two more are used where they
+ * are: source (archive or clinic that a picture comes from) and lesion_id (pictures of one lesion share
+ * it). */
 #ifndef DATASET_LABELS_H
 #define DATASET_LABELS_H
+
+#include <stddef.h>
 
 #include "common/err.h"
 
@@ -14,7 +17,7 @@ struct label {
     char split[16];
     char source[32];    /* "" when not known */
     char lesion_id[64]; /* "" when not known: a lesion of its own */
-    int class;          /* 1 MEL ... 7 VASC */
+    int class;          /* 1 MEL ... 7 VASC; 0: each pixel's own, the mask is a class map */
 };
 
 struct labels {
@@ -27,5 +30,9 @@ struct labels {
 int labels_read(struct labels *out, const char *dir, const char *split, long limit,
                 struct err *err);
 void labels_release(struct labels *l);
+
+/* Where the picture of `id` stands: images/<id> with the first ending of jpg, jpeg, png, tif, tiff,
+ * webp, heic and heif that is there. ERR_CONFIG when none is. */
+int labels_image_path(char *out, size_t size, const char *dir, const char *id, struct err *err);
 
 #endif

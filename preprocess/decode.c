@@ -286,11 +286,11 @@ static bool is_as_wanted(struct slot_size s, bool is_wanted, int longest)
 /* The child may have been taken over: every size must fit its place in the slot. */
 static bool is_sound(const struct decoder *d, const struct slot *s, const struct slot_head *h)
 {
-    return *kind_name(h->kind) && is_within(h->original, 65535) &&
-           is_within(h->network, d->layout.network_max) && h->network.w % FRAME_STEP == 0 &&
-           h->network.h % FRAME_STEP == 0 && is_within(h->content, d->layout.network_max) &&
-           h->content.w <= h->network.w && h->content.h <= h->network.h &&
-           is_within(h->field, DECODE_FIELD_MAX) &&
+    return *kind_name(h->kind) && h->orientation >= 1 && h->orientation <= 8 &&
+           is_within(h->original, 65535) && is_within(h->network, d->layout.network_max) &&
+           h->network.w % FRAME_STEP == 0 && h->network.h % FRAME_STEP == 0 &&
+           is_within(h->content, d->layout.network_max) && h->content.w <= h->network.w &&
+           h->content.h <= h->network.h && is_within(h->field, DECODE_FIELD_MAX) &&
            is_as_wanted(h->measure, s->want_measure, DECODE_MEASURE_MAX) &&
            is_as_wanted(h->display, s->want_display, DECODE_DISPLAY_MAX);
 }
@@ -345,6 +345,7 @@ static void take_head(const struct decoder *d, struct slot *s, struct decoded *o
     }
     out->is_degraded = h.is_degraded;
     out->is_grey = h.is_grey;
+    out->orientation = h.orientation;
     out->width = h.original.w;
     out->height = h.original.h;
     take_pictures(d, s, &h, out);

@@ -72,6 +72,7 @@ struct decoded {
     bool is_grey;
     char format[8];           /* "jpeg", "png", "tiff", "webp", "heic" */
     char note[96];            /* the harmless warning, or "" */
+    int orientation;          /* EXIF, 1..8: how it was stored */
     int width, height;        /* px of the original as displayed: EXIF orientation applied */
     struct picture network;   /* frame.h says how large and how padded */
     int content_w, content_h; /* the part of `network` that is picture, top left */

@@ -4,9 +4,11 @@
 
 #include <zlib.h>
 
+#include "common/classes.h"
+
 enum {
     SIDE_MAX = 65535,
-    CLASSES = 8,
+    CLASSES = CLASS_COUNT,
     END = 256,     /* symbols of deflate (RFC 1951, 3.2.5) */
     LENGTHS = 257, /* 257..284 with extra bits, 285 for LENGTH_MAX */
     SYMBOLS = 286,
@@ -14,19 +16,6 @@ enum {
     LENGTH_MAX = 258,
     ADLER = 65521,
     CHUNK = 4096,
-};
-
-/* 0 background, then the seven classes MEL NV BCC AKIEC BKL DF VASC: the colour-blind safe palette
- * of Okabe and Ito (2008), on black. Only for the eye; the class is the pixel's value. */
-static const uint8_t palette[CLASSES][3] = {
-    {0,   0,   0  }, /* background */
-    {213, 94,  0  }, /* MEL: vermillion */
-    {0,   158, 115}, /* NV: bluish green */
-    {204, 121, 167}, /* BCC: reddish purple */
-    {230, 159, 0  }, /* AKIEC: orange */
-    {86,  180, 233}, /* BKL: sky blue */
-    {240, 228, 66 }, /* DF: yellow */
-    {0,   114, 178}, /* VASC: blue */
 };
 
 struct code {
@@ -257,7 +246,8 @@ static void add_heads(struct buf *out, uint32_t w, uint32_t h)
     buf_add(out, kind, sizeof(kind));
     chunk_end(out, from);
     from = chunk_begin(out, "PLTE");
-    buf_add(out, palette, sizeof(palette));
+    for (int k = 0; k < CLASSES; k++)
+        buf_add(out, class_colour(k), 3);
     chunk_end(out, from);
 }
 

@@ -20,7 +20,7 @@ struct mask_png {
     const int *columns, *rows;
 };
 
-/* Appends the file to `out`; the pixel values are the class numbers (palette: mask_png.c). ERR_LIMIT
+/* Appends the file to `out`; the pixel values are the class numbers (palette: class_colour). ERR_LIMIT
  * for an empty picture or one too large for `out`, ERR_BUG for a class over 7. Any thread. */
 int mask_png_encode(const struct mask_png *m, struct buf *out, struct err *err);
 

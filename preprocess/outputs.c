@@ -219,6 +219,7 @@ void outputs_end(struct outputs *o, struct slot_head *head)
         frame_pad(&(struct frame){out->size, out->frame}, out->target);
     }
     head->original = o->original;
+    head->orientation = o->orientation;
     head->content = o->network.size;
     head->network = o->network.frame;
     head->field = o->field.size;

@@ -15,6 +15,7 @@ struct slot_head {
     int32_t reason; /* enum reason */
     int32_t kind;   /* enum image_kind */
     int32_t is_degraded, is_grey;
+    int32_t orientation;       /* EXIF, 1..8 */
     struct slot_size original; /* as displayed */
     struct slot_size network, content, field, measure, display;
     char note[96];

@@ -64,8 +64,8 @@ static int take_labelled(struct sample *s, const struct sample_request *request,
         return -1;
     int wanted = labels.n < request->count ? labels.n : request->count;
     for (int k = 0; k < wanted && !ret; k++)
-        ret = path_format(path, sizeof(path), err, "%s/images/%s.jpg", request->dir,
-                          labels.rows[spread(k, wanted, labels.n)].id) ||
+        ret = labels_image_path(path, sizeof(path), request->dir,
+                                labels.rows[spread(k, wanted, labels.n)].id, err) ||
               take_file(s, request, path, err);
     labels_release(&labels);
     return ret ? -1 : 0;

@@ -57,6 +57,38 @@ static void source_and_lesion_are_read_where_they_are(void **state)
     labels_release(&l);
 }
 
+/* Without a diagnosis the mask says each pixel's class. */
+static void no_diagnosis_is_a_class_map(void **state)
+{
+    struct labels l;
+    struct err err = {0};
+
+    (void)state;
+    put("id,dx,split\na,,train\n");
+    assert_int_equal(labels_read(&l, dir, "train", 0, &err), 0);
+    assert_int_equal(l.rows[0].class, 0);
+    labels_release(&l);
+}
+
+static void finds_a_picture_by_its_ending(void **state)
+{
+    char path[256], image[128];
+    struct err err = {0}, none = {0};
+
+    (void)state;
+    snprintf(image, sizeof(image), "%s/images", dir);
+    assert_int_equal(dir_make(image, &err), 0);
+    assert_int_equal(labels_image_path(path, sizeof(path), dir, "a", &none), -1);
+    assert_int_equal(none.code, ERR_CONFIG);
+    snprintf(image, sizeof(image), "%s/images/a.png", dir);
+    assert_int_equal(file_write(image, "x", 1, &err), 0);
+    assert_int_equal(labels_image_path(path, sizeof(path), dir, "a", &err), 0);
+    assert_string_equal(path, image);
+    unlink(image);
+    snprintf(image, sizeof(image), "%s/images", dir);
+    rmdir(image);
+}
+
 struct bad_case {
     const char *name, *text, *says;
 };
@@ -106,6 +138,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(takes_rows_of_a_split),
         cmocka_unit_test(source_and_lesion_are_read_where_they_are),
+        cmocka_unit_test(no_diagnosis_is_a_class_map),
+        cmocka_unit_test(finds_a_picture_by_its_ending),
         cmocka_unit_test(bad_rows_name_the_line),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);

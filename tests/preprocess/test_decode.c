@@ -225,6 +225,7 @@ static void all_orientations_come_out_upright(void **state)
             struct decoded out = support_decode(decoder, f.bytes, f.n, SIZE, (uint64_t)o);
 
             assert_int_equal(out.reason, REASON_NONE);
+            assert_int_equal(out.orientation, o);
             assert_int_equal(out.width, W);
             assert_int_equal(out.height, H);
             if (!network.rgb) {

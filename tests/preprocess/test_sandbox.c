@@ -183,6 +183,7 @@ static void deed_lie(uint64_t arg)
         *h = (struct slot_head){
             .job = arg,
             .kind = 1,
+            .orientation = 1,
             .original = {100,    100   },
             .network = {32,     32    },
             .content = {32,     32    },
