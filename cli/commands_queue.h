@@ -8,7 +8,12 @@
  * is accepted all the same (status 75; the same command again tells them). */
 int cmd_submit(const struct settings *s, int argc, char **argv);
 
-/* doctor [OUT]: the spool of the run OUT, else --spool. Status 1 when there are findings. */
+/* doctor [OUT] [--repair]: the spool of the run OUT, else --spool with its Redis, when that can be
+ * reached. Status 0: clean; 2: it is now, and was not before the repair; 1: there are findings. */
 int cmd_doctor(const struct settings *s, int argc, char **argv);
+
+/* recover [OUT]: repair, and fill Redis anew from the spool. Statuses as doctor's, but what waits for
+ * a scheduler is no finding; 75: a scheduler is at work, or Redis cannot be reached. */
+int cmd_recover(const struct settings *s, int argc, char **argv);
 
 #endif

@@ -1,10 +1,12 @@
 #include "common/file.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -162,6 +164,35 @@ static int write_draft(const char *path, const void *bytes, size_t n, bool synce
     if (ret)
         unlink(draft);
     return ret;
+}
+
+bool file_is_draft(const char *name, bool *is_alive)
+{
+    size_t n = strlen(name);
+    const char *end = n > 4 ? name + n - 4 : name, *at = end;
+
+    *is_alive = false;
+    if (strcmp(end, ".tmp") != 0)
+        return false;
+    while (at > name && isdigit((unsigned char)at[-1]))
+        at--;
+    long writer = strtol(at, NULL, 10);
+    *is_alive = writer > 0 && (!kill((pid_t)writer, 0) || errno != ESRCH);
+    return at < end && at > name && at[-1] == '.';
+}
+
+void file_sweep_drafts(const char *dir)
+{
+    DIR *folder = opendir(dir);
+    const struct dirent *entry;
+    bool is_alive;
+
+    if (!folder)
+        return;
+    while ((entry = readdir(folder)))
+        if (file_is_draft(entry->d_name, &is_alive) && !is_alive)
+            (void)unlinkat(dirfd(folder), entry->d_name, 0);
+    closedir(folder);
 }
 
 int file_draft(const char *path, const void *bytes, size_t n, struct err *err)

@@ -5,6 +5,7 @@
 #ifndef COMMON_FILE_H
 #define COMMON_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/buf.h"
@@ -26,6 +27,14 @@ int file_adopt(const char *path, struct err *err);
 /* The same, but whoever adopts first stays: what stands at `path` already is kept, the draft goes,
  * and that is no error. One step: of two processes at once one wins. */
 int file_adopt_first(const char *path, struct err *err);
+
+/* Is `name` that of such a draft? `*is_alive` tells whether the thread that began it lives (on this
+ * machine; a number that another has by now counts as alive). */
+bool file_is_draft(const char *name, bool *is_alive);
+
+/* Remove the drafts in a folder whose writers are gone: a kill leaves some. What cannot be read or
+ * removed stays. */
+void file_sweep_drafts(const char *dir);
 
 /* file_write with fsync of the file before and of its folder after the rename. */
 int file_write_synced(const char *path, const void *bytes, size_t n, struct err *err);

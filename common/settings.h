@@ -37,7 +37,11 @@ enum settings_command {
     COMMAND_PAUSE = 1 << 17, /* and resume */
     COMMAND_DATASET = 1 << 18,
     COMMAND_TRAIN = 1 << 19,
-    COMMAND_ALL = (1 << 20) - 1,
+    COMMAND_RECOVER = 1 << 20,
+    COMMAND_STATEMENT = 1 << 21,
+    COMMAND_REPLAY = 1 << 22,
+    COMMAND_WATCH = 1 << 23,
+    COMMAND_ALL = (1 << 24) - 1,
 };
 
 enum {
@@ -75,6 +79,7 @@ struct settings {
     bool allow_volatile;
     char why[SETTINGS_PATH_SIZE];    /* of an operator's order; for its record */
     char reason[SETTINGS_WORD_SIZE]; /* of images set aside (reason.h); empty = any */
+    bool repair;                     /* what the doctor finds */
     /* a run and its reports */
     char output[SETTINGS_PATH_SIZE];
     char reports[SETTINGS_WORD_SIZE];  /* html,pdf,json|json|none */

@@ -3,7 +3,8 @@
 #define AT(field) offsetof(struct settings, field)
 #define PIPELINE  (COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_WORKER)
 #define NETWORK   (PIPELINE | COMMAND_PREDICT | COMMAND_EVAL | COMMAND_BENCH | COMMAND_DOCTOR)
-#define QUEUE     (COMMAND_SUBMIT | COMMAND_STATUS | COMMAND_DOCTOR | COMMAND_TOP | COMMAND_SCHEDULER)
+#define TOOLS     (COMMAND_STATUS | COMMAND_DOCTOR | COMMAND_TOP | COMMAND_RECOVER)
+#define QUEUE     (COMMAND_SUBMIT | COMMAND_SCHEDULER | TOOLS)
 #define OPERATE   (COMMAND_CANCEL | COMMAND_ASIDE | COMMAND_RETRY | COMMAND_PAUSE)
 #define REPORT    (COMMAND_RUN | COMMAND_SUBMIT | COMMAND_SCHEDULER | COMMAND_REPORTS)
 
@@ -19,7 +20,7 @@ const struct setting settings_table[] = {
     {"threads",        0,   SETTING_NUMBER, AT(threads),        0, 1024,       "0",    NULL, COMMAND_PREDICT | COMMAND_BENCH, "N", "cores that work on one image together (0: predict all, bench one)"},
     {"batch",          0,   SETTING_NUMBER, AT(batch),          1, 1024,       "8",    NULL, NETWORK, "N", "images in one pass of the network, at most"},
     {"check-seconds",  0,   SETTING_NUMBER, AT(check_seconds),  1, 86400,      "600",  NULL, PIPELINE, "S", "time between checks of the device with a known picture, s (always one at the start)"},
-    {"reports",        0,   SETTING_CHOICE, AT(reports),        0, 0,          "html,pdf,json", "html,pdf,json|json|none", REPORT | COMMAND_DOCTOR | COMMAND_BENCH, "KINDS", "html,pdf,json or json or none"},
+    {"reports",        0,   SETTING_CHOICE, AT(reports),        0, 0,          "html,pdf,json", "html,pdf,json|json|none", REPORT | COMMAND_DOCTOR | COMMAND_RECOVER | COMMAND_BENCH, "KINDS", "html,pdf,json or json or none"},
     {"language",       0,   SETTING_CHOICE, AT(language),       0, 0,          "en",   "en|zh", REPORT, "L", "language of the reports: en or zh"},
     {"encoding",       0,   SETTING_WORD,   AT(encoding),       0, 0,          "",     NULL, COMMAND_RUN | COMMAND_SUBMIT, "NAME", "character set of the manifest when it is not UTF-8, such as GB18030"},
     {"decoders",       0,   SETTING_NUMBER, AT(decoders),       0, 256,        "0",    NULL, NETWORK, "N", "images decoded at once by each worker, each in a sandboxed process (0: one per core)"},
@@ -37,6 +38,7 @@ const struct setting settings_table[] = {
     {"allow-volatile", 0,   SETTING_FLAG,   AT(allow_volatile), 0, 0,          "no",   NULL, COMMAND_SCHEDULER, NULL, "accept a Redis without append-only file or with eviction (logged)"},
     {"why",            0,   SETTING_PATH,   AT(why),            0, 0,          "",     NULL, COMMAND_CANCEL | COMMAND_RETRY | COMMAND_PAUSE, "TEXT", "why this is asked for; kept with who and when"},
     {"reason",         0,   SETTING_WORD,   AT(reason),         0, 0,          "",     NULL, COMMAND_ASIDE | COMMAND_RETRY, "R", "only images set aside for this reason, such as decode_timeout"},
+    {"repair",         0,   SETTING_FLAG,   AT(repair),         0, 0,          "no",   NULL, COMMAND_DOCTOR, NULL, "mend what can be mended without loss; no scheduler may be at work"},
     {"mask",           0,   SETTING_PATH,   AT(mask),           0, 0,          "",     NULL, COMMAND_PREDICT, "DIR", "write class maps as palette PNG into DIR"},
     {"data",           0,   SETTING_PATH,   AT(data),           0, 0,          "",     NULL, COMMAND_EVAL, "DIR", "labelled set: images/, masks/, labels.csv"},
     {"calibrate",      0,   SETTING_PATH,   AT(calibrate),      0, 0,          "",     NULL, COMMAND_QUANTIZE, "DIR", "pictures to measure ranges on: a labelled set (then figures are measured too) or any folder"},
@@ -52,7 +54,7 @@ const struct setting settings_table[] = {
     {"layers",         0,   SETTING_FLAG,   AT(layers),         0, 0,          "no",   NULL, COMMAND_BENCH, NULL, "a line for each layer"},
     {"patients",       0,   SETTING_NUMBER, AT(patients),       1, 100000,     "12",   NULL, COMMAND_DEMO, "N", "patients of the synthetic upload"},
     {"seed",           0,   SETTING_NUMBER, AT(seed),           0, 1000000000, "1",    NULL, COMMAND_DEMO | COMMAND_DATASET | COMMAND_EVAL, "S", "seed of everything drawn by chance"},
-    {"json",           0,   SETTING_FLAG,   AT(json),           0, 0,          "no",   NULL, COMMAND_STATUS | COMMAND_BENCH | COMMAND_MODEL | COMMAND_DOCTOR | COMMAND_ASIDE, NULL, "print JSON"},
+    {"json",           0,   SETTING_FLAG,   AT(json),           0, 0,          "no",   NULL, COMMAND_STATUS | COMMAND_BENCH | COMMAND_MODEL | COMMAND_DOCTOR | COMMAND_ASIDE | COMMAND_RECOVER, NULL, "print JSON"},
     {"plain",          0,   SETTING_FLAG,   AT(plain),          0, 0,          "no",   NULL, COMMAND_TOP, NULL, "one frame as plain text, no terminal control"},
     {"snapshot",       0,   SETTING_FLAG,   AT(snapshot),       0, 0,          "no",   NULL, COMMAND_TOP, NULL, "one frame as JSON"},
     {"config",         0,   SETTING_PATH,   AT(config),         0, 0,          "",     NULL, COMMAND_ALL, "FILE", "read settings from FILE (key = value, # starts a comment)"},

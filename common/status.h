@@ -11,6 +11,7 @@
 enum {
     STATUS_OK = 0,
     STATUS_UNFINISHED = 1, /* some of the work could not be finished */
+    STATUS_MENDED = 2,     /* something was wrong and has been put right */
     STATUS_USAGE = 64,
     STATUS_UNFIT = 69,  /* the device computes wrongly: no process is to use it */
     STATUS_BROKEN = 70, /* this process is beyond use; a new one may do */

@@ -1,16 +1,14 @@
 #include "queue/census.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
+#include "queue/census_priv.h"
 #include "queue/names.h"
 #include "queue/result.h"
-
-enum { WHERE_SIZE = 1024 };
 
 static const struct {
     const char *word, *text, *advice;
@@ -35,31 +33,16 @@ const char *census_advice(enum census_finding f)
     return findings[f].advice;
 }
 
-struct examination {
-    const struct spool *spool;
-    struct census *census;
-    void (*found)(void *ctx, enum census_finding f, const char *where);
-    void *ctx;
-};
-
-/* One study at a time. */
-struct patient_study {
-    const char *upload, *key;
-    char dir[SPOOL_PATH_SIZE];
-    struct study study;
-    int64_t n_terminal;
-};
-
-static void find(const struct examination *e, enum census_finding f, const char *upload,
+void census_find(const struct examination *e, enum census_finding f, const char *upload,
                  const char *key, const char *rest)
 {
-    char where[WHERE_SIZE];
+    char where[CENSUS_WHERE_SIZE];
 
     e->census->findings[f]++;
     if (!e->found)
         return;
-    snprintf(where, sizeof(where), "%s%s%s%s%s", upload, key[0] ? "/" : "", key, rest[0] ? "/" : "",
-             rest);
+    snprintf(where, sizeof(where), "%s%s%s%s%s", upload, key[0] ? "/" : "", key,
+             rest[0] && upload[0] ? "/" : "", rest);
     e->found(e->ctx, f, where);
 }
 
@@ -69,7 +52,7 @@ static void find_image(const struct examination *e, enum census_finding f,
     char number[16];
 
     snprintf(number, sizeof(number), "%d", n);
-    find(e, f, p->upload, p->key, number);
+    census_find(e, f, p->upload, p->key, number);
 }
 
 static void count_result(struct examination *e, struct patient_study *p, enum result_status status)
@@ -118,31 +101,6 @@ static int examine_image(struct examination *e, struct patient_study *p,
     return examine_original(e, p, image, err);
 }
 
-/* Names of results begin with the image's number: "12.json", "12.mask.png". */
-static bool belongs(const struct patient_study *p, const char *name)
-{
-    char *end;
-
-    if (!isdigit((unsigned char)name[0]))
-        return false;
-    long n = strtol(name, &end, 10);
-    return *end == '.' && n >= 0 && n < p->study.n_images;
-}
-
-static int examine_results(struct examination *e, const struct patient_study *p, struct err *err)
-{
-    char path[SPOOL_PATH_SIZE];
-    struct names names;
-
-    if (path_format(path, sizeof(path), err, "%s/results", p->dir) || names_read(&names, path, err))
-        return -1;
-    for (int i = 0; i < names.n; i++)
-        if (!belongs(p, names.at[i]))
-            find(e, CENSUS_STRAY_RESULT, p->upload, p->key, names.at[i]);
-    names_release(&names);
-    return 0;
-}
-
 static int examine_report(struct examination *e, const struct patient_study *p, struct err *err)
 {
     char path[SPOOL_PATH_SIZE];
@@ -153,10 +111,10 @@ static int examine_report(struct examination *e, const struct patient_study *p, 
     bool has_report = !access(path, F_OK);
     e->census->reports += has_report;
     if (has_report && !is_whole)
-        find(e, CENSUS_EARLY_REPORT, p->upload, p->key, "");
+        census_find(e, CENSUS_EARLY_REPORT, p->upload, p->key, "");
     if (!has_report && is_whole)
-        find(e, CENSUS_NO_REPORT, p->upload, p->key, "");
-    return 0;
+        census_find(e, CENSUS_NO_REPORT, p->upload, p->key, "");
+    return e->found && has_report && is_whole ? census_report(e, p, path, err) : 0;
 }
 
 /* Adds the study's images to `*images`. */
@@ -171,7 +129,7 @@ static int examine_study(struct examination *e, const char *upload, const char *
         spool_study_read(p.dir, &p.study, &why)) {
         if (why.code == ERR_AGAIN || why.code == ERR_NOMEM)
             return err_set(err, why.code, "%s", why.msg);
-        find(e, CENSUS_DAMAGED_STUDY, upload, key, "");
+        census_find(e, CENSUS_DAMAGED_STUDY, upload, key, "");
         return 0;
     }
     e->census->studies++;
@@ -179,7 +137,7 @@ static int examine_study(struct examination *e, const char *upload, const char *
     for (int i = 0; i < p.study.n_images && !ret; i++)
         ret = examine_image(e, &p, &p.study.images[i], err);
     if (!ret)
-        ret = examine_results(e, &p, err) || examine_report(e, &p, err) ? -1 : 0;
+        ret = census_study_files(e, &p, err) || examine_report(e, &p, err) ? -1 : 0;
     study_release(&p.study);
     return ret;
 }
@@ -199,7 +157,7 @@ static int read_accepted(struct examination *e, const char *upload, int64_t *ima
     if (why.code == ERR_AGAIN || why.code == ERR_NOMEM)
         return err_set(err, why.code, "%s", why.msg);
     if (why.code)
-        find(e, CENSUS_DAMAGED_UPLOAD, upload, "", "");
+        census_find(e, CENSUS_DAMAGED_UPLOAD, upload, "", "");
     return 0;
 }
 
@@ -232,8 +190,8 @@ static int examine_upload(void *ctx, const char *upload, struct err *err)
     e->census->uploads++;
     e->census->received += accepted > images ? accepted : images;
     if (accepted > images)
-        find(e, CENSUS_LOST_STUDIES, upload, "", "");
-    return ret;
+        census_find(e, CENSUS_LOST_STUDIES, upload, "", "");
+    return ret ? ret : census_upload_files(e, upload, err);
 }
 
 static int examine_draft(struct examination *e, const char *name, struct err *err)
@@ -244,7 +202,7 @@ static int examine_draft(struct examination *e, const char *name, struct err *er
         return -1;
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd >= 0 && !flock(fd, LOCK_SH | LOCK_NB))
-        find(e, CENSUS_LEFTOVER, "incoming", name, "");
+        census_find(e, CENSUS_LEFTOVER, "incoming", name, "");
     if (fd >= 0)
         close(fd);
     return 0;
@@ -278,7 +236,8 @@ int spool_examine(const struct spool *s, struct census *out,
     struct census made = {0};
     struct examination e = {s, &made, found, ctx};
 
-    if (spool_each_upload(s, examine_upload, &e, err) || examine_incoming(&e, err))
+    if (spool_each_upload(s, examine_upload, &e, err) || examine_incoming(&e, err) ||
+        census_root_files(&e, err))
         return -1;
     *out = made;
     return 0;

@@ -23,17 +23,35 @@
     X(CHANGED_ORIGINAL, "changed_original", "the original has another size than at its intake", \
       "hand the changed file in again; do not edit files of an upload in place")                \
     X(DAMAGED_RESULT, "damaged_result", "the result does not parse",                            \
-      "start the scheduler: it makes the result again")                                         \
+      "doctor --repair moves it to mended/; the scheduler makes the result again")              \
     X(UNFINISHED, "unfinished", "no result yet",                                                \
       "start the scheduler, or run the same command again")                                     \
     X(NO_REPORT, "no_report", "all images are finished, but there is no report",                \
       "start the scheduler, or run the same command again")                                     \
     X(EARLY_REPORT, "early_report", "there is a report, but images without a result",           \
-      "remove the study's report.json, then start the scheduler")                               \
+      "doctor --repair moves it to history/; the scheduler makes the study's report later")     \
+    X(STALE_REPORT, "stale_report", "the report says something else than the results",          \
+      "doctor --repair moves it to history/; the scheduler makes a new one")                    \
     X(STRAY_RESULT, "stray_result", "a result of no image of this study",                       \
-      "remove it, after a look at how it came there")                                           \
+      "doctor --repair moves it to mended/")                                                    \
+    X(ORPHAN, "orphan", "a file that belongs to nothing the spool knows",                       \
+      "look at it; doctor --repair moves what lies in uploads/ to mended/")                     \
+    X(DRAFT, "draft", "a file that was never finished; its writer is gone",                     \
+      "doctor --repair removes it; what it was to become is made again")                        \
     X(LEFTOVER, "leftover", "an intake that was cut off; nothing of it was accepted",           \
-      "hand the upload in again; the next intake removes this")
+      "hand the upload in again; the next intake or doctor --repair removes this")              \
+    X(UNACKNOWLEDGED, "unacknowledged", "the result is there, but the job is still in Redis",   \
+      "doctor --repair; a scheduler drops such a job when it comes to it")                      \
+    X(UNKNOWN_JOB, "unknown_job", "Redis has a job for an image that the spool does not have",  \
+      "doctor --repair; a scheduler drops such a job when it comes to it")                      \
+    X(OWNERLESS_LEASE, "ownerless_lease", "a job is leased to a scheduler that is not there",   \
+      "start that scheduler, or doctor --repair")                                               \
+    X(UNQUEUED, "unqueued", "the image has no result, and no job in Redis",                     \
+      "doctor --repair, or start the scheduler: it puts the job in")                            \
+    X(STUCK_JOB, "stuck_job", "Redis counts the job as queued, but no queue has it",            \
+      "doctor --repair: the job could never be put in again")                                   \
+    X(STALE_COUNTER, "stale_counter", "Redis counts more images finished than the spool has",   \
+      "doctor --repair")
 
 enum census_finding {
 #define X(name, word, text, advice) CENSUS_##name,
@@ -57,7 +75,9 @@ struct census {
 /* ERR_AGAIN: the spool could not be read; what is damaged in it is counted, no error. */
 int spool_census(const struct spool *s, struct census *out, struct err *err);
 
-/* The same; `found` hears of each finding and where: "<upload>/<key>/<n>" or a part of it. */
+/* The same and deeper: reports are compared with their results, and every file must belong to
+ * something. `found` hears of each finding and where: "<upload>/<key>/<n>", a part of it, or the path
+ * of a file below the spool. What lies in Redis is audit.h's. */
 int spool_examine(const struct spool *s, struct census *out,
                   void (*found)(void *ctx, enum census_finding f, const char *where), void *ctx,
                   struct err *err);

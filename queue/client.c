@@ -1,18 +1,13 @@
 #include "queue/client.h"
 
-#include <hiredis/hiredis.h>
 #include <stdlib.h>
 
 #include "common/log.h"
-#include "queue/redis_priv.h"
+#include "queue/client_priv.h"
 
 enum { NODES_MAX = 256, KEY_SIZE = 256, CONTROL_LENGTH = 1000, REDIS_MAJOR_MIN = 7 };
 
 static const char node_keys[] = REDIS_KEY "node:*", control_key[] = REDIS_CONTROL;
-
-struct queue_client {
-    redisContext *c;
-};
 
 /* One adapter for hiredis's errors: whatever ails the connection, the same call later may work. */
 static int err_set_redis(struct err *err, const redisContext *c)
@@ -51,8 +46,7 @@ void queue_client_close(struct queue_client *c)
     free(c);
 }
 
-/* The answer, or NULL with `err`; an answer of another type than `type` is an error too. */
-static redisReply *ask(struct queue_client *c, int type, int argc, const char **argv,
+redisReply *client_ask(struct queue_client *c, int type, int argc, const char **argv,
                        struct err *err)
 {
     redisReply *reply = redisCommandArgv(c->c, argc, argv, NULL);
@@ -76,7 +70,7 @@ static void read_node(struct queue_client *c, const char *key, struct stats *out
     const char *get[] = {"GET", key};
     struct err why = {0};
     char quoted[512];
-    redisReply *reply = ask(c, REDIS_REPLY_STRING, 2, get, &why);
+    redisReply *reply = client_ask(c, REDIS_REPLY_STRING, 2, get, &why);
 
     if (!reply)
         return;
@@ -118,7 +112,7 @@ int queue_client_stats(struct queue_client *c, struct stats *out, int max, int *
     *n = 0;
     do {
         const char *scan[] = {"SCAN", cursor, "MATCH", node_keys, "COUNT", "1000"};
-        redisReply *reply = ask(c, REDIS_REPLY_ARRAY, 6, scan, err);
+        redisReply *reply = client_ask(c, REDIS_REPLY_ARRAY, 6, scan, err);
         if (!reply)
             return -1;
         int ret = take_keys(cursor, keys, &n_keys, reply, err);
@@ -139,7 +133,7 @@ int queue_client_tell(struct queue_client *c, const char *word, struct err *err)
     const char *add[] = {"XADD", control_key, "MAXLEN", "~", length, "*", "word", word};
 
     snprintf(length, sizeof(length), "%d", CONTROL_LENGTH);
-    redisReply *reply = ask(c, REDIS_REPLY_STRING, 8, add, err);
+    redisReply *reply = client_ask(c, REDIS_REPLY_STRING, 8, add, err);
     if (!reply)
         return -1;
     freeReplyObject(reply);
@@ -151,7 +145,7 @@ static int check_setting(struct queue_client *c, const char *name, const char *w
                          struct err *err)
 {
     const char *get[] = {"CONFIG", "GET", name};
-    redisReply *reply = ask(c, REDIS_REPLY_ARRAY, 3, get, err);
+    redisReply *reply = client_ask(c, REDIS_REPLY_ARRAY, 3, get, err);
 
     if (!reply)
         return -1;
@@ -167,7 +161,7 @@ static int check_setting(struct queue_client *c, const char *name, const char *w
 static int check_version(struct queue_client *c, struct err *err)
 {
     const char *info[] = {"INFO", "server"};
-    redisReply *reply = ask(c, REDIS_REPLY_STRING, 2, info, err);
+    redisReply *reply = client_ask(c, REDIS_REPLY_STRING, 2, info, err);
     int ret = 0;
 
     if (!reply)

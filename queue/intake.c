@@ -65,19 +65,21 @@ static int open_folder(const char *path)
 }
 
 /* Under the lock of incoming/: remove what no living process builds. */
-static int sweep(const struct intake *in, struct err *err)
+static int sweep(const char *incoming, int *removed, struct err *err)
 {
     struct names names;
     char path[SPOOL_PATH_SIZE];
     int ret = 0;
 
-    if (names_read(&names, in->incoming, err))
+    if (names_read(&names, incoming, err))
         return -1;
     for (int i = 0; i < names.n && !ret; i++) {
-        ret = path_format(path, sizeof(path), err, "%s/%s", in->incoming, names.at[i]);
+        ret = path_format(path, sizeof(path), err, "%s/%s", incoming, names.at[i]);
         int fd = ret ? -1 : open_folder(path);
-        if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+        if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB)) {
             remove_tree(path);
+            ++*removed;
+        }
         if (fd >= 0)
             close(fd);
     }
@@ -100,14 +102,14 @@ static int make_draft(struct intake *in, struct err *err)
 
 static int begin_draft(struct intake *in, struct err *err)
 {
-    int fd = open_folder(in->incoming), ret;
+    int fd = open_folder(in->incoming), ret, removed = 0;
 
     if (fd < 0)
         return fail_errno(err, in->incoming, "open");
     if (flock(fd, LOCK_EX))
         ret = fail_errno(err, in->incoming, "lock");
     else
-        ret = sweep(in, err) || make_draft(in, err) ? -1 : 0;
+        ret = sweep(in->incoming, &removed, err) || make_draft(in, err) ? -1 : 0;
     close(fd);
     return ret;
 }
@@ -367,4 +369,20 @@ int intake_accept(struct spool *s, const struct intake_request *request, struct 
     gather_release(&in->gather);
     free(in);
     return ret ? fail_upload(err) : 0;
+}
+
+int intake_sweep(const struct spool *s, int *removed, struct err *err)
+{
+    char incoming[SPOOL_PATH_SIZE];
+
+    *removed = 0;
+    if (path_format(incoming, sizeof(incoming), err, "%s/incoming", spool_root(s)))
+        return -1;
+    int fd = open_folder(incoming);
+    if (fd < 0)
+        return fail_errno(err, incoming, "open");
+    int ret =
+        flock(fd, LOCK_EX) ? fail_errno(err, incoming, "lock") : sweep(incoming, removed, err);
+    close(fd);
+    return ret;
 }

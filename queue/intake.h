@@ -41,4 +41,8 @@ struct intake_result {
 int intake_accept(struct spool *s, const struct intake_request *request, struct intake_result *out,
                   struct err *err);
 
+/* Remove what an intake left in incoming/ when it was cut off; what a living process builds stays.
+ * `*removed` receives how many. */
+int intake_sweep(const struct spool *s, int *removed, struct err *err);
+
 #endif

@@ -1,5 +1,6 @@
 #include "queue/order.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -8,6 +9,8 @@
 
 #include "common/file.h"
 #include "common/log.h"
+
+enum { REPORTS_MAX = 100 }; /* a study reported more often is an error */
 
 static const char *const words[] = {
     [ORDER_CANCEL] = "cancel",
@@ -42,7 +45,7 @@ static void copy_cut(char *out, size_t size, const char *text)
 }
 
 /* sudo's user is the person; without it, or when nobody is known by the number, the number. */
-static void name_user(char out[ORDER_BY_SIZE])
+void order_by(char out[ORDER_BY_SIZE])
 {
     const char *sudo = getuid() == 0 ? getenv("SUDO_USER") : NULL;
     const struct passwd *user = getpwuid(getuid());
@@ -63,7 +66,7 @@ int order_sign(struct order *o, const char *why, struct err *err)
         return err_set(err, ERR_AGAIN, "no random bytes for the order's id");
     snprintf(o->id, sizeof(o->id), "%016llx", (unsigned long long)random);
     copy_cut(o->why, sizeof(o->why), why);
-    name_user(o->by);
+    order_by(o->by);
     clock_iso(o->at, clock_wall_ms());
     return 0;
 }
@@ -179,4 +182,23 @@ int order_history_path(char out[SPOOL_PATH_SIZE], const char *study_dir, const c
 {
     return path_format(out, SPOOL_PATH_SIZE, err, "%s/history/%s.%d.json", study_dir, name,
                        retries);
+}
+
+int order_retire_report(const char *study_dir, struct err *err)
+{
+    char from[SPOOL_PATH_SIZE], to[SPOOL_PATH_SIZE];
+    int k = 0;
+
+    if (path_format(from, sizeof(from), err, "%s/history", study_dir) || dir_make(from, err) ||
+        path_format(from, sizeof(from), err, "%s/report.json", study_dir))
+        return -1;
+    if (access(from, F_OK))
+        return 0;
+    do
+        if (order_history_path(to, study_dir, "report", k, err))
+            return -1;
+    while (!access(to, F_OK) && ++k < REPORTS_MAX);
+    return rename(from, to) && errno != ENOENT
+               ? err_set(err, err_code_of_errno(errno), "%s: rename: %s", from, strerror(errno))
+               : 0;
 }

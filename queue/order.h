@@ -57,4 +57,11 @@ const char *order_word(enum order_kind kind);
 int order_history_path(char out[SPOOL_PATH_SIZE], const char *study_dir, const char *name,
                        int retries, struct err *err);
 
+/* The study's report.json becomes the next free history/report.<k>.json, so that it gets a new one;
+ * nothing when there is none. The caller syncs. */
+int order_retire_report(const char *study_dir, struct err *err);
+
+/* The user who runs this process: who gave an order. */
+void order_by(char out[ORDER_BY_SIZE]);
+
 #endif

@@ -160,6 +160,8 @@ static int write_all(struct publisher *p, const struct dossier *d, const struct 
             (p->wants_pages && write_pages(p, d, dir, err)) ||
             (is_run && write_into(dir, "report.json", json, err)))
             return -1;
+        if (is_run)
+            file_sweep_drafts(dir);
     }
     return write_into(d->dir, "report.json.draft", json, err);
 }
@@ -198,6 +200,17 @@ int publish_sync(const struct publisher *p, const char *study_dir, struct err *e
     return file_sync_fs(p->settings->output, err);
 }
 
+/* All its images are terminal: what a killed process left half-written there becomes nothing more. */
+static void sweep_study(const char *study_dir)
+{
+    char results[SPOOL_PATH_SIZE];
+    struct err ignored = {0};
+
+    file_sweep_drafts(study_dir);
+    if (!path_format(results, sizeof(results), &ignored, "%s/results", study_dir))
+        file_sweep_drafts(results);
+}
+
 int publish_finish(const char *study_dir, struct err *err)
 {
     char draft[SPOOL_PATH_SIZE], path[SPOOL_PATH_SIZE];
@@ -209,5 +222,6 @@ int publish_finish(const char *study_dir, struct err *err)
         int e = errno;
         return err_set(err, err_code_of_errno(e), "%s: rename: %s", path, strerror(e));
     }
+    sweep_study(study_dir);
     return 0;
 }

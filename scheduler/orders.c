@@ -8,10 +8,9 @@
 #include "scheduler/scheduler_priv.h"
 
 enum {
-    STEPS = 128,       /* images of an order in one tick: some milliseconds of small files */
-    ORDERS = 16,       /* small ones in one tick: each costs a sync */
-    LATER_MS = 1000,   /* after a full disk */
-    REPORTS_MAX = 100, /* a study reported more often is an error */
+    STEPS = 128,     /* images of an order in one tick: some milliseconds of small files */
+    ORDERS = 16,     /* small ones in one tick: each costs a sync */
+    LATER_MS = 1000, /* after a full disk */
 };
 
 void orders_release(struct orders *o)
@@ -176,23 +175,6 @@ static int move(const char *from, const char *to, struct err *err)
                : 0;
 }
 
-/* The report is of yesterday from now on; the study gets a new one. */
-static int retire_report(const char *dir, struct err *err)
-{
-    char from[SPOOL_PATH_SIZE], to[SPOOL_PATH_SIZE];
-    int k = 0;
-
-    if (path_format(from, sizeof(from), err, "%s/report.json", dir))
-        return -1;
-    if (access(from, F_OK))
-        return 0;
-    do
-        if (order_history_path(to, dir, "report", k, err))
-            return -1;
-    while (!access(to, F_OK) && ++k < REPORTS_MAX);
-    return move(from, to, err);
-}
-
 /* Take the set-aside result out of the way. `*is_open` tells whether the image is to be done again:
  * not when it ended otherwise, nor when this order has had its effect long ago. */
 static int retire_result(const char *dir, const struct order_image *what, int n, bool *is_open,
@@ -212,7 +194,7 @@ static int retire_result(const char *dir, const struct order_image *what, int n,
     *is_open = was_moved ? status == RESULT_NONE : status == RESULT_SET_ASIDE;
     if (!*is_open)
         return 0;
-    if (retire_report(dir, err))
+    if (order_retire_report(dir, err))
         return -1;
     return was_moved ? 0 : move(from, to, err);
 }

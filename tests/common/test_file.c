@@ -230,6 +230,41 @@ static void draft_is_not_seen_before_it_is_adopted(void **state)
     buf_release(&read);
 }
 
+static void drafts_of_the_dead_are_swept(void **state)
+{
+    static const struct {
+        const char *name;
+        bool is_draft, is_alive;
+    } cases[] = {
+        {"1.json.999999999.tmp", true,  false},
+        {"1.json.1.tmp",         true,  true },
+        {"1.json",               false, false},
+        {"1.json.tmp",           false, false},
+        {".tmp",                 false, false},
+        {"999999999.tmp",        false, false},
+        {"x.12a.tmp",            false, false},
+    };
+    char path[200], dir[100];
+    bool is_alive;
+
+    (void)state;
+    snprintf(dir, sizeof(dir), "%s/swept", folder);
+    assert_int_equal(mkdir(dir, 0700), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct err err = {0};
+        snprintf(path, sizeof(path), "%s/%s", dir, cases[i].name);
+        assert_int_equal(file_write(path, "x", 1, &err), 0);
+        assert_int_equal(file_is_draft(cases[i].name, &is_alive), cases[i].is_draft);
+        assert_true(!cases[i].is_draft || is_alive == cases[i].is_alive);
+    }
+    file_sweep_drafts(dir);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, cases[i].name);
+        assert_int_equal(unlink(path) == 0, !cases[i].is_draft || cases[i].is_alive);
+    }
+    file_sweep_drafts("/nowhere");
+}
+
 static void full_disk_is_tried_again(void **state)
 {
     static char big[100000]; /* too much for a stack frame */
@@ -368,6 +403,7 @@ int main(void)
         cmocka_unit_test(replacing_is_atomic),
         cmocka_unit_test(failed_write_keeps_the_old_file),
         cmocka_unit_test(draft_is_not_seen_before_it_is_adopted),
+        cmocka_unit_test(drafts_of_the_dead_are_swept),
         cmocka_unit_test(full_disk_is_tried_again),
         cmocka_unit_test(folders),
         cmocka_unit_test(second_names),

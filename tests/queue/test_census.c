@@ -61,7 +61,10 @@ static int finish_study(void *ctx, const char *study_dir, const struct study *st
             result_write(study_dir, i, study->images[i].set_aside ? RESULT_SET_ASIDE : RESULT_DONE,
                          entry, NULL, err);
     json_decref(entry);
-    temp_write_text(temp_path(study_dir, "report.json"), "{}");
+    json_t *report = json_pack("{s:[{s:s},{s:s}]}", "images", "status", "done", "status",
+                               study->images[1].set_aside ? "set_aside" : "done");
+    ret = ret || json_write(temp_path(study_dir, "report.json"), report, err);
+    json_decref(report);
     return ret;
 }
 
@@ -192,6 +195,79 @@ static void hear(void *ctx, enum census_finding f, const char *where)
     snprintf(heard->where, sizeof(heard->where), "%s", where);
 }
 
+static void note_finding(void *ctx, enum census_finding f, const char *where)
+{
+    (void)where;
+    ++((int *)ctx)[f];
+}
+
+/* What only a close look finds. */
+static void strange_files_and_reports_are_found(void **state)
+{
+    static const struct {
+        const char *name, *path, *content;
+        int finding;
+    } cases[] = {
+        {"nothing",                    "studies/s000000/report.json",                  NULL, CENSUS_NO_REPORT   },
+        {"a report of another status", "studies/s000000/report.json",
+         "{\"images\":[{\"status\":\"done\"},{\"status\":\"cancelled\"}]}",                  CENSUS_STALE_REPORT},
+        {"a report of one image",      "studies/s000000/report.json",
+         "{\"images\":[{\"status\":\"done\"}]}",                                             CENSUS_STALE_REPORT},
+        {"a report that was cut",      "studies/s000000/report.json",                  "{",  CENSUS_STALE_REPORT},
+        {"an original of no image",    "studies/s000000/originals/2",                  "x",  CENSUS_ORPHAN      },
+        {"no number",                  "studies/s000000/originals/1x",                 "x",  CENSUS_ORPHAN      },
+        {"history of no image",        "studies/s000000/history/2.0.json",             "{}", CENSUS_ORPHAN      },
+        {"beside the study",           "studies/s000000/notes.txt",                    "x",  CENSUS_ORPHAN      },
+        {"beside the studies",         "notes.txt",                                    "x",  CENSUS_ORPHAN      },
+        {"beside the uploads",         "../../notes.txt",                              "x",  CENSUS_ORPHAN      },
+        {"a draft",                    "studies/s000000/results/1.json.999999999.tmp", "x",  CENSUS_DRAFT       },
+        {"a draft of a report",        "studies/s000000/report.json.draft",            "x",  CENSUS_DRAFT       },
+        {"history",                    "studies/s000000/history/1.0.json",             "{}", -1                 },
+        {"an old report",              "studies/s000000/history/report.3.json",        "{}", -1                 },
+        {"a page",                     "studies/s000000/report.html",                  "x",  -1                 },
+    };
+    char root[SPOOL_PATH_SIZE], path[2 * SPOOL_PATH_SIZE];
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        int seen[CENSUS_FINDINGS] = {0};
+        struct census census;
+        struct err err = {0};
+        struct fixture f;
+        print_message("case: %s\n", cases[i].name);
+        snprintf(root, sizeof(root), "%s/%zu", (const char *)*state, i);
+        take_in(&f, root);
+        finish(&f);
+        snprintf(path, sizeof(path), "%s/%s", f.upload, cases[i].path);
+        if (cases[i].content)
+            temp_write_text(path, cases[i].content);
+        else
+            unlink(path);
+        assert_int_equal(spool_examine(f.spool, &census, note_finding, seen, &err), 0);
+        for (int k = 0; k < CENSUS_FINDINGS; k++)
+            assert_int_equal(seen[k], k == cases[i].finding);
+        spool_close(f.spool);
+    }
+}
+
+/* The thread that writes it lives: this one. */
+static void a_draft_under_way_is_no_finding(void **state)
+{
+    int seen[CENSUS_FINDINGS] = {0};
+    char path[2 * SPOOL_PATH_SIZE];
+    struct census census;
+    struct err err = {0};
+    struct fixture f;
+
+    take_in(&f, *state);
+    finish(&f);
+    snprintf(path, sizeof(path), "%s/studies/s000000/results/1.json.%d.tmp", f.upload, getpid());
+    temp_write_text(path, "x");
+    assert_int_equal(spool_examine(f.spool, &census, note_finding, seen, &err), 0);
+    for (int k = 0; k < CENSUS_FINDINGS; k++)
+        assert_int_equal(seen[k], 0);
+    spool_close(f.spool);
+}
+
 static void findings_say_where(void **state)
 {
     struct heard heard = {0};
@@ -264,6 +340,8 @@ int main(void)
         TEST(a_finished_upload_adds_up),
         TEST(damage_is_found),
         TEST(originals_are_missed_while_they_are_needed),
+        TEST(strange_files_and_reports_are_found),
+        TEST(a_draft_under_way_is_no_finding),
         TEST(findings_say_where),
         TEST(leftovers_of_the_dead_only),
         TEST(strange_things_in_uploads),

@@ -178,14 +178,41 @@ static void make_result(const struct wire_message *m)
     snprintf(out.risk, sizeof(out.risk), "%s", m->image.n ? "routine" : "urgent");
 }
 
+/* What doctor compares: each image's status and entry. */
+static json_t *report_of(const char *study_dir)
+{
+    struct study study;
+    struct err err = {0};
+    json_t *images = json_array();
+
+    if (spool_study_read(study_dir, &study, &err))
+        exit(9);
+    for (int i = 0; i < study.n_images; i++) {
+        enum result_status status;
+        json_t *result = NULL;
+        if (result_peek(study_dir, i, &status, &result, &err))
+            exit(9);
+        json_t *entry = json_deep_copy(json_object_get(result, "entry"));
+        json_object_set_new(entry, "status", json_string(result_status_word(status)));
+        json_array_append_new(images, entry);
+        json_decref(result);
+    }
+    study_release(&study);
+    return json_pack("{s:o}", "images", images);
+}
+
 static void make_report(const struct wire_message *m)
 {
     struct err err = {0};
     char path[SPOOL_PATH_SIZE + 32];
+    json_t *report = report_of(m->study_dir);
 
     snprintf(path, sizeof(path), "%s/report.json", m->study_dir);
-    if (file_write(path, "{}\n", 3, &err))
+    if (json_write(path, report, &err))
         exit(9);
+    json_decref(report);
+    snprintf(path, sizeof(path), "%s/results", m->study_dir);
+    file_sweep_drafts(path);
     out = (struct wire_message){.kind = WIRE_REPORTED, .attempt = m->attempt};
 }
 

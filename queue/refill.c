@@ -1,0 +1,217 @@
+/* The index made anew from the truth: what a scheduler's start does, for a tool. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "queue/audit.h"
+#include "queue/broker_priv.h"
+#include "queue/client_priv.h"
+
+enum {
+    ID_SIZE = 256,
+    NUMBER_SIZE = 24,
+    HEAD = 5,
+    NODES_MAX = 64,
+    PUBLISHED_US = 1500000, /* a scheduler at work publishes twice a second */
+};
+
+struct refill {
+    struct queue_client *c;
+    const struct spool *spool;
+    char upload[64]; /* whose class is known */
+    int class;
+    int64_t jobs;
+};
+
+static int tell(struct queue_client *c, int type, int argc, const char **argv, struct err *err)
+{
+    redisReply *reply = client_ask(c, type, argc, argv, err);
+
+    if (!reply)
+        return -1;
+    freeReplyObject(reply);
+    return 0;
+}
+
+static int forget_studies(struct queue_client *c, struct err *err)
+{
+    char cursor[32] = "0";
+
+    do {
+        const char *scan[] = {"SCAN", cursor, "MATCH", REDIS_KEY "study:*", "COUNT", "1000"};
+        redisReply *reply = client_ask(c, REDIS_REPLY_ARRAY, 6, scan, err);
+        if (!reply)
+            return -1;
+        const redisReply *list = reply->elements == 2 ? reply->element[1] : NULL;
+        int ret = 0;
+        snprintf(cursor, sizeof(cursor), "%s",
+                 list && reply->element[0]->str ? reply->element[0]->str : "0");
+        for (size_t i = 0; list && i < list->elements && !ret; i++) {
+            const char *unlink[] = {"UNLINK", list->element[i]->str};
+            ret = unlink[1] ? tell(c, REDIS_REPLY_INTEGER, 2, unlink, err) : 0;
+        }
+        freeReplyObject(reply);
+        if (ret)
+            return -1;
+    } while (strcmp(cursor, "0") != 0);
+    return 0;
+}
+
+/* The epoch goes first: killed in between, the next scheduler fills what is empty. */
+static int forget(struct queue_client *c, struct err *err)
+{
+    const char *epoch[] = {"DEL", BROKER_EPOCH};
+    const char *rest[] = {"UNLINK",
+                          REDIS_KEY "jobs:interactive",
+                          REDIS_KEY "jobs:bulk",
+                          REDIS_KEY "jobs:training",
+                          REDIS_KEY "queued",
+                          REDIS_KEY "counters"};
+
+    return tell(c, REDIS_REPLY_INTEGER, 2, epoch, err) ||
+                   tell(c, REDIS_REPLY_INTEGER, 6, rest, err) || forget_studies(c, err)
+               ? -1
+               : 0;
+}
+
+static int read_class(struct refill *r, const char *upload, struct err *err)
+{
+    json_t *record;
+
+    if (!strcmp(r->upload, upload))
+        return 0;
+    if (spool_upload_read(r->spool, upload, &record, err))
+        return -1;
+    r->class = broker_class_of(json_text_or(record, "class", "bulk"));
+    json_decref(record);
+    if (r->class < 0)
+        return err_set(err, ERR_CONFIG, "upload %s: unknown class", upload);
+    snprintf(r->upload, sizeof(r->upload), "%s", upload);
+    return 0;
+}
+
+static bool is_closed(const char *study_dir, const struct study_image *image)
+{
+    char path[SPOOL_PATH_SIZE];
+    struct err ignored = {0};
+
+    return image->set_aside != REASON_NONE ||
+           (!path_format(path, sizeof(path), &ignored, "%s/results/%d.json", study_dir, image->n) &&
+            !access(path, F_OK));
+}
+
+/* Numbers of one study, at most BROKER_PUT_MAX at a time, into its stream or, when they are finished,
+ * into its set. */
+static int put_some(struct refill *r, const struct study *study, char (*numbers)[NUMBER_SIZE],
+                    int n, bool closed, struct err *err)
+{
+    const char *argv[HEAD + 3 * BROKER_PUT_MAX];
+    char stream[ID_SIZE], set[ID_SIZE];
+    int argc = 0;
+
+    snprintf(stream, sizeof(stream), REDIS_KEY "jobs:%s", broker_class_word(r->class));
+    snprintf(set, sizeof(set), REDIS_KEY "study:%s/%s", study->upload, study->key);
+    if (closed) {
+        argv[argc++] = "SADD";
+        argv[argc++] = set;
+    } else {
+        const char *head[] = {"EVAL", broker_script_text[SCRIPT_PUT], "2", stream,
+                              REDIS_KEY "queued"};
+        for (; argc < HEAD; argc++)
+            argv[argc] = head[argc];
+        r->jobs += n;
+    }
+    for (int i = 0; i < n; i++) {
+        if (!closed) {
+            argv[argc++] = study->upload;
+            argv[argc++] = study->key;
+        }
+        argv[argc++] = numbers[i];
+    }
+    return n ? tell(r->c, REDIS_REPLY_INTEGER, argc, argv, err) : 0;
+}
+
+static int put_of(struct refill *r, const char *study_dir, const struct study *study, bool closed,
+                  struct err *err)
+{
+    char numbers[BROKER_PUT_MAX][NUMBER_SIZE];
+    int n = 0;
+
+    for (int i = 0; i < study->n_images; i++) {
+        if (is_closed(study_dir, &study->images[i]) != closed)
+            continue;
+        snprintf(numbers[n++], NUMBER_SIZE, "%d", study->images[i].n);
+        if (n < BROKER_PUT_MAX)
+            continue;
+        if (put_some(r, study, numbers, n, closed, err))
+            return -1;
+        n = 0;
+    }
+    return put_some(r, study, numbers, n, closed, err);
+}
+
+static int put_study(void *ctx, const char *study_dir, const struct study *study, struct err *err)
+{
+    struct refill *r = ctx;
+    int64_t before = r->jobs;
+
+    if (read_class(r, study->upload, err) || put_of(r, study_dir, study, false, err))
+        return -1;
+    return r->jobs > before ? put_of(r, study_dir, study, true, err) : 0;
+}
+
+/* Wall clock of the newest figures that a node has published, 0 = none; `node` says whose. */
+static int newest_figures(struct queue_client *c, struct stats *rows, int64_t *at_ms, char node[64],
+                          struct err *err)
+{
+    int n = 0;
+
+    *at_ms = 0;
+    if (queue_client_stats(c, rows, NODES_MAX, &n, err))
+        return -1;
+    for (int i = 0; i < n; i++)
+        if (rows[i].at_ms > *at_ms) {
+            *at_ms = rows[i].at_ms;
+            snprintf(node, 64, "%s", rows[i].node);
+        }
+    return 0;
+}
+
+/* A scheduler that publishes may have jobs in there that this spool knows nothing of. The figures of
+ * one that is gone stay some seconds, so new ones are waited for. */
+static int check_alone(struct queue_client *c, struct err *err)
+{
+    struct stats *rows = calloc(NODES_MAX, sizeof(*rows));
+    int64_t before = 0, after = 0;
+    char node[64] = "";
+
+    if (!rows)
+        return err_set(err, ERR_NOMEM, "figures of the nodes");
+    int ret = newest_figures(c, rows, &before, node, err);
+    if (!ret && before) {
+        usleep(PUBLISHED_US);
+        ret = newest_figures(c, rows, &after, node, err);
+    }
+    free(rows);
+    if (!ret && after > before)
+        ret = err_set(err, ERR_AGAIN, "redis: the scheduler of node %s is at work on it; stop it",
+                      node);
+    return ret;
+}
+
+int queue_refill(struct queue_client *c, const struct spool *s, int64_t *jobs, struct err *err)
+{
+    struct refill r = {.c = c, .spool = s};
+    char now[NUMBER_SIZE];
+    const char *set[] = {"SET", BROKER_EPOCH, now};
+
+    snprintf(now, sizeof(now), "%lld", (long long)clock_wall_ms());
+    if (check_alone(c, err) || forget(c, err) || spool_each_study(s, put_study, &r, err) ||
+        tell(c, REDIS_REPLY_STATUS, 3, set, err)) {
+        err->code = ERR_AGAIN;
+        return -1;
+    }
+    *jobs = r.jobs;
+    return 0;
+}
