@@ -112,7 +112,7 @@ struct augment_room {
 };
 void augment_room_release(struct augment_room *room);
 
-/* ERR_LIMIT: a side over AUGMENT_SIDE_MAX, or a map that reaches over 30,000 px away; ERR_NOMEM. */
+/* ERR_LIMIT: a side over AUGMENT_SIDE_MAX, or a map that reaches over 15,000 px away; ERR_NOMEM. */
 int augment_apply(const struct augment_plan *plan, const struct augment_picture *picture,
                   const struct augment_target *target, struct augment_room *room, struct err *err);
 
