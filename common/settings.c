@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 
 #include "common/file.h"
 #include "common/settings_table.h"
@@ -37,6 +38,18 @@ static int set_number(const struct setting *row, long *field, const char *value,
     return 0;
 }
 
+static int set_real(const struct setting *row, double *field, const char *value, struct err *err)
+{
+    char *end;
+    double x = strtod(value, &end);
+
+    if (end == value || *end || !isfinite(x) || x < (double)row->min || x > (double)row->max)
+        return err_set(err, ERR_CONFIG, "%s: \"%.40s\" is no number from %ld to %ld", row->name,
+                       value, row->min, row->max);
+    *field = x;
+    return 0;
+}
+
 static int set_flag(const struct setting *row, bool *field, const char *value, struct err *err)
 {
     if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
@@ -65,6 +78,7 @@ static int set_value(struct settings *s, const struct setting *row, const char *
     switch (row->type) {
     case SETTING_FLAG: return set_flag(row, (bool *)(void *)field, value, err);
     case SETTING_NUMBER: return set_number(row, (long *)(void *)field, value, err);
+    case SETTING_REAL: return set_real(row, (double *)(void *)field, value, err);
     case SETTING_CHOICE:
         if (!in_choices(row->choices, value))
             return err_set(err, ERR_CONFIG, "%s: \"%.40s\" is none of %s", row->name, value,
@@ -274,6 +288,7 @@ static void format_row(const struct setting *row, const void *field, struct buf 
     switch (row->type) {
     case SETTING_FLAG: buf_add_text(out, *(const bool *)field ? "yes" : "no"); break;
     case SETTING_NUMBER: format_number(row, *(const long *)field, out); break;
+    case SETTING_REAL: buf_printf(out, "%.15g", *(const double *)field); break;
     case SETTING_CHOICE:
     case SETTING_WORD:
     case SETTING_PATH: buf_add_text(out, field); break;
@@ -319,6 +334,16 @@ int settings_export(const struct settings *s, struct err *err)
     }
     buf_release(&value);
     return ret ? err_set(err, ERR_NOMEM, "%s: no memory for the environment", name) : 0;
+}
+
+int settings_value(const struct settings *s, const char *name, struct buf *out)
+{
+    const struct setting *row = find_row(name, strlen(name));
+
+    if (!row)
+        return -1;
+    format_row(row, (const char *)s + row->offset, out);
+    return 0;
 }
 
 bool settings_is_default(const struct settings *s, const char *name)

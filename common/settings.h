@@ -59,9 +59,9 @@ struct settings {
     char backend[SETTINGS_WORD_SIZE];   /* auto|ref|onednn|cudnn */
     char model[SETTINGS_PATH_SIZE]; /* folder with weights.safetensors, card.json, policy.json */
     long jobs;                      /* compute streams; 0 = one per core */
-    long threads;                   /* of one stream; 0 = all cores to predict, one to bench */
-    long batch;                     /* images a batch, at most */
-    long check_seconds;             /* between checks of the device with a known picture */
+    long threads;       /* of one stream; 0 = all cores to predict and train, one to bench */
+    long batch;         /* images a batch, at most */
+    long check_seconds; /* between checks of the device with a known picture */
     /* decoding */
     long decoders;       /* sandboxed children at once; 0 = one per core */
     long slots;          /* shared-memory slots; 0 = decoders + 2 batches a lane */
@@ -104,6 +104,30 @@ struct settings {
     bool json;
     bool plain;
     bool snapshot;
+    /* training: train/plan.h says what each means */
+    long iters;
+    double lr;
+    char sizes[SETTINGS_WORD_SIZE]; /* "" = size alone */
+    char init[SETTINGS_PATH_SIZE];  /* model folder or weights; "" = drawn by seed */
+    bool resume;
+    bool unchecked;
+    char schedule[SETTINGS_WORD_SIZE];  /* poly|cosine|constant */
+    long warm_up;                       /* iterations */
+    char optimiser[SETTINGS_WORD_SIZE]; /* sgd|adamw */
+    double momentum, weight_decay;
+    bool spare_norms;
+    double clip, ema;
+    long accumulate;
+    char loss[SETTINGS_WORD_SIZE];          /* train/loss.h: loss_parse */
+    char heads[SETTINGS_WORD_SIZE];         /* three coefficients */
+    char class_weights[SETTINGS_WORD_SIZE]; /* eight; "" = all 1 */
+    double ohem_kept;
+    char augment[SETTINGS_PATH_SIZE];  /* dataset/augment.h: augment_parse */
+    char sampling[SETTINGS_WORD_SIZE]; /* uniform|root|even */
+    char cache[SETTINGS_PATH_SIZE];    /* folder of decoded pictures; "" = <data>/cache */
+    long loaders;                      /* threads that augment; 0 = as many as compute */
+    long validate_every, save_every;   /* iterations */
+    char weights[SETTINGS_WORD_SIZE];  /* bf16|f32: of best/ and last/ */
     /* every program */
     char config[SETTINGS_PATH_SIZE];
     char log_level[SETTINGS_WORD_SIZE];
@@ -132,6 +156,9 @@ int settings_write(const struct settings *s, const char *path, struct err *err);
  * them goes behind the environment that the user happens to have, and knows nothing of our flags.
  * Before any thread. */
 int settings_export(const struct settings *s, struct err *err);
+
+/* Append the value of the row called `name` as a configuration file would have it; -1: no such row. */
+int settings_value(const struct settings *s, const char *name, struct buf *out);
 
 /* Does the row called `name` hold its default? An unknown name does. */
 bool settings_is_default(const struct settings *s, const char *name);

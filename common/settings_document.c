@@ -50,6 +50,7 @@ static void print_range(const struct setting *row, FILE *out)
         fprintf(out, "%ld to %ld%s%s", row->min, row->max, row->choices ? " or " : "",
                 row->choices ? row->choices : "");
         break;
+    case SETTING_REAL: fprintf(out, "%ld to %ld, with a fraction", row->min, row->max); break;
     case SETTING_CHOICE:
         for (const char *c = row->choices; *c; c++)
             fputs(*c == '|' ? " or " : (char[]){*c, 0}, out);

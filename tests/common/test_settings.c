@@ -85,6 +85,40 @@ static void defaults_are_valid(void **state)
         }
 }
 
+/* Numbers with a fraction: read, refused, and written so that they come back the same. */
+static void real_numbers(void **state)
+{
+    static const char *const bad[] = {"--lr x",   "--lr -0.1",      "--lr 1001", "--lr nan",
+                                      "--lr inf", "--momentum 1.5", "--lr 0.1x", "--lr="};
+    struct settings s, back;
+    struct err err = {0};
+    struct buf text;
+    int first;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+        struct err why = {0};
+        if (!load(&s, COMMAND_TRAIN, bad[i], &first, &why) || why.code != ERR_INPUT)
+            fail_msg("\"%s\" was taken", bad[i]);
+    }
+    assert_int_equal(load(&s, COMMAND_TRAIN, "--lr 0.0123 --weight-decay 1e-7", &first, &err), 0);
+    assert_true(s.lr == 0.0123 && s.weight_decay == 1e-7 && s.momentum == 0.9);
+    assert_false(settings_is_default(&s, "lr"));
+    assert_true(settings_is_default(&s, "clip"));
+    buf_init(&text, 10000);
+    assert_int_equal(settings_value(&s, "lr", &text), 0);
+    assert_string_equal(text.data, "0.0123");
+    assert_int_equal(settings_value(&s, "no-such", &text), -1);
+    buf_clear(&text);
+    assert_int_equal(settings_format(&s, &text, &err), 0);
+    write_config(text.data, text.len);
+    char flags[100];
+    snprintf(flags, sizeof(flags), "--config %s", config);
+    assert_int_equal(load(&back, COMMAND_TRAIN, flags, &first, &err), 0);
+    assert_true(back.lr == 0.0123 && back.weight_decay == 1e-7);
+    buf_release(&text);
+}
+
 static void flags_and_operands_in_any_order(void **state)
 {
     static char words[][12] = {"run", "in", "--size=512", "-o", "out", "more", "--", "-x"};
@@ -162,7 +196,7 @@ static void auto_is_a_number_where_it_may_be(void **state)
 static void bad_config_names_file_and_line(void **state)
 {
     static const char *const lines[][2] = {
-        {"# fine\n\nsizes = 3\n",          ":3: unknown key \"sizes\""                            },
+        {"# fine\n\nsises = 3\n",          ":3: unknown key \"sises\""                            },
         {"size = 256\r\nbatch = many\r\n", ":2: batch: \"many\" is no whole number from 1 to 1024"},
         {"size 256\n",                     ":1: no '='"                                           },
         {"batch = 1025",                   ":1: batch: \"1025\""                                  },
@@ -322,6 +356,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_valid),
+        cmocka_unit_test(real_numbers),
         cmocka_unit_test(flags_and_operands_in_any_order),
         cmocka_unit_test(bad_flags),
         cmocka_unit_test(auto_is_a_number_where_it_may_be),
