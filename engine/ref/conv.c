@@ -188,15 +188,19 @@ static size_t turned(const struct layer *l, int inputs, int o, int i, int t)
 
 void ref_conv_load(const struct layer *l, int inputs, const double *from, const struct ref_conv *w)
 {
-    size_t row = (size_t)(l->kernel * l->kernel * inputs);
-
     for (int o = 0; o < l->channels; o++)
         for (int i = 0; i < inputs; i++)
-            for (int t = 0; t < l->kernel * l->kernel; t++, from++) {
-                w->weight[turned(l, inputs, o, i, t)] = *from;
-                if (w->transposed)
-                    w->transposed[(size_t)o * row + (size_t)(t * inputs + i)] = *from;
-            }
+            for (int t = 0; t < l->kernel * l->kernel; t++)
+                w->weight[turned(l, inputs, o, i, t)] = *from++;
+}
+
+void ref_conv_transpose(const struct layer *l, int inputs, const struct ref_conv *w)
+{
+    size_t rows = (size_t)(l->kernel * l->kernel * inputs), columns = (size_t)l->channels;
+
+    for (size_t o = 0; o < columns; o++)
+        for (size_t i = 0; i < rows; i++)
+            w->transposed[o * rows + i] = w->weight[i * columns + o];
 }
 
 void ref_conv_unload(const struct layer *l, int inputs, const struct ref_conv *w, double *to)

@@ -39,9 +39,10 @@ void ref_conv_back(const struct layer *l, const struct ref_conv *w, struct ref_m
 void ref_conv_learn(const struct layer *l, struct ref_map in, struct ref_map out,
                     const struct ref_conv *w, double *scratch);
 
-/* The weight as the state dict has it (out,in/groups,kernel,kernel) into ref_conv's order, into
- * `transposed` too unless that is NULL; `inputs` is in/groups. */
+/* The weight as the state dict has it (out,in/groups,kernel,kernel) into ref_conv's order; `inputs` is
+ * in/groups. */
 void ref_conv_load(const struct layer *l, int inputs, const double *from, const struct ref_conv *w);
+void ref_conv_transpose(const struct layer *l, int inputs, const struct ref_conv *w);
 
 /* Adds ref_conv's weight to one in the state dict's order. */
 void ref_conv_unload(const struct layer *l, int inputs, const struct ref_conv *w, double *to);

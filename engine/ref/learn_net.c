@@ -309,6 +309,7 @@ static void back_layer(struct learn_net *net, const struct learn_net_params *par
                       gradients->at[p->of[ROLE_BETA]]);
     }
     if (l->op == LAYER_CONV) {
+        ref_conv_transpose(l, inputs_of(l), &p->conv);
         memset(p->learned.weight, 0, weight_count(l) * sizeof(double));
         p->learned.bias = l->bias ? gradients->at[p->of[ROLE_BIAS]] : NULL;
     }
