@@ -125,6 +125,9 @@ void network_params(struct param out[PARAM_COUNT]);
 
 size_t param_count(const struct param *p); /* values */
 
+/* Is it changed by gradients? (Not running statistics, nor _scale.) */
+bool param_is_trained(const struct param *p);
+
 /* One axis of a bilinear resize from `from` to `to` samples, half-pixel, clamped at the edges
  * (specification 1.7): output k is v[*lo]*(1 - f) + v[*hi]*f with f returned. */
 double resize_tap(int from, int to, int k, int *lo, int *hi);

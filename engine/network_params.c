@@ -119,3 +119,8 @@ size_t param_count(const struct param *p)
         n *= (size_t)p->shape[i];
     return n;
 }
+
+bool param_is_trained(const struct param *p)
+{
+    return p->role != ROLE_MEAN && p->role != ROLE_VARIANCE && p->role != ROLE_SCALE;
+}

@@ -25,9 +25,7 @@ int bank_init(struct bank *b, struct err *err)
         return err_set(err, ERR_NOMEM, "out of memory for the table of weights");
     network_params(b->table);
     for (int i = 0; i < PARAM_COUNT; i++) {
-        b->count[i] = 1;
-        for (int k = 0; k < b->table[i].rank; k++)
-            b->count[i] *= (size_t)b->table[i].shape[k];
+        b->count[i] = param_count(&b->table[i]);
         offset[i] = total;
         total += (b->count[i] + ALIGN - 1) / ALIGN * ALIGN;
     }
@@ -58,11 +56,6 @@ void bank_copy(struct bank *to, const struct bank *from)
 void bank_clear(struct bank *b)
 {
     memset(b->block, 0, b->total * sizeof(*b->block));
-}
-
-bool param_is_trained(const struct param *p)
-{
-    return p->role != ROLE_MEAN && p->role != ROLE_VARIANCE && p->role != ROLE_SCALE;
 }
 
 bool param_is_norm_or_bias(const struct param *p)

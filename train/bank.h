@@ -29,9 +29,6 @@ void bank_release(struct bank *b); /* safe on a zeroed one */
 void bank_copy(struct bank *to, const struct bank *from);
 void bank_clear(struct bank *b); /* all zero again */
 
-/* Is it changed by gradients? (Not running statistics, nor _scale.) */
-bool param_is_trained(const struct param *p);
-
 /* Is it a bias, or a factor or offset of a norm? */
 bool param_is_norm_or_bias(const struct param *p);
 

@@ -180,33 +180,35 @@ void ref_conv_learn(const struct layer *l, struct ref_map in, struct ref_map out
                                                 .c = w->weight});
 }
 
-/* Where tap t of input i of output o stands in ref_conv's order. */
-static size_t turned(const struct layer *l, int inputs, int o, int i, int t)
-{
-    return ((size_t)t * (size_t)inputs + (size_t)i) * (size_t)l->channels + (size_t)o;
-}
+/* Eight outputs at a time: a line of memory is then read and written whole. */
+enum { LINE = 8 };
 
 void ref_conv_load(const struct layer *l, int inputs, const double *from, const struct ref_conv *w)
 {
-    for (int o = 0; o < l->channels; o++)
-        for (int i = 0; i < inputs; i++)
-            for (int t = 0; t < l->kernel * l->kernel; t++)
-                w->weight[turned(l, inputs, o, i, t)] = *from++;
+    size_t taps = (size_t)(l->kernel * l->kernel), in = (size_t)inputs, out = (size_t)l->channels;
+
+    for (size_t first = 0; first < out; first += LINE)
+        for (size_t i = 0; i < in * taps; i++) /* in,kernel,kernel becomes kernel,kernel,in */
+            for (size_t o = first; o < out && o < first + LINE; o++)
+                w->weight[(i % taps * in + i / taps) * out + o] = from[o * in * taps + i];
+}
+
+void ref_conv_unload(const struct layer *l, int inputs, const struct ref_conv *w, double *to)
+{
+    size_t taps = (size_t)(l->kernel * l->kernel), in = (size_t)inputs, out = (size_t)l->channels;
+
+    for (size_t first = 0; first < out; first += LINE)
+        for (size_t i = 0; i < in * taps; i++)
+            for (size_t o = first; o < out && o < first + LINE; o++)
+                to[o * in * taps + i] += w->weight[(i % taps * in + i / taps) * out + o];
 }
 
 void ref_conv_transpose(const struct layer *l, int inputs, const struct ref_conv *w)
 {
     size_t rows = (size_t)(l->kernel * l->kernel * inputs), columns = (size_t)l->channels;
 
-    for (size_t o = 0; o < columns; o++)
+    for (size_t first = 0; first < columns; first += LINE)
         for (size_t i = 0; i < rows; i++)
-            w->transposed[o * rows + i] = w->weight[i * columns + o];
-}
-
-void ref_conv_unload(const struct layer *l, int inputs, const struct ref_conv *w, double *to)
-{
-    for (int o = 0; o < l->channels; o++)
-        for (int i = 0; i < inputs; i++)
-            for (int t = 0; t < l->kernel * l->kernel; t++)
-                *to++ += w->weight[turned(l, inputs, o, i, t)];
+            for (size_t o = first; o < columns && o < first + LINE; o++)
+                w->transposed[o * rows + i] = w->weight[i * columns + o];
 }

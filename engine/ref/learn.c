@@ -120,11 +120,6 @@ static int ref_forward(struct learn_inner *l, const struct learn_params *params,
     return 0;
 }
 
-static bool is_trained(enum role role)
-{
-    return role != ROLE_MEAN && role != ROLE_VARIANCE && role != ROLE_SCALE;
-}
-
 static int ref_backward(struct learn_inner *l, const struct learn_params *params,
                         const struct learn_params *gradients, struct err *err)
 {
@@ -137,7 +132,7 @@ static int ref_backward(struct learn_inner *l, const struct learn_params *params
         memset(l->gradients.at[i], 0, param_count(&l->table[i]) * sizeof(double));
     learn_net_backward(l->net, &l->params, &l->gradients);
     for (int i = 0; i < PARAM_COUNT; i++)
-        for (size_t k = 0; k < param_count(&l->table[i]) && is_trained(l->table[i].role); k++)
+        for (size_t k = 0; k < param_count(&l->table[i]) && param_is_trained(&l->table[i]); k++)
             gradients->at[i][k] = (float)(gradients->at[i][k] + l->gradients.at[i][k]);
     return 0;
 }

@@ -85,11 +85,6 @@ int learn_tensors_starter(struct learn_tensors *t)
     return 0;
 }
 
-bool is_trained(enum role role)
-{
-    return role != ROLE_MEAN && role != ROLE_VARIANCE && role != ROLE_SCALE;
-}
-
 double tensor_norm(const struct learn_tensors *t, int i)
 {
     double sum = 0;
@@ -103,7 +98,7 @@ void sgd_step(const struct sgd *s, struct learn_tensors *p, const struct learn_t
               struct learn_tensors *velocity)
 {
     for (int i = 0; i < PARAM_COUNT; i++)
-        for (size_t k = 0; k < param_count(&p->table[i]) && is_trained(p->table[i].role); k++) {
+        for (size_t k = 0; k < param_count(&p->table[i]) && param_is_trained(&p->table[i]); k++) {
             double *v = &velocity->at.at[i][k];
             *v = s->momentum * *v + g->at.at[i][k] + s->decay * p->at.at[i][k];
             p->at.at[i][k] -= s->rate * *v;

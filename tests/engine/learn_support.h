@@ -31,8 +31,6 @@ void learn_tensors_random(struct learn_tensors *t, uint64_t seed); /* both preci
 /* The starter's, three heads with theirs; both precisions. -1 when ../shared is not there. */
 int learn_tensors_starter(struct learn_tensors *t);
 
-bool is_trained(enum role role);
-
 double tensor_norm(const struct learn_tensors *t, int i); /* of f64 */
 
 /* One step of SGD as PyTorch does it, on f64: v = momentum*v + (g + decay*p); p -= rate*v. */
