@@ -7,9 +7,9 @@
  *      head | index (a row a picture) | pixels of picture 0: rgb h,w,3 then label h,w | picture 1 ...
  *
  * The file's name carries a digest of labels.csv, of the size and time of every picture and mask, and
- * of `bound`, so a set that changed gets a new file. It is written beside and renamed; head, index and
- * length are checked whenever it is opened, and a file that was cut or is another's is made anew. Two
- * processes may make it at once: the later one wins with the same bytes.
+ * of `bound`, so a set that changed gets a new file. It is written beside (.part) and renamed; head,
+ * index and length are checked whenever it is opened, and a file that was cut or is another's is made
+ * anew. Of two processes that want the same file at once the second waits for the first.
  *
  * Read-only once open: any number of threads. */
 #ifndef TRAIN_CACHE_H
@@ -24,15 +24,17 @@ struct cache;
 
 struct cache_config {
     const char *data; /* the labelled set (dataset/labels.h) */
-    const char *dir;  /* where the file lies; "" or NULL: <data>/cache */
-    int bound;        /* px, 32..1600: a longer longest side is made this long, none is enlarged */
-    int children;     /* decoders at once; 0: one a core */
+    const char
+        *dir;  /* where the file lies; "" or NULL: place_cache's folder "sets" (common/place.h) */
+    int bound; /* px, 32..1600: a longer longest side is made this long, none is enlarged */
+    int children; /* decoders at once; 0: one a core */
 };
 
 struct cache_picture {
     const uint8_t *rgb;   /* h,w,3; borrowed from the cache, as is `label` */
-    const uint8_t *label; /* h,w: 0 background, else the picture's class */
+    const uint8_t *label; /* h,w: 0..7 (dataset/mask.h) */
     int w, h;             /* px */
+    int class; /* 1..7: the picture's, or the one that covers most of a class map; 0: none */
 };
 
 /* Opens the file, made first when there is none that fits: call before the process has threads or much
