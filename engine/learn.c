@@ -19,6 +19,9 @@ struct learner {
 
 /* The fastest first. */
 static const struct learn_backend *const backends[] = {
+#ifdef HAVE_ONEDNN
+    &learn_backend_onednn,
+#endif
     &learn_backend_ref,
     NULL,
 };

@@ -1,11 +1,12 @@
-#include "engine/onednn/kernels.h"
+#include "engine/onednn/learn_kernels.h"
 
 #include <string.h>
 
 #ifdef KERNELS_X86
-extern const struct kernels kernels_avx512_bf16, kernels_avx512, kernels_avx2;
+extern const struct learn_kernels learn_kernels_avx512_bf16, learn_kernels_avx512,
+    learn_kernels_avx2;
 #endif
-extern const struct kernels kernels_plain;
+extern const struct learn_kernels learn_kernels_plain;
 
 /* What the sets were compiled for (CMakeLists.txt: cooperlake, skylake-avx512, haswell). */
 static bool can_plain(void)
@@ -37,19 +38,19 @@ static bool can_avx2(void)
 /* The fastest first. */
 static const struct {
     const char *precision;
-    const struct kernels *set;
+    const struct learn_kernels *set; /* which names the set of kernels.h */
     bool (*can)(void);
 } sets[] = {
 #ifdef KERNELS_X86
-    {"bf16", &kernels_avx512_bf16, can_avx512_bf16},
-    {"f32",  &kernels_avx512,      can_avx512     },
-    {"f32",  &kernels_avx2,        can_avx2       },
+    {"bf16", &learn_kernels_avx512_bf16, can_avx512_bf16},
+    {"f32",  &learn_kernels_avx512,      can_avx512     },
+    {"f32",  &learn_kernels_avx2,        can_avx2       },
 #endif
-    {"f32",  &kernels_plain,       can_plain      },
+    {"f32",  &learn_kernels_plain,       can_plain      },
 };
 enum { SETS = sizeof(sets) / sizeof(*sets) };
 
-const struct kernels *kernels_choose(const char *precision)
+const struct learn_kernels *learn_kernels_choose(const char *precision)
 {
     for (int i = 0; i < SETS; i++)
         if (!strcmp(sets[i].precision, precision) && sets[i].can())
@@ -57,7 +58,7 @@ const struct kernels *kernels_choose(const char *precision)
     return NULL;
 }
 
-const struct kernels *kernels_nth(int n)
+const struct learn_kernels *learn_kernels_nth(int n)
 {
     for (int i = 0; i < SETS; i++)
         if (sets[i].can() && n-- == 0)
@@ -65,7 +66,26 @@ const struct kernels *kernels_nth(int n)
     return NULL;
 }
 
+const struct kernels *kernels_choose(const char *precision)
+{
+    const struct learn_kernels *set = learn_kernels_choose(precision);
+
+    return set ? set->base : NULL;
+}
+
+const struct kernels *kernels_nth(int n)
+{
+    const struct learn_kernels *set = learn_kernels_nth(n);
+
+    return set ? set->base : NULL;
+}
+
 size_t stem_scratch(int w)
+{
+    return 3 * (size_t)STEM_INPUTS * ((size_t)w + 3);
+}
+
+size_t learn_stem_scratch(int w)
 {
     return 3 * (size_t)STEM_INPUTS * ((size_t)w + 3);
 }

@@ -127,6 +127,7 @@ struct winograd_job {
     const float *bias;  /* k */
     void *out;          /* n,h,w; pixels are out_step apart and have k channels */
     enum cell out_cell; /* ELEM or U8 */
+    bool linear;        /* no ReLU */
     int k, out_step;
     void *points; /* of some tiles: for each point tiles,c; points_step elements apart */
     size_t points_step;
@@ -150,6 +151,8 @@ struct kernels {
     void (*classes)(const struct classes_job *job);
     /* c,3,3,k to WINOGRAD_POINTS times c * k elements, in the order that winograd_multiply reads. */
     void (*winograd_pack)(void *to, const float *from, int c, int k);
+    /* The part of it that comes from input `i` and, in bf16, the next one; `from` begins there. */
+    void (*winograd_pack_some)(void *to, const float *from, int c, int k, int i);
     /* The three steps, for the `n` tiles from `first` on: inputs to points, for each point in any
      * order points to sums, sums to outputs. */
     void (*winograd_in)(const struct winograd_job *job, int first, int n);

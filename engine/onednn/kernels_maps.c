@@ -138,6 +138,7 @@ const struct kernels KERNEL(kernels) = {
     .attend = KERNEL(attend),
     .classes = KERNEL(classes),
     .winograd_pack = KERNEL(winograd_pack),
+    .winograd_pack_some = KERNEL(winograd_pack_some),
     .winograd_in = KERNEL(winograd_in),
     .winograd_multiply = KERNEL(winograd_multiply),
     .winograd_out = KERNEL(winograd_out),

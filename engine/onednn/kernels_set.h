@@ -25,6 +25,7 @@ void KERNEL(sum)(const struct sum_job *job);
 void KERNEL(attend)(const struct attend_job *job);
 void KERNEL(classes)(const struct classes_job *job);
 void KERNEL(winograd_pack)(void *to, const float *from, int c, int k);
+void KERNEL(winograd_pack_some)(void *to, const float *from, int c, int k, int i);
 void KERNEL(winograd_in)(const struct winograd_job *job, int first, int n);
 void KERNEL(winograd_multiply)(const struct winograd_job *job, int point, int n);
 void KERNEL(winograd_out)(const struct winograd_job *job, int first, int n);

@@ -7,7 +7,7 @@
  * Neural Networks", 2016. The points are 0, 1, -1, 1/2, -2 and infinity instead of their 0, 1, -1,
  * 2, -2: half the rounding error (Barabasz et al., "Error analysis and improving the accuracy of
  * Winograd convolution", 2020, compare sets of points), so that bf16 does. */
-#include "engine/onednn/kernels_set.h"
+#include "engine/onednn/learn_kernels_set.h"
 #include "engine/onednn/vector.h"
 
 enum { IN = WINOGRAD_IN, OUT = WINOGRAD_OUT };
@@ -75,23 +75,42 @@ void KERNEL(store_weights)(elem *to, const vec *weights, int apart)
 #endif
 }
 
-/* A point's weight is in panels of output channels; in a panel: in/DEPTH,out,DEPTH. */
-void KERNEL(winograd_pack)(void *to, const float *from, int c, int k)
+/* Where the weight from input `i` to output `j` stands in a point's: these are in panels of output
+ * channels; in a panel: in/DEPTH,out,DEPTH. */
+static size_t packed_at(int c, int k, int i, int j)
 {
     int width = panel_vectors(k) * LANES;
+
+    return (size_t)(j - j % width) * c + ((size_t)i / DEPTH * width + j % width) * DEPTH;
+}
+
+void KERNEL(winograd_pack_some)(void *to, const float *from, int c, int k, int i)
+{
     vec points[DEPTH * WINOGRAD_POINTS];
 
-    for (int i = 0; i < c; i += DEPTH)
-        for (int j = 0; j < k; j += LANES) {
-            elem *at = (elem *)to + (size_t)(j - j % width) * c +
-                       ((size_t)i / DEPTH * width + j % width) * DEPTH;
-            for (int d = 0; d < DEPTH; d++)
-                weigh_kernel(from + ((size_t)i + d) * 9 * k + j, k,
-                             points + (size_t)d * WINOGRAD_POINTS);
-            for (int p = 0; p < WINOGRAD_POINTS; p++)
-                KERNEL(store_weights)(at + (size_t)p * c * k, points + p, WINOGRAD_POINTS);
-        }
+    for (int j = 0; j < k; j += LANES) {
+        elem *at = (elem *)to + packed_at(c, k, i, j);
+        for (int d = 0; d < DEPTH; d++)
+            weigh_kernel(from + (size_t)d * 9 * k + j, k, points + (size_t)d * WINOGRAD_POINTS);
+        for (int p = 0; p < WINOGRAD_POINTS; p++)
+            KERNEL(store_weights)(at + (size_t)p * c * k, points + p, WINOGRAD_POINTS);
+    }
 }
+
+void KERNEL(winograd_pack)(void *to, const float *from, int c, int k)
+{
+    for (int i = 0; i < c; i += DEPTH)
+        KERNEL(winograd_pack_some)(to, from + (size_t)i * 9 * k, c, k, i);
+}
+
+#ifndef KERNEL_BF16
+void KERNEL(multiply_pack)(float *to, const float *from, int c, int k, int step_in, int step_out)
+{
+    for (int i = 0; i < c; i++)
+        for (int j = 0; j < k; j++)
+            to[packed_at(c, k, i, j)] = from[(size_t)i * step_in + (size_t)j * step_out];
+}
+#endif
 
 /* Six values of a line to their points: rows of B transposed. */
 static inline __attribute__((always_inline)) void to_points(const vec d[IN], vec out[IN])
@@ -280,8 +299,8 @@ FOR_CELL void write_tiles(const struct winograd_job *job, int first, int n, enum
             for (int y = 0; y < rows; y++)
                 for (int x = 0; x < columns; x++)
                     store_at(job->out, corner + ((size_t)y * job->w + x) * job->out_step + c,
-                             cell == CELL_U8 ? out[y][x] + bias
-                                             : max_of(out[y][x] + bias, (vec){0}),
+                             cell == CELL_U8 || job->linear ? out[y][x] + bias
+                                                            : max_of(out[y][x] + bias, (vec){0}),
                              cell);
         }
     }

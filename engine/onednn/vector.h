@@ -165,6 +165,20 @@ static inline vec load_signed(const int8_t *p)
 }
 #endif
 
+/* `v` where `of` is over 0, else 0. */
+#ifdef __AVX512F__
+static inline vec keep_where_positive(vec of, vec v)
+{
+    __mmask16 over = _mm512_cmp_ps_mask((__m512)of, _mm512_setzero_ps(), _CMP_GT_OQ);
+    return (vec)_mm512_maskz_mov_ps(over, (__m512)v);
+}
+#else
+static inline vec keep_where_positive(vec of, vec v)
+{
+    return (vec)((ivec)(of > 0) & (ivec)v);
+}
+#endif
+
 #define ROUND_UNIT 12582912.0F /* 1.5 * 2^23: adding it leaves the whole part in the low bits */
 
 /* Rounded to nearest even and kept within a byte. */

@@ -26,7 +26,7 @@ void winograd_release(struct winograd *w)
     pthread_mutex_destroy(&w->lock);
 }
 
-static int tiles_of(struct shape s)
+int winograd_tiles(struct shape s)
 {
     return (s.h + WINOGRAD_OUT - 1) / WINOGRAD_OUT * ((s.w + WINOGRAD_OUT - 1) / WINOGRAD_OUT);
 }
@@ -34,14 +34,15 @@ static int tiles_of(struct shape s)
 /* 36 products a tile against 9 a pixel. */
 static bool needs_fewer_products(struct shape s)
 {
-    return 4 * tiles_of(s) < s.h * s.w;
+    return 4 * winograd_tiles(s) < s.h * s.w;
 }
 
 bool winograd_does(const struct winograd *w, int layer, const struct shape shapes[LAYER_COUNT])
 {
     const struct layer *l = &network[layer];
 
-    if (quantised_conv(w->quantised, layer) && tiles_of(shapes[layer]) <= WINOGRAD_BYTES_TILES)
+    if (quantised_conv(w->quantised, layer) &&
+        winograd_tiles(shapes[layer]) <= WINOGRAD_BYTES_TILES)
         return false;
 
     return l->op == LAYER_CONV && l->kernel == 3 && l->stride == 1 && l->groups == 1 && l->relu &&
@@ -126,23 +127,26 @@ int winograd_get(struct winograd *w, int layer, struct winograd_weight *out, str
 
 /* ---- run --------------------------------------------------------------------------------- */
 
-/* Elements between two points: an odd number of cache lines, since a power of two would put all 36
- * into the same few sets of the cache. */
-static size_t point_step(size_t elems, size_t elem_size)
+size_t winograd_point_step(size_t elems, size_t elem_size)
 {
     size_t lines = (elems * elem_size + CACHE_LINE - 1) / CACHE_LINE;
 
     return (lines | 1) * CACHE_LINE / elem_size;
 }
 
+size_t winograd_scratch_of(int tiles, int c, int k, size_t elem_size)
+{
+    size_t most = (size_t)(tiles < TILES ? tiles : TILES);
+
+    return WINOGRAD_POINTS * (winograd_point_step(most * (size_t)c, elem_size) * elem_size +
+                              winograd_point_step(most * (size_t)k, sizeof(float)) * sizeof(float));
+}
+
 size_t winograd_scratch(int layer, const struct shape shapes[LAYER_COUNT], int n, size_t elem_size)
 {
-    int tiles = n * tiles_of(shapes[layer]);
-    size_t most = (size_t)(tiles < TILES ? tiles : TILES);
-    size_t c = (size_t)network[network[layer].in[0]].channels, k = (size_t)network[layer].channels;
-
-    return WINOGRAD_POINTS * (point_step(most * c, elem_size) * elem_size +
-                              point_step(most * k, sizeof(float)) * sizeof(float));
+    return winograd_scratch_of(n * winograd_tiles(shapes[layer]),
+                               network[network[layer].in[0]].channels, network[layer].channels,
+                               elem_size);
 }
 
 /* `job` for the tiles from `first` on of those whose points and sums are at hand. */
@@ -177,14 +181,14 @@ static void run_group(const struct kernels *kernels, const struct winograd_job *
 void winograd_run(const struct kernels *kernels, const struct winograd_job *job, int n, int threads,
                   void *scratch)
 {
-    int tiles = n * tiles_of((struct shape){job->h, job->w, job->k});
+    int tiles = n * winograd_tiles((struct shape){job->h, job->w, job->k});
     int most = tiles < TILES ? tiles : TILES;
     struct winograd_job all = *job;
 
     all.points = scratch;
-    all.points_step = point_step((size_t)most * (size_t)job->c, kernels->elem_size);
+    all.points_step = winograd_point_step((size_t)most * (size_t)job->c, kernels->elem_size);
     all.sums = (float *)((char *)scratch + WINOGRAD_POINTS * all.points_step * kernels->elem_size);
-    all.sums_step = point_step((size_t)most * (size_t)job->k, sizeof(float));
+    all.sums_step = winograd_point_step((size_t)most * (size_t)job->k, sizeof(float));
 #pragma omp parallel num_threads(threads) if (threads > 1)
     for (int first = 0; first < tiles; first += most)
         run_group(kernels, &all, first, tiles - first < most ? tiles - first : most);

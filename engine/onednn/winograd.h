@@ -44,6 +44,15 @@ bool winograd_does(const struct winograd *w, int layer, const struct shape shape
  * bytes. Any thread. */
 int winograd_get(struct winograd *w, int layer, struct winograd_weight *out, struct err *err);
 
+int winograd_tiles(struct shape s); /* of one image's output */
+
+/* Elements between two points of `elems`: an odd number of cache lines, since a power of two would put
+ * all 36 into the same few sets of the cache. */
+size_t winograd_point_step(size_t elems, size_t elem_size);
+
+/* Bytes of scratch that a convolution from c to k channels wants for so many tiles. */
+size_t winograd_scratch_of(int tiles, int c, int k, size_t elem_size);
+
 /* Bytes of scratch that `layer` wants for `n` images. */
 size_t winograd_scratch(int layer, const struct shape shapes[LAYER_COUNT], int n, size_t elem_size);
 
