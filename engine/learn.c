@@ -14,7 +14,7 @@ struct learner {
     const struct learn_backend *backend;
     struct learn_inner *inner;
     struct learner_facts facts;
-    bool has_forward; /* the last one went well: gradients can be had */
+    bool has_forward; /* it went well, and its gradients have not been asked for */
 };
 
 /* The fastest first. */
@@ -124,5 +124,6 @@ int learner_backward(struct learner *l, const struct learn_params *params,
 {
     if (!l->has_forward)
         return err_set(err, ERR_BUG, "gradients asked for without a forward that went well");
+    l->has_forward = false; /* the way back may write over its maps */
     return l->backend->backward(l->inner, params, gradients, err);
 }

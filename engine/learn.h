@@ -64,9 +64,10 @@ int learner_forward(struct learner *l, const struct learn_params *params,
                     const struct learn_batch *batch, struct learn_head heads[LEARN_HEADS],
                     struct err *err);
 
-/* Gradients of the last forward's batch, ADDED to `gradients` (the caller zeroes them, or goes on to
+/* Once for each forward: gradients of its batch, ADDED to `gradients` (the caller zeroes them, or goes on to
  * accumulate). Arrays of what is not trained (means, variances, _scale) are left alone. `params` is
- * what learner_forward was given, unchanged but for the statistics. */
+ * what learner_forward was given, unchanged but for the statistics. ERR_BUG when there is no forward
+ * that went well and has not been used up. */
 int learner_backward(struct learner *l, const struct learn_params *params,
                      const struct learn_params *gradients, struct err *err);
 

@@ -2,7 +2,8 @@
  * folder (learn.c) and a row in engine/learn.c.
  *
  * The learner is the backend's own struct and belongs to one thread. engine/learn.c has checked the
- * sizes (learn_batch, at least 1 each) and that a backward follows a forward that went well. */
+ * sizes (learn_batch, at least 1 each) and that each backward follows a forward of its own
+ * that went well. */
 #ifndef ENGINE_LEARN_BACKEND_H
 #define ENGINE_LEARN_BACKEND_H
 

@@ -28,7 +28,7 @@ struct learn_inner {
     size_t arena_bytes;
     struct learn_plan *plans[PLANS_MAX];
     uint64_t clock;          /* counts steps */
-    struct learn_plan *last; /* of the last forward; NULL when its maps have been used up */
+    struct learn_plan *last; /* of the last forward */
 };
 
 static bool isa_has(dnnl_cpu_isa_t wanted)
@@ -315,9 +315,6 @@ static int onednn_backward(struct learn_inner *l, const struct learn_params *par
 {
     struct learn_step step = step_of(l, params, gradients);
 
-    if (!l->last)
-        return err_set(err, ERR_BUG, "gradients of one forward asked for twice");
-    l->last = NULL; /* the way back writes over it */
     for (int i = LAYER_COUNT - 1; i > L_IN; i--)
         if (back_layer(&step, i, err))
             return -1;

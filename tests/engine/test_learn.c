@@ -16,9 +16,11 @@ enum { N = 3, H = 37, W = 54, THREADS = 2 };
 
 static const struct kind {
     const char *backend, *precision;
-    double close; /* NMSE of all gradients against the oracle's in double */
+    double close; /* NMSE of all gradients against the oracle's in double; random weights on maps of
+                     2x2 are steep: how exact a backend is, its own tests tell */
 } kinds[] = {
-    {"ref", "f32", 1e-12},
+    {"ref",    "f32", 1e-12},
+    {"onednn", "f32", 1e-6 },
 };
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
 
@@ -121,17 +123,6 @@ static void sizes_of_the_heads(void **state)
     }
 }
 
-static double error_of(const float *have, const double *want, size_t count)
-{
-    double off = 0, size = 0;
-
-    for (size_t i = 0; i < count; i++) {
-        off += (have[i] - want[i]) * (have[i] - want[i]);
-        size += want[i] * want[i];
-    }
-    return off / size;
-}
-
 /* The oracle in double from the same parameters, pictures and gradients of the heads. */
 static void oracle(const struct net_rig *r, struct learn_tensors *params,
                    struct learn_tensors *gradients)
@@ -165,8 +156,8 @@ static void gradients_and_statistics_are_the_oracles(void **state)
         pull(&r, N);
         backward(&r);
         oracle(&r, &params, &gradients);
-        double by_params = error_of(r.params.f32, params.f64, params.count);
-        double by_gradients = error_of(r.gradients.f32, gradients.f64, gradients.count);
+        double by_params = nmse(r.params.f32, params.f64, params.count);
+        double by_gradients = nmse(r.gradients.f32, gradients.f64, gradients.count);
         print_message("%s %s: NMSE of gradients %.1e, of parameters %.1e\n", kinds[k].backend,
                       kinds[k].precision, by_gradients, by_params);
         assert_true(by_gradients <= kinds[k].close && by_params <= kinds[k].close);
@@ -217,13 +208,14 @@ static void gradients_are_added(void **state)
         forward(&r, 2, H, W);
         pull(&r, 2);
         backward(&r);
-        float *once = malloc(r.gradients.count * sizeof(*once));
-        memcpy(once, r.gradients.f32, r.gradients.count * sizeof(*once));
-        backward(&r);
+        double *twice = malloc(r.gradients.count * sizeof(*twice));
         for (size_t i = 0; i < r.gradients.count; i++)
-            if (!(fabsf(r.gradients.f32[i] - 2 * once[i]) <= 1e-6F * fabsf(once[i])))
-                fail_msg("value %zu: %g, not twice %g", i, r.gradients.f32[i], once[i]);
-        free(once);
+            twice[i] = 2 * (double)r.gradients.f32[i];
+        forward(&r, 2, H, W);
+        pull(&r, 2);
+        backward(&r);
+        assert_true(nmse(r.gradients.f32, twice, r.gradients.count) <= 1e-12);
+        free(twice);
         rig_release(&r);
     }
 }
@@ -309,6 +301,12 @@ static void what_is_wrong_is_said(void **state)
         struct err err = {0}, early = {0};
         if (!rig_init(&r, &kinds[k]))
             continue;
+        expect(learner_backward(r.learner, &r.params.at32, &r.gradients.at32, &early), &early,
+               ERR_BUG, "without a forward");
+        forward(&r, 1, H, W);
+        pull(&r, 1);
+        backward(&r);
+        early = (struct err){0};
         expect(learner_backward(r.learner, &r.params.at32, &r.gradients.at32, &early), &early,
                ERR_BUG, "without a forward");
         struct learn_batch batch = {r.rgb, 0, H, W};
