@@ -314,7 +314,8 @@ static void gradients_are_added(void **state)
         back(&r);
         for (int k = 0; k < VARIABLES; k++) {
             once[k] = malloc((r.of[k].count + 1) * sizeof(double));
-            memcpy(once[k], r.of[k].gradient, r.of[k].count * sizeof(double));
+            for (size_t j = 0; j < r.of[k].count; j++)
+                once[k][j] = r.of[k].gradient[j];
         }
         memcpy(r.pull, pull, bytes);
         back(&r);
