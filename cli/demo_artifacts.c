@@ -46,7 +46,7 @@ static void draw_ruler(struct demo_picture *p, const struct demo_scene *s, struc
 {
     static const float black[3] = {0.12F, 0.11F, 0.12F};
     struct stroke_canvas c = canvas_of(p);
-    struct stroke_ruler ruler = {.mm = 1 / s->mm_per_unit};
+    struct stroke_ruler ruler = {.mm = 1 / s->mm_per_unit, .thick = 1};
     float wide = (float)p->w / c.unit;
 
     ruler.lean = demo_between(r, -0.35F, 0.35F);

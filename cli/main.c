@@ -41,7 +41,7 @@ static const struct command commands[] = {
     {"model",     COMMAND_MODEL,   cmd_model,     NULL, NULL, NULL, "import|show ...", "bring weights in, look at a model", "lentigo model import model.pdparams -o models/mine"},
     {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, NULL, "decode|engine|limit|pipeline|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
     {"demo-data", COMMAND_DEMO,    cmd_demo_data, NULL, NULL, NULL, "DIR",          "a synthetic clinic upload with known truth", "lentigo demo-data /tmp/demo --patients 12 --seed 1"},
-    {"dataset",   COMMAND_DATASET, NULL, "lentigo-train", "dataset", NULL, "split DIR", "labelled pictures, before a model learns from them", "lentigo dataset split mine --percent 70,15,15 --seed 1"},
+    {"dataset",   COMMAND_DATASET, NULL, "lentigo-train", "dataset", NULL, "split|show|balance DIR", "labelled pictures, before a model learns from them", "lentigo dataset split mine --percent 70,15,15 --seed 1"},
     {"doctor",    COMMAND_DOCTOR,  cmd_doctor,    NULL, NULL, NULL, "[OUT]",        "check that nothing was lost", "lentigo doctor /data/friday-out"},
     {"recover",   COMMAND_RECOVER, cmd_recover,   NULL, NULL, NULL, "[OUT]",        "put the spool in order and fill Redis from it, now", "lentigo recover --spool /var/spool/lentigo"},
 };

@@ -11,7 +11,7 @@
 /* clang-format off */
 const struct setting settings_table[] = {
     {"output",         'o', SETTING_PATH,   AT(output),         0, 0,          "",     NULL, COMMAND_RUN | COMMAND_MODEL | COMMAND_QUANTIZE | COMMAND_SCHEDULER | COMMAND_REPORTS | COMMAND_DATASET | COMMAND_TRAIN, "OUT", "folder (or file) to write"},
-    {"size",           0,   SETTING_NUMBER, AT(size),           0, 4096,       "0",    "auto", NETWORK | COMMAND_MODEL | COMMAND_QUANTIZE | COMMAND_TRAIN, "N", "longest side of the network input, px (0: the size the model was trained for; auto: small for all, larger where in doubt)"},
+    {"size",           0,   SETTING_NUMBER, AT(size),           0, 4096,       "0",    "auto", NETWORK | COMMAND_MODEL | COMMAND_QUANTIZE | COMMAND_TRAIN | COMMAND_DATASET, "N", "longest side of the network input, px (0: the size the model was trained for; auto: small for all, larger where in doubt)"},
     {"precision",      0,   SETTING_CHOICE, AT(precision),      0, 0,          "auto", "auto|f32|bf16|fp16|int8", NETWORK | COMMAND_TRAIN, "P", "auto, f32, bf16, fp16 or int8"},
     {"device",         0,   SETTING_WORD,   AT(device),         0, 0,          "auto", NULL, NETWORK | COMMAND_TRAIN, "D", "auto, cpu or cuda:N (run: several with commas; auto: every GPU, else the processor)"},
     {"backend",        0,   SETTING_CHOICE, AT(backend),        0, 0,          "auto", "auto|ref|onednn|cudnn", NETWORK | COMMAND_TRAIN, "B", "auto, ref, onednn or cudnn"},
@@ -49,7 +49,7 @@ const struct setting settings_table[] = {
     {"fit-size",       0,   SETTING_PATH,   AT(fit_size),       0, 0,          "",     NULL, COMMAND_EVAL, "FILE", "choose the sizes of --size auto on this split and write them with their policy"},
     {"min-side",       0,   SETTING_NUMBER, AT(min_side),       0, 65535,      "0",    NULL, COMMAND_EVAL, "PX", "leave out images whose longest side is shorter than this"},
     {"replicates",     0,   SETTING_NUMBER, AT(replicates),     0, 100000,     "1000", NULL, COMMAND_EVAL, "N", "how often lesions are drawn again for 95 % intervals (0: no intervals)"},
-    {"limit",          0,   SETTING_NUMBER, AT(limit),          0, 10000000,   "0",    NULL, COMMAND_EVAL | COMMAND_BENCH | COMMAND_QUANTIZE, "N", "images at most (0: all; quantize: 128)"},
+    {"limit",          0,   SETTING_NUMBER, AT(limit),          0, 10000000,   "0",    NULL, COMMAND_EVAL | COMMAND_BENCH | COMMAND_QUANTIZE | COMMAND_DATASET, "N", "images at most (0: all; quantize: 128)"},
     {"rounds",         0,   SETTING_NUMBER, AT(rounds),         1, 1000,       "5",    NULL, COMMAND_BENCH, "N", "rounds; the median is reported"},
     {"layers",         0,   SETTING_FLAG,   AT(layers),         0, 0,          "no",   NULL, COMMAND_BENCH, NULL, "a line for each layer"},
     {"patients",       0,   SETTING_NUMBER, AT(patients),       1, 100000,     "12",   NULL, COMMAND_DEMO, "N", "patients of the synthetic upload"},
@@ -73,8 +73,8 @@ const struct setting settings_table[] = {
     {"heads",          0,   SETTING_WORD,   AT(heads),          0, 0,          "1,1,1", NULL, COMMAND_TRAIN, "A,B,C", "coefficients of the three heads (1/8, 1/16, 1/32)"},
     {"class-weights",  0,   SETTING_WORD,   AT(class_weights),  0, 0,          "",     NULL, COMMAND_TRAIN, "A,...", "weights of the eight classes in ce and ohem (default: all 1)"},
     {"ohem-kept",      0,   SETTING_REAL,   AT(ohem_kept),      0, 1,          "0.25", NULL, COMMAND_TRAIN, "X", "but keeps this share of a batch's pixels at least"},
-    {"augment",        0,   SETTING_PATH,   AT(augment),        0, 0,          "medium", NULL, COMMAND_TRAIN, "A", "off, light, medium or strong, and changes: medium,rotate=20,hair=0.3"},
-    {"sampling",       0,   SETTING_CHOICE, AT(sampling),       0, 0,          "root", "uniform|root|even", COMMAND_TRAIN, "S", "how often pictures of rare classes come: uniform as they are, even as often as others, root between"},
+    {"augment",        0,   SETTING_PATH,   AT(augment),        0, 0,          "medium", NULL, COMMAND_TRAIN | COMMAND_DATASET, "A", "off, light, medium or strong, and changes: medium,rotate=20,hair=0.3"},
+    {"sampling",       0,   SETTING_CHOICE, AT(sampling),       0, 0,          "root", "uniform|root|even", COMMAND_TRAIN | COMMAND_DATASET, "S", "how often pictures of rare classes come: uniform as they are, even as often as others, root between"},
     {"cache",          0,   SETTING_PATH,   AT(cache),          0, 0,          "",     NULL, COMMAND_TRAIN, "DIR", "where decoded pictures are kept (default: the folder cache in the data)"},
     {"loaders",        0,   SETTING_NUMBER, AT(loaders),        0, 256,        "0",    NULL, COMMAND_TRAIN, "N", "threads that make batches ready (0: as many as compute)"},
     {"validate-every", 0,   SETTING_NUMBER, AT(validate_every), 0, 100000000,  "1000", NULL, COMMAND_TRAIN, "N", "iterations between looks at the validation split (0: only at the end)"},

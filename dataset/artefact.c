@@ -49,7 +49,7 @@ static void draw_hair(struct easel *e)
     bool is_fair = random_chance(r, 0.2F);
     float lean = random_between(r, 0, TURN), thick = random_between(r, 0.5F, 1.6F), colour[3];
     int most = (int)(28 * e->strength + 12 * e->strength * e->strength);
-    int hairs = 1 + random_below(r, most > 0 ? most : 1);
+    int hairs = 1 + (int)((float)most * random_between(r, 0.3F, 1));
 
     for (int i = 0; i < hairs; i++) {
         struct stroke_hair hair = {.length = random_between(r, 90, 480)};
@@ -78,11 +78,12 @@ static void draw_ruler(struct easel *e)
     float mm = random_between(r, 26, mix(34, 60, e->strength));
     float begin = random_between(r, -3 * mm, 3 * mm), lean = random_between(r, -0.1F, 0.1F);
     /* Where the scale begins and where it points, edge by edge: its marks point inwards. */
+    float thick = random_between(r, 1, mix(2.5F, 4, e->strength));
     const struct stroke_ruler rulers[4] = {
-        {begin,           e->high - in,    lean,            mm},
-        {e->wide - in,    e->high - begin, lean - TURN / 4, mm},
-        {e->wide - begin, in,              lean + TURN / 2, mm},
-        {in,              begin,           lean + TURN / 4, mm},
+        {begin,           e->high - in,    lean,            mm, thick},
+        {e->wide - in,    e->high - begin, lean - TURN / 4, mm, thick},
+        {e->wide - begin, in,              lean + TURN / 2, mm, thick},
+        {in,              begin,           lean + TURN / 4, mm, thick},
     };
 
     stroke_draw_ruler(&e->canvas, &rulers[edge]);

@@ -2,7 +2,7 @@
  * to measure what a model loses by it.
  *
  *      strength  0      0.5                       1
- *      hair      none   up to 14 hairs            up to 40
+ *      hair      none   6 to 18 hairs             13 to 41
  *      ruler     none   a scale near an edge      darker, larger, further in
  *      ink       none   2 or 3 marks of a pen     5, some across the lesion's border
  *      bubbles   none   up to 16, small           up to 40, larger

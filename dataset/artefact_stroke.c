@@ -95,7 +95,7 @@ void stroke_draw_hair(struct stroke_canvas *c, const struct stroke_hair *hair)
 }
 
 /* "mm" in strokes on a baseline through `at` along (ux, uy). */
-static void draw_mm(struct stroke_canvas *c, const float at[2], float ux, float uy)
+static void draw_mm(struct stroke_canvas *c, const float at[2], float ux, float uy, float half)
 {
     static const float strokes[][4] = {
         {0,  0, 0,  7},
@@ -118,7 +118,7 @@ static void draw_mm(struct stroke_canvas *c, const float at[2], float ux, float 
         const float *k = strokes[i];
         float from[2] = {at[0] + k[0] * ux + k[1] * uy, at[1] + k[0] * uy - k[1] * ux};
         float to[2] = {at[0] + k[2] * ux + k[3] * uy, at[1] + k[2] * uy - k[3] * ux};
-        stroke_line(c, from, to, 0.5F, 0.5F);
+        stroke_line(c, from, to, half, half);
     }
 }
 
@@ -128,14 +128,14 @@ void stroke_draw_ruler(struct stroke_canvas *c, const struct stroke_ruler *ruler
     float mm = ruler->mm, start[2] = {x, y}, end[2] = {x + 10 * mm * ux, y + 10 * mm * uy};
     float label[2] = {x - 2 * ux - 14 * uy, y - 2 * uy + 14 * ux};
 
-    stroke_line(c, start, end, 0.6F, 0.6F);
+    stroke_line(c, start, end, 0.6F * ruler->thick, 0.6F * ruler->thick);
     for (int i = 0; i <= 10; i++) {
         float high = i % 5 ? 6 : 11, along = (float)i * mm;
         float foot[2] = {x + along * ux, y + along * uy};
         float head[2] = {foot[0] + high * uy, foot[1] - high * ux};
-        stroke_line(c, foot, head, 0.55F, 0.55F);
+        stroke_line(c, foot, head, 0.55F * ruler->thick, 0.55F * ruler->thick);
     }
-    draw_mm(c, label, ux, uy);
+    draw_mm(c, label, ux, uy, 0.5F * ruler->thick);
 }
 
 WIDE static void lay_row(uint8_t *restrict rgb, const uint8_t *restrict layer, int n,

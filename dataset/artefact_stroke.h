@@ -28,6 +28,7 @@ struct stroke_hair {
 struct stroke_ruler {
     float x, y, lean; /* where it begins, direction in rad */
     float mm;         /* distance of its marks */
+    float thick;      /* of its lines; 1: half a unit to each side */
 };
 
 /* Clears the layer. `layer` need not be initialised. */

@@ -244,7 +244,7 @@ static int build(struct build *b, const struct cache_config *config, struct err 
         (void)unlink(b->path);
     else
         log_event(LOG_INFO, "cache.built", "pictures=%d mb=%llu seconds=%.1f", b->c->labels.n,
-                  (unsigned long long)(b->end >> 20), (double)(clock_mono_us() - start) / 1000);
+                  (unsigned long long)(b->end >> 20), (double)(clock_mono_us() - start) / 1e6);
     return ret;
 }
 

@@ -16,6 +16,7 @@ struct tool {
 
 static const struct tool tools[] = {
     {"dataset", "split", COMMAND_DATASET, dataset_split},
+    {"dataset", "show",  COMMAND_DATASET, dataset_show },
 };
 enum { TOOLS = sizeof(tools) / sizeof(*tools) };
 
