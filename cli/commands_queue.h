@@ -16,4 +16,8 @@ int cmd_doctor(const struct settings *s, int argc, char **argv);
  * a scheduler is no finding; 75: a scheduler is at work, or Redis cannot be reached. */
 int cmd_recover(const struct settings *s, int argc, char **argv);
 
+/* statement [OUT] [--verify]: the statements of queue/statement.h; status 1: something is not as it
+ * was stated, and is named. */
+int cmd_statement(const struct settings *s, int argc, char **argv);
+
 #endif

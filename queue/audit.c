@@ -1,5 +1,3 @@
-/* Jobs are compared by 64 bits of hash, so that a million of them are 8 MB: two that share one hide
- * a finding once in 10^7 audits of that size. */
 #include "queue/audit.h"
 
 #include <inttypes.h>
@@ -9,71 +7,19 @@
 #include "common/file.h"
 #include "queue/broker.h"
 #include "queue/client_priv.h"
+#include "queue/marks.h"
 
 enum { ROWS = 1000, ID_SIZE = 256 };
 #define ROWS_TEXT "1000"
 
 static const char group[] = "lentigo", given_back[] = "given-back";
 
-/* ---- sets of ids ---- */
-
-struct ids {
-    uint64_t *at;
-    size_t n, cap;
-};
-
-/* FNV-1a, 64 bits. */
-static uint64_t hash(const char *id)
-{
-    uint64_t h = UINT64_C(14695981039346656037);
-
-    for (; *id; id++)
-        h = (h ^ (unsigned char)*id) * UINT64_C(1099511628211);
-    return h;
-}
-
-static int ids_add(struct ids *ids, const char *id, struct err *err)
-{
-    if (ids->n == ids->cap) {
-        size_t cap = ids->cap ? 2 * ids->cap : 1024;
-        uint64_t *grown = realloc(ids->at, cap * sizeof(*grown));
-        if (!grown)
-            return err_set(err, ERR_NOMEM, "audit: %zu jobs", cap);
-        ids->at = grown;
-        ids->cap = cap;
-    }
-    ids->at[ids->n++] = hash(id);
-    return 0;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static void ids_sort(struct ids *ids)
-{
-    if (ids->n)
-        qsort(ids->at, ids->n, sizeof(*ids->at), by_value);
-}
-
-static bool ids_have(const struct ids *ids, const char *id)
-{
-    uint64_t key = hash(id);
-
-    return ids->n && bsearch(&key, ids->at, ids->n, sizeof(*ids->at), by_value);
-}
-
-/* ---- the audit ---- */
-
 struct auditor {
     struct queue_client *c;
     struct audit *out;
     void (*found)(void *ctx, enum census_finding f, const char *where);
     void *ctx;
-    struct ids open, closed, jobs; /* of the spool, of the spool, in the streams */
+    struct marks open, closed, jobs; /* of the spool, of the spool, in the streams */
 };
 
 static void find(struct auditor *a, enum census_finding f, const char *where)
@@ -101,7 +47,7 @@ static int note_study(void *ctx, const char *study_dir, const struct study *stud
         const struct study_image *image = &study->images[i];
         bool is_closed = image->set_aside != REASON_NONE || has_result(study_dir, image->n);
         snprintf(id, sizeof(id), "%s/%s/%d", study->upload, study->key, image->n);
-        if (ids_add(is_closed ? &a->closed : &a->open, id, err))
+        if (marks_add(is_closed ? &a->closed : &a->open, id, err))
             return -1;
     }
     return 0;
@@ -129,11 +75,11 @@ static int note_entry(struct auditor *a, const redisReply *entry, struct err *er
 
     id_of_entry(entry, id);
     a->out->jobs++;
-    if (ids_add(&a->jobs, id, err))
+    if (marks_add(&a->jobs, id, err))
         return -1;
-    if (ids_have(&a->closed, id))
+    if (marks_have(&a->closed, id))
         find(a, CENSUS_UNACKNOWLEDGED, id);
-    else if (!ids_have(&a->open, id))
+    else if (!marks_have(&a->open, id))
         find(a, CENSUS_UNKNOWN_JOB, id);
     return 0;
 }
@@ -259,7 +205,7 @@ static int read_leases(struct auditor *a, int class, struct err *err)
 
 /* ---- what is queued, what was counted ---- */
 
-static int read_queued(struct auditor *a, struct ids *queued, struct err *err)
+static int read_queued(struct auditor *a, struct marks *queued, struct err *err)
 {
     char cursor[32] = "0";
 
@@ -276,15 +222,15 @@ static int read_queued(struct auditor *a, struct ids *queued, struct err *err)
             const char *id = list->element[i]->str;
             if (!id)
                 continue;
-            ret = ids_add(queued, id, err);
-            if (!ids_have(&a->jobs, id))
+            ret = marks_add(queued, id, err);
+            if (!marks_have(&a->jobs, id))
                 find(a, CENSUS_STUCK_JOB, id);
         }
         freeReplyObject(reply);
         if (ret)
             return -1;
     } while (strcmp(cursor, "0") != 0);
-    ids_sort(queued);
+    marks_sort(queued);
     return 0;
 }
 
@@ -308,7 +254,7 @@ static int check_counters(struct auditor *a, struct err *err)
 
 struct unqueued {
     struct auditor *a;
-    const struct ids *queued;
+    const struct marks *queued;
 };
 
 static int check_study(void *ctx, const char *study_dir, const struct study *study, struct err *err)
@@ -320,8 +266,8 @@ static int check_study(void *ctx, const char *study_dir, const struct study *stu
     for (int i = 0; i < study->n_images; i++) {
         const struct study_image *image = &study->images[i];
         snprintf(id, sizeof(id), "%s/%s/%d", study->upload, study->key, image->n);
-        if (ids_have(&u->a->open, id) && !ids_have(u->queued, id) && !ids_have(&u->a->jobs, id) &&
-            !has_result(study_dir, image->n))
+        if (marks_have(&u->a->open, id) && !marks_have(u->queued, id) &&
+            !marks_have(&u->a->jobs, id) && !has_result(study_dir, image->n))
             find(u->a, CENSUS_UNQUEUED, id);
     }
     return 0;
@@ -341,24 +287,24 @@ static int is_filled(struct queue_client *c, bool *out, struct err *err)
 
 static int look(struct auditor *a, const struct spool *s, struct err *err)
 {
-    struct ids queued = {0};
+    struct marks queued = {0};
     struct unqueued u = {a, &queued};
     int ret = -1;
 
     if (spool_each_study(s, note_study, a, err))
         return -1;
-    ids_sort(&a->open);
-    ids_sort(&a->closed);
+    marks_sort(&a->open);
+    marks_sort(&a->closed);
     a->out->open = (int64_t)a->open.n;
     for (int class = 0; class < BROKER_CLASSES; class ++)
         if (read_stream(a, class, err) || read_leases(a, class, err))
             goto done;
-    ids_sort(&a->jobs);
+    marks_sort(&a->jobs);
     if (read_queued(a, &queued, err) || check_counters(a, err))
         goto done;
     ret = spool_each_study(s, check_study, &u, err);
 done:
-    free(queued.at);
+    marks_release(&queued);
     return ret;
 }
 
@@ -372,9 +318,9 @@ int queue_audit(struct queue_client *c, const struct spool *s, struct audit *out
     int ret = is_filled(c, &made.is_filled, err);
     if (!ret && made.is_filled)
         ret = look(&a, s, err);
-    free(a.open.at);
-    free(a.closed.at);
-    free(a.jobs.at);
+    marks_release(&a.open);
+    marks_release(&a.closed);
+    marks_release(&a.jobs);
     if (ret) {
         err->code = ERR_AGAIN;
         return -1;

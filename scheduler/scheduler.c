@@ -59,6 +59,7 @@ void scheduler_stop(struct scheduler *s, int status, const char *event, const ch
     s->state = SCHEDULER_STOPPED;
     s->exit_status = status;
     atomic_store(&s->walk.is_cancelled, true);
+    atomic_store(&s->stating.is_cancelled, true);
     dispatch_give_back_all(s);
     kill_children(s);
 }
@@ -69,6 +70,7 @@ static void drain(struct scheduler *s, int status)
     s->exit_status = status;
     s->drain_until_ms = scheduler_now_ms() + DRAIN_MS;
     atomic_store(&s->walk.is_cancelled, true);
+    atomic_store(&s->stating.is_cancelled, true);
     dispatch_give_back_all(s);
     for (int i = 0; i < s->n_children; i++)
         child_drain(&s->children[i]);
@@ -265,12 +267,14 @@ static void on_tick(uv_timer_t *handle)
     tick_children(s, now);
     dispatch_tick(s, now);
     reporting_tick(s, now);
+    stating_tick(s, now);
     tick_figures(s, now);
     if (s->state == SCHEDULER_RUNNING && s->is_run && is_finished(s))
         drain(s, s->index.failed ? STATUS_UNFINISHED : 0);
     if (s->state == SCHEDULER_DRAINING && now > s->drain_until_ms)
         kill_children(s);
-    if (s->state != SCHEDULER_RUNNING && are_children_gone(s) && !s->is_walking)
+    if (s->state != SCHEDULER_RUNNING && are_children_gone(s) && !s->is_walking &&
+        !s->stating.is_at_work)
         uv_stop(&s->loop);
 }
 

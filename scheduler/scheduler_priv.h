@@ -7,8 +7,9 @@
  *   orders.c      what operators asked for
  *   casualty.c    what died, and what becomes of what it held (verdict.c, suspects.c)
  *   reporting.c   studies -> reporters
+ *   stating.c     the day's statement, in libuv's pool
  *   figures.c     struct stats, published; progress lines
- * Everything on the loop's thread but walk_run. */
+ * Everything on the loop's thread but walk_run and the making of a statement. */
 #ifndef SCHEDULER_SCHEDULER_PRIV_H
 #define SCHEDULER_SCHEDULER_PRIV_H
 
@@ -23,6 +24,7 @@
 #include "scheduler/reporting.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/shares.h"
+#include "scheduler/stating.h"
 #include "scheduler/studies.h"
 #include "scheduler/suspects.h"
 #include "scheduler/walk.h"
@@ -80,6 +82,7 @@ struct scheduler {
     int n_children, n_workers, n_reporters;
     struct child_facts facts; /* of the first worker: the others must agree */
     struct reporting reporting;
+    struct stating stating;
     struct figures figures;
 };
 
