@@ -20,4 +20,8 @@ int cmd_recover(const struct settings *s, int argc, char **argv);
  * was stated, and is named. */
 int cmd_statement(const struct settings *s, int argc, char **argv);
 
+/* replay REPORT: do the report's study once more and compare every byte. Status 1: a part is no longer
+ * what it was (then nothing is done), or something came out otherwise; both are named. */
+int cmd_replay(const struct settings *s, int argc, char **argv);
+
 #endif

@@ -44,6 +44,7 @@ static const struct command commands[] = {
     {"dataset",   COMMAND_DATASET, NULL, "lentigo-train", "dataset", NULL, "split|show|balance DIR", "labelled pictures, before a model learns from them", "lentigo dataset split mine --percent 70,15,15 --seed 1"},
     {"doctor",    COMMAND_DOCTOR,  cmd_doctor,    NULL, NULL, NULL, "[OUT]",        "check that nothing was lost", "lentigo doctor /data/friday-out"},
     {"statement", COMMAND_STATEMENT, cmd_statement, NULL, NULL, NULL, "[OUT]",      "what came in and what became of it, day by day", "lentigo statement --verify"},
+    {"replay",    COMMAND_REPLAY,  cmd_replay,    NULL, NULL, NULL, "REPORT.json",  "do a study once more and compare every byte", "lentigo replay /data/friday-out/patients/p7/report.json"},
     {"recover",   COMMAND_RECOVER, cmd_recover,   NULL, NULL, NULL, "[OUT]",        "put the spool in order and fill Redis from it, now", "lentigo recover --spool /var/spool/lentigo"},
 };
 /* clang-format on */

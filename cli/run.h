@@ -73,6 +73,8 @@ void run_children_end(struct run_children *c);
 pid_t run_program_start(const char *program, const char *const argv[], int stdout_fd,
                         struct err *err);
 int run_program_wait(pid_t pid, const char *program, struct err *err);
+/* run_program with both outputs into `log_fd`. */
+int run_program_logged(const char *program, const char *const argv[], int log_fd, struct err *err);
 int run_program(const char *program, const char *const argv[], int stdout_fd, struct err *err);
 
 /* progress.c: one line of progress, redrawn on a terminal, printed now and then elsewhere. */

@@ -92,6 +92,16 @@ int run_program(const char *program, const char *const argv[], int stdout_fd, st
     return pid < 0 ? -1 : run_program_wait(pid, program, err);
 }
 
+int run_program_logged(const char *program, const char *const argv[], int log_fd, struct err *err)
+{
+    char path[SETTINGS_PATH_SIZE];
+
+    if (place_program(path, program, err))
+        return -1;
+    pid_t pid = start(path, argv, log_fd, log_fd, err);
+    return pid < 0 ? -1 : run_program_wait(pid, program, err);
+}
+
 static bool accepts(const char *socket_path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -12,6 +12,7 @@
 #include "cli/take_in.h"
 #include "common/file.h"
 #include "common/place.h"
+#include "common/version.h"
 #include "engine/engine.h"
 #include "engine/model.h"
 #include "lesion/policy.h"
@@ -93,11 +94,11 @@ static json_t *describe(const struct run *r, struct err *err)
     if (!model_open(&model, s->model, err) &&
         !policy_open_in(&policy, s->model, s->size == SETTINGS_AUTO, err) &&
         !engine_choose(&config, model, &facts, err))
-        made = json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:s, s:s, s:s}", "version", 1, "input",
-                         json_text(r->input), "model", json_text(s->model), "model_sha256",
+        made = json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "version", 1,
+                         "input", json_text(r->input), "model", json_text(s->model), "model_sha256",
                          model_card(model)->sha256, "policy_sha256", policy_sha256(policy), "size",
                          describe_size(s, model, policy), "precision", facts.precision, "reports",
-                         s->reports, "language", s->language);
+                         s->reports, "language", s->language, "program", LENTIGO_VERSION);
     if (made && !strcmp(facts.precision, "int8"))
         json_object_set_new(made, "ranges_sha256", json_string(model_ranges(model)->sha256));
     policy_close(policy);

@@ -1,12 +1,12 @@
 #include "common/settings_table.h"
 
 #define AT(field) offsetof(struct settings, field)
-#define PIPELINE  (COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_WORKER)
+#define PIPELINE  (COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_WORKER | COMMAND_REPLAY)
 #define NETWORK   (PIPELINE | COMMAND_PREDICT | COMMAND_EVAL | COMMAND_BENCH | COMMAND_DOCTOR)
 #define TOOLS     (COMMAND_STATUS | COMMAND_DOCTOR | COMMAND_TOP | COMMAND_RECOVER)
 #define QUEUE     (COMMAND_SUBMIT | COMMAND_SCHEDULER | TOOLS)
 #define OPERATE   (COMMAND_CANCEL | COMMAND_ASIDE | COMMAND_RETRY | COMMAND_PAUSE)
-#define REPORT    (COMMAND_RUN | COMMAND_SUBMIT | COMMAND_SCHEDULER | COMMAND_REPORTS)
+#define REPORT    (COMMAND_RUN | COMMAND_SUBMIT | COMMAND_SCHEDULER | COMMAND_REPORTS | COMMAND_REPLAY)
 
 /* clang-format off */
 const struct setting settings_table[] = {
@@ -81,7 +81,7 @@ const struct setting settings_table[] = {
     {"validate-every", 0,   SETTING_NUMBER, AT(validate_every), 0, 100000000,  "1000", NULL, COMMAND_TRAIN, "N", "iterations between looks at the validation split (0: only at the end)"},
     {"save-every",     0,   SETTING_NUMBER, AT(save_every),     1, 100000000,  "200",  NULL, COMMAND_TRAIN, "N", "iterations between states that a killed run goes on from"},
     {"weights",        0,   SETTING_CHOICE, AT(weights),        0, 0,          "bf16", "bf16|f32", COMMAND_TRAIN, "P", "how best/ and last/ are written: bf16 or f32"},
-    {"json",           0,   SETTING_FLAG,   AT(json),           0, 0,          "no",   NULL, COMMAND_STATUS | COMMAND_BENCH | COMMAND_MODEL | COMMAND_DOCTOR | COMMAND_ASIDE | COMMAND_RECOVER | COMMAND_STATEMENT, NULL, "print JSON"},
+    {"json",           0,   SETTING_FLAG,   AT(json),           0, 0,          "no",   NULL, COMMAND_STATUS | COMMAND_BENCH | COMMAND_MODEL | COMMAND_DOCTOR | COMMAND_ASIDE | COMMAND_RECOVER | COMMAND_STATEMENT | COMMAND_REPLAY, NULL, "print JSON"},
     {"plain",          0,   SETTING_FLAG,   AT(plain),          0, 0,          "no",   NULL, COMMAND_TOP, NULL, "one frame as plain text, no terminal control"},
     {"snapshot",       0,   SETTING_FLAG,   AT(snapshot),       0, 0,          "no",   NULL, COMMAND_TOP, NULL, "one frame as JSON"},
     {"config",         0,   SETTING_PATH,   AT(config),         0, 0,          "",     NULL, COMMAND_ALL, "FILE", "read settings from FILE (key = value, # starts a comment)"},

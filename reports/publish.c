@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/place.h"
 #include "reports/fonts.h"
 
 enum { PAGE_SIZE_MAX = 1 << 30 };
@@ -14,11 +15,11 @@ enum { PAGE_SIZE_MAX = 1 << 30 };
 static int open_policy(struct policy **out, const struct settings *s, struct err *err)
 {
     bool is_auto = s->size == SETTINGS_AUTO;
-    const char *model = s->model;
-    char path[SPOOL_PATH_SIZE];
+    char model[SETTINGS_PATH_SIZE], path[SPOOL_PATH_SIZE];
+    struct err why = {0};
 
-    if (!model[0])
-        return 0;
+    if (place_model(model, s->model, &why)) /* none named, and none came along */
+        return s->model[0] ? err_set(err, why.code, "%s", why.msg) : 0;
     if (path_format(path, sizeof(path), err, "%s/%s", model, policy_file_name(is_auto)))
         return -1;
     return access(path, F_OK) ? 0 : policy_open_in(out, model, is_auto, err);
