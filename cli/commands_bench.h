@@ -4,7 +4,7 @@
 
 #include "common/settings.h"
 
-/* Operands: decode FOLDER | engine | limit | pipeline INPUT | reports OUT. */
+/* Operands: decode FOLDER | engine | limit | pipeline INPUT | queue | reports OUT. */
 int cmd_bench(const struct settings *s, int argc, char **argv);
 
 /* The sandboxed decoders alone on every file below argv[0]: `--size --decoders --reports --rounds`.
@@ -13,6 +13,10 @@ int cmd_bench_decode(const struct settings *s, int argc, char **argv);
 
 /* `lentigo run` on the folder argv[0], once a round into a new OUT. */
 int cmd_bench_pipeline(const struct settings *s, int argc, char **argv);
+
+/* Redis and a scheduler with `--limit` jobs and a worker that does nothing: jobs a second, how long
+ * until the first is answered, what one takes in Redis. */
+int cmd_bench_queue(const struct settings *s, int argc, char **argv);
 
 /* oneDNN's own convolutions alone, one core: `--size --precision --rounds --layers --json`. */
 int cmd_bench_limit(const struct settings *s, int argc, char **argv);

@@ -32,14 +32,14 @@ static const struct command commands[] = {
     {"cancel",    COMMAND_CANCEL,  cmd_cancel,    NULL, NULL, NULL, "ID [OUT]",     "leave an image, a study or an upload undone", "lentigo cancel 1f2e3d/s12 --why \"handed in twice\""},
     {"set-aside", COMMAND_ASIDE,   cmd_set_aside, NULL, NULL, NULL, "[OUT]",        "list what was set aside, why, and in which stage", "lentigo set-aside --reason decode_timeout"},
     {"retry",     COMMAND_RETRY,   cmd_retry,     NULL, NULL, NULL, "ID | --reason R [OUT]", "put what was set aside back into the queue", "lentigo retry 1f2e3d/s12/3"},
-    {"pause",     COMMAND_PAUSE,   cmd_pause,     NULL, NULL, NULL, "[CLASS]",      "begin no new work, of one class or of all", "lentigo pause bulk --why \"moving the disks\""},
+    {"pause",     COMMAND_PAUSE,   cmd_pause,     NULL, NULL, NULL, "[CLASS]",      "begin no new work, of one class or of all; resume goes on", "lentigo pause bulk --why \"moving the disks\""},
     {"resume",    COMMAND_PAUSE,   cmd_resume,    NULL, NULL, NULL, "[CLASS]",      "go on after a pause", "lentigo resume bulk"},
     {"top",       COMMAND_TOP,     NULL, "lentigo-top", NULL, NULL, "[OUT]",        "dashboard", "lentigo top /data/friday-out"},
     {"predict",   COMMAND_PREDICT, NULL, "lentigo-worker", "predict", NULL, "IMAGE...", "one JSON line per image, no queue", "lentigo predict lesion.jpg --mask masks/"},
     {"eval",      COMMAND_EVAL,    NULL, "lentigo-worker", "eval", NULL, "--data DIR", "figures of a model on a labelled set", "lentigo eval --data lesions --split test"},
     {"model",     COMMAND_QUANTIZE, NULL, "lentigo-worker", "quantize", "quantize", "quantize --calibrate DIR", "make a model ready for int8", "lentigo model quantize --calibrate lesions -o models/mine8"},
-    {"model",     COMMAND_MODEL,   cmd_model,     NULL, NULL, NULL, "import|show ...", "bring weights in, look at a model", "lentigo model import model.pdparams -o models/mine"},
-    {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, NULL, "decode|engine|limit|pipeline|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
+    {"model",     COMMAND_MODEL,   cmd_model,     NULL, NULL, NULL, "import|quantize|show ...", "bring weights in, make them int8, look at a model", "lentigo model import model.pdparams -o models/mine"},
+    {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, NULL, "decode|engine|limit|pipeline|queue|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
     {"demo-data", COMMAND_DEMO,    cmd_demo_data, NULL, NULL, NULL, "DIR",          "a synthetic clinic upload with known truth", "lentigo demo-data /tmp/demo --patients 12 --seed 1"},
     {"dataset",   COMMAND_DATASET, NULL, "lentigo-train", "dataset", NULL, "split|show|balance DIR", "labelled pictures, before a model learns from them", "lentigo dataset split mine --percent 70,15,15 --seed 1"},
     {"doctor",    COMMAND_DOCTOR,  cmd_doctor,    NULL, NULL, NULL, "[OUT]",        "check that nothing was lost", "lentigo doctor /data/friday-out"},
@@ -61,9 +61,13 @@ static int help(FILE *out)
 {
     fprintf(out, "lentigo " LENTIGO_VERSION ": screens dermoscopy images\n"
                  "  lentigo run /data/friday -o /data/friday-out\n\ncommands\n");
-    for (int i = 0; i < COMMANDS; i++)
+    for (int i = 0; i < COMMANDS; i++) {
+        bool has_row_above = i && commands[i].id == commands[i - 1].id; /* resume: see pause */
+        if (commands[i].second || has_row_above)
+            continue;
         fprintf(out, "  %-10s %-28s %s\n", commands[i].name, commands[i].operands,
                 commands[i].help);
+    }
     fprintf(out, "\nlentigo COMMAND --help shows its flags\n");
     return STATUS_OK;
 }

@@ -60,6 +60,10 @@ struct run_children {
 /* Start both; the upload need not be there yet. run_children_end follows, whatever is returned. */
 int run_children_start(struct run *r, struct run_children *c, struct err *err);
 
+/* Its two halves, Redis first. */
+int run_children_start_redis(struct run *r, struct run_children *c, struct err *err);
+int run_children_start_scheduler(struct run *r, struct run_children *c, struct err *err);
+
 /* 0: the scheduler ended with `exit_status`. ERR_AGAIN: it kept dying. */
 int run_children_watch(struct run *r, struct run_children *c,
                        void (*on_progress)(void *ctx, const json_t *line), void *ctx,

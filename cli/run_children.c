@@ -330,11 +330,21 @@ static void end_child(pid_t pid)
         ;
 }
 
-int run_children_start(struct run *r, struct run_children *c, struct err *err)
+int run_children_start_redis(struct run *r, struct run_children *c, struct err *err)
 {
     *c = (struct run_children){.progress_fd = -1, .signal_fd = -1};
     buf_init(&c->line, PROGRESS_LINE_MAX);
-    return start_redis(r, c, err) || start_scheduler(r, c, err) ? -1 : 0;
+    return start_redis(r, c, err);
+}
+
+int run_children_start_scheduler(struct run *r, struct run_children *c, struct err *err)
+{
+    return start_scheduler(r, c, err);
+}
+
+int run_children_start(struct run *r, struct run_children *c, struct err *err)
+{
+    return run_children_start_redis(r, c, err) || start_scheduler(r, c, err) ? -1 : 0;
 }
 
 int run_children_watch(struct run *r, struct run_children *c,

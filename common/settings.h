@@ -79,6 +79,7 @@ struct settings {
     bool allow_volatile;
     char why[SETTINGS_PATH_SIZE];    /* of an operator's order; for its record */
     char reason[SETTINGS_WORD_SIZE]; /* of images set aside (reason.h); empty = any */
+    char work[SETTINGS_WORD_SIZE];   /* images|nothing: of a worker */
     bool verify;                     /* statements */
     bool repair;                     /* what the doctor finds */
     /* a run and its reports */

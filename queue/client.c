@@ -158,6 +158,20 @@ static int check_setting(struct queue_client *c, const char *name, const char *w
     return ret;
 }
 
+int queue_client_memory(struct queue_client *c, int64_t *bytes, struct err *err)
+{
+    static const char key[] = "used_memory:";
+    const char *info[] = {"INFO", "memory"};
+    redisReply *reply = client_ask(c, REDIS_REPLY_STRING, 2, info, err);
+
+    if (!reply)
+        return -1;
+    const char *at = strstr(reply->str, key);
+    *bytes = at ? strtoll(at + strlen(key), NULL, 10) : 0;
+    freeReplyObject(reply);
+    return 0;
+}
+
 static int check_version(struct queue_client *c, struct err *err)
 {
     const char *info[] = {"INFO", "server"};

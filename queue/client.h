@@ -17,6 +17,9 @@ void queue_client_close(struct queue_client *c); /* NULL is fine */
 /* All nodes' figures by name of node, at most `max`; `*n` receives how many were written. */
 int queue_client_stats(struct queue_client *c, struct stats *out, int max, int *n, struct err *err);
 
+/* Bytes that Redis has allocated (used_memory). */
+int queue_client_memory(struct queue_client *c, int64_t *bytes, struct err *err);
+
 /* A word to every scheduler on the control stream: "rescan" (an upload was accepted). */
 int queue_client_tell(struct queue_client *c, const char *word, struct err *err);
 

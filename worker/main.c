@@ -4,6 +4,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "worker/nothing.h"
 #include "worker/service.h"
 #include "worker/tools.h"
 
@@ -23,7 +24,7 @@ static int run(enum settings_command command, const struct settings *s, int n, c
     case COMMAND_PREDICT: return tool_predict(s, n, operands);
     case COMMAND_EVAL: return tool_eval(s);
     case COMMAND_QUANTIZE: return tool_quantize(s);
-    default: return service_run(s);
+    default: return strcmp(s->work, "nothing") ? service_run(s) : nothing_run();
     }
 }
 

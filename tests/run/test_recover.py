@@ -97,8 +97,10 @@ def a_lost_index_is_found_and_filled(tmp, few):
         upload = at.submit(few)
         at.start(MS=300)
         wait_until(lambda: len(at.statuses()) >= 3, 30, "some results")
+        children = children_of(at.scheduler.pid)
         at.kill()
-        wait_until(lambda: not processes_naming(FAKES), 10, "its children end")
+        wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in children), 20,
+                   "its children end")
         taken = set(at.statuses())
         at.redis_cli("DEL", "lentigo:{s0}:node:test")  # as its expiry will
         found = at.kinds(check=1)

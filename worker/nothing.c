@@ -1,0 +1,82 @@
+#include "worker/nothing.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/status.h"
+#include "queue/wire.h"
+
+enum { CREDIT = 512, OUT_MAX = 4 << 20, CHUNK = 256 << 10 };
+
+struct nothing {
+    struct buf in, out;
+    struct wire_message job, answer; /* 75 kB each */
+    bool is_draining;
+};
+
+static int on_line(void *ctx, const char *line, size_t n, struct err *err)
+{
+    struct nothing *w = ctx;
+
+    if (wire_parse(&w->job, line, n, err))
+        return -1;
+    w->is_draining = w->is_draining || w->job.kind == WIRE_DRAIN;
+    if (w->job.kind != WIRE_JOB)
+        return 0;
+    memcpy(w->answer.id, w->job.id, sizeof(w->answer.id));
+    w->answer.attempt = w->job.attempt;
+    return wire_format(&w->answer, &w->out, err);
+}
+
+/* All the answers to what one read brought go in one write. */
+static int send_all(struct nothing *w, struct err *err)
+{
+    for (size_t at = 0; at < w->out.len;) {
+        ssize_t n = send(WIRE_FD, w->out.data + at, w->out.len - at, MSG_NOSIGNAL);
+        if (n < 0 && errno != EINTR)
+            return err_set(err, ERR_CANCELLED, "the scheduler is gone");
+        at += n > 0 ? (size_t)n : 0;
+    }
+    buf_clear(&w->out);
+    return 0;
+}
+
+static int serve(struct nothing *w, struct err *err)
+{
+    struct wire_message *m = &w->answer;
+    char *chunk = malloc(CHUNK);
+    ssize_t n = 0;
+
+    *m = (struct wire_message){.kind = WIRE_HELLO,
+                               .version = WIRE_VERSION,
+                               .credit = CREDIT,
+                               .pid = (int)getpid(),
+                               .size = 1};
+    snprintf(m->role, sizeof(m->role), "worker");
+    snprintf(m->model, sizeof(m->model), "nothing");
+    int ret = chunk ? wire_format(m, &w->out, err) : err_set(err, ERR_NOMEM, "worker");
+    *m = (struct wire_message){.kind = WIRE_DONE, .status = RESULT_DONE};
+    snprintf(m->risk, sizeof(m->risk), "routine");
+    while (!ret && !(ret = send_all(w, err)) && !w->is_draining) {
+        n = recv(WIRE_FD, chunk, CHUNK, 0);
+        if (n <= 0 && errno != EINTR)
+            break;
+        ret = n > 0 ? wire_feed(&w->in, chunk, (size_t)n, on_line, w, err) : 0;
+    }
+    free(chunk);
+    return ret;
+}
+
+int nothing_run(void)
+{
+    static struct nothing worker; /* one a process */
+    struct err err = {0};
+
+    buf_init(&worker.in, WIRE_LINE_MAX + CHUNK);
+    buf_init(&worker.out, OUT_MAX);
+    int ret = serve(&worker, &err);
+    buf_release(&worker.in);
+    buf_release(&worker.out);
+    return !ret || err.code == ERR_CANCELLED ? STATUS_OK : STATUS_BROKEN;
+}

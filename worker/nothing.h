@@ -1,0 +1,11 @@
+/* nothing.h -- a worker that does nothing: every job is answered at once, and nothing is written.
+ *
+ * For `lentigo bench queue`, which so measures all but the work. A spool worked on so is of no other
+ * use. */
+#ifndef WORKER_NOTHING_H
+#define WORKER_NOTHING_H
+
+/* Serve the scheduler on WIRE_FD until it goes away or asks to drain; the exit status. */
+int nothing_run(void);
+
+#endif
