@@ -135,3 +135,29 @@ void text_add_path_name(struct buf *out, const char *id)
     out->len = cut;
     buf_printf(out, "~%.8s", hex);
 }
+
+/* RFC 4648, in blocks: a display copy has hundreds of kilobytes. */
+void text_add_base64(struct buf *out, const void *bytes, size_t n)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+    enum { BLOCK = 3 * 1024, PAD = 64 };
+    const unsigned char *s = bytes;
+    char text[BLOCK / 3 * 4];
+
+    while (n) {
+        size_t block = n < BLOCK ? n : BLOCK, len = 0;
+        for (size_t i = 0; i < block; i += 3) {
+            unsigned left = (unsigned)(block - i);
+            unsigned v = (unsigned)s[i] << 16 | (left > 1 ? (unsigned)s[i + 1] << 8 : 0) |
+                         (left > 2 ? s[i + 2] : 0u);
+            text[len++] = digits[v >> 18];
+            text[len++] = digits[v >> 12 & 63];
+            text[len++] = digits[left > 1 ? v >> 6 & 63 : PAD];
+            text[len++] = digits[left > 2 ? v & 63 : PAD];
+        }
+        buf_add(out, text, len);
+        s += block;
+        n -= block;
+    }
+}

@@ -22,4 +22,7 @@ void text_add_html(struct buf *out, const char *text);
  * ends in '~' and eight digits of the whole id's SHA-256, so different ids stay different. */
 void text_add_path_name(struct buf *out, const char *id);
 
+/* Base64 (RFC 4648), without line breaks. */
+void text_add_base64(struct buf *out, const void *bytes, size_t n);
+
 #endif

@@ -59,23 +59,29 @@ static void on_png_flush(png_structp png)
     (void)png;
 }
 
-static void write_png(png_structp png, png_infop info, const uint8_t *rgb, int w, int h,
-                      struct buf *out)
+struct pixels {
+    const uint8_t *bytes;
+    int w, h;
+    int channels; /* 1 grey, 3 RGB */
+};
+
+static void write_png(png_structp png, png_infop info, const struct pixels *p, struct buf *out)
 {
     png_set_write_fn(png, out, on_png_write, on_png_flush);
     png_set_compression_level(png, LEVEL);
     png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_SUB);
-    png_set_IHDR(png, info, (png_uint_32)w, (png_uint_32)h, 8, PNG_COLOR_TYPE_RGB,
-                 PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    png_set_IHDR(png, info, (png_uint_32)p->w, (png_uint_32)p->h, 8,
+                 p->channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
-    for (int y = 0; y < h; y++)
-        png_write_row(png, rgb + (size_t)y * (size_t)w * 3);
+    for (int y = 0; y < p->h; y++)
+        png_write_row(png, p->bytes + (size_t)y * (size_t)p->w * (size_t)p->channels);
     png_write_end(png, info);
 }
 
-int encode_png(const uint8_t *rgb, int w, int h, struct buf *out, struct err *err)
+static int encode_pixels(const struct pixels *p, struct buf *out, struct err *err)
 {
-    if (sides_check(w, h, err))
+    if (sides_check(p->w, p->h, err))
         return -1;
     png_structp png =
         png_create_write_struct(PNG_LIBPNG_VER_STRING, err, on_png_error, on_png_warning);
@@ -85,7 +91,17 @@ int encode_png(const uint8_t *rgb, int w, int h, struct buf *out, struct err *er
         return err_set(err, ERR_NOMEM, "no memory for the PNG encoder");
     }
     if (setjmp(png_jmpbuf(png)) == 0)
-        write_png(png, info, rgb, w, h, out);
+        write_png(png, info, p, out);
     png_destroy_write_struct(&png, &info);
     return err->code == ERR_OK ? buf_check(out, "PNG", err) : -1;
+}
+
+int encode_png(const uint8_t *rgb, int w, int h, struct buf *out, struct err *err)
+{
+    return encode_pixels(&(struct pixels){rgb, w, h, 3}, out, err);
+}
+
+int encode_grey_png(const uint8_t *grey, int w, int h, struct buf *out, struct err *err)
+{
+    return encode_pixels(&(struct pixels){grey, w, h, 1}, out, err);
 }

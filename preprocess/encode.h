@@ -14,4 +14,7 @@ int encode_jpeg(const uint8_t *rgb /* h,w,3 */, int w, int h, int quality, struc
 /* RGB PNG (demo data). */
 int encode_png(const uint8_t *rgb /* h,w,3 */, int w, int h, struct buf *out, struct err *err);
 
+/* Grey PNG (black and white masks of labelled sets). */
+int encode_grey_png(const uint8_t *grey /* h,w */, int w, int h, struct buf *out, struct err *err);
+
 #endif

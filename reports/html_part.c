@@ -50,30 +50,9 @@ void html_link_path(struct html *h, const char *path)
     }
 }
 
-/* RFC 4648, in blocks: a display copy has hundreds of kilobytes. */
 void html_base64(struct html *h, const void *bytes, size_t n)
 {
-    static const char digits[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
-    enum { BLOCK = 3 * 1024, PAD = 64 };
-    const unsigned char *s = bytes;
-    char text[BLOCK / 3 * 4];
-
-    while (n) {
-        size_t block = n < BLOCK ? n : BLOCK, len = 0;
-        for (size_t i = 0; i < block; i += 3) {
-            unsigned left = (unsigned)(block - i);
-            unsigned v = (unsigned)s[i] << 16 | (left > 1 ? (unsigned)s[i + 1] << 8 : 0) |
-                         (left > 2 ? s[i + 2] : 0u);
-            text[len++] = digits[v >> 18];
-            text[len++] = digits[v >> 12 & 63];
-            text[len++] = digits[left > 1 ? v >> 6 & 63 : PAD];
-            text[len++] = digits[left > 2 ? v & 63 : PAD];
-        }
-        buf_add(h->out, text, len);
-        s += block;
-        n -= block;
-    }
+    text_add_base64(h->out, bytes, n);
 }
 
 void html_css_string(struct buf *out, const char *text)
