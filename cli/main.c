@@ -41,7 +41,7 @@ static const struct command commands[] = {
     {"model",     COMMAND_MODEL,   cmd_model,     NULL, NULL, NULL, "import|quantize|show ...", "bring weights in, make them int8, look at a model", "lentigo model import model.pdparams -o models/mine"},
     {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, NULL, "decode|engine|limit|pipeline|queue|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
     {"demo-data", COMMAND_DEMO,    cmd_demo_data, NULL, NULL, NULL, "DIR",          "a synthetic clinic upload with known truth", "lentigo demo-data /tmp/demo --patients 12 --seed 1"},
-    {"dataset",   COMMAND_DATASET, NULL, "lentigo-train", "dataset", NULL, "split|show|balance DIR", "labelled pictures, before a model learns from them", "lentigo dataset split mine --percent 70,15,15 --seed 1"},
+    {"dataset",   COMMAND_DATASET, NULL, "lentigo-train", "dataset", NULL, "convert|check|split|show|balance", "labelled pictures, before a model learns from them", "lentigo dataset split mine --percent 70,15,15 --seed 1"},
     {"doctor",    COMMAND_DOCTOR,  cmd_doctor,    NULL, NULL, NULL, "[OUT]",        "check that nothing was lost", "lentigo doctor /data/friday-out"},
     {"statement", COMMAND_STATEMENT, cmd_statement, NULL, NULL, NULL, "[OUT]",      "what came in and what became of it, day by day", "lentigo statement --verify"},
     {"replay",    COMMAND_REPLAY,  cmd_replay,    NULL, NULL, NULL, "REPORT.json",  "do a study once more and compare every byte", "lentigo replay /data/friday-out/patients/p7/report.json"},

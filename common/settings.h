@@ -92,6 +92,10 @@ struct settings {
     char data[SETTINGS_PATH_SIZE];
     char calibrate[SETTINGS_PATH_SIZE]; /* pictures, labelled or not */
     char split[SETTINGS_WORD_SIZE];
+    char classes[SETTINGS_PATH_SIZE]; /* what annotators' labels mean */
+    char images[SETTINGS_PATH_SIZE];
+    char points[SETTINGS_WORD_SIZE]; /* auto|displayed|stored */
+    bool skip_bad;
     char percent[SETTINGS_WORD_SIZE]; /* "80,10,10": train, val, test */
     bool replace;                     /* splits that are there already */
     char fit_policy[SETTINGS_PATH_SIZE];

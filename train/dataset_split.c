@@ -6,19 +6,26 @@
 #include "common/classes.h"
 #include "common/file.h"
 #include "common/status.h"
+#include "dataset/labels.h"
+#include "dataset/likeness.h"
 #include "dataset/split.h"
 #include "dataset/table.h"
+#include "train/gallery.h"
 #include "train/tools.h"
 
 struct splitter {
     const struct settings *settings;
-    char path[SETTINGS_PATH_SIZE]; /* labels.csv */
+    char path[SETTINGS_PATH_SIZE];  /* labels.csv */
+    char image[SETTINGS_PATH_SIZE]; /* scratch */
     struct table table;
     int id, dx, split; /* columns */
     int percent[SPLIT_COUNT];
     struct split_picture *pictures; /* n_rows */
     struct groups groups;
-    uint8_t *chosen; /* n_rows */
+    uint8_t *chosen;           /* n_rows */
+    struct likeness *likeness; /* n_rows */
+    const char *dir;
+    int like_pairs, unseen; /* pairs that look alike; pictures that could not be looked at */
 };
 
 /* Columns whose equal values belong together; either may be missing. */
@@ -82,6 +89,59 @@ static int join_kin(struct splitter *s, int k, struct err *err)
     return shared < 0 ? -1 : 0;
 }
 
+static const char *image_path(void *ctx, int i)
+{
+    struct splitter *s = ctx;
+    struct err missing = {0};
+
+    if (!labels_image_path(s->image, sizeof(s->image), s->dir, s->pictures[i].id, &missing))
+        return s->image;
+    s->unseen++;
+    return NULL;
+}
+
+static int take_image(void *ctx, int i, const struct decoded *d, struct err *err)
+{
+    struct splitter *s = ctx;
+
+    (void)err;
+    if (d->reason == REASON_NONE)
+        s->likeness[i] = likeness_of(d->field.rgb, d->field.w, d->field.h);
+    else
+        s->unseen++;
+    return 0;
+}
+
+static int join_like(void *ctx, int i, int j, struct err *err)
+{
+    struct splitter *s = ctx;
+
+    (void)err;
+    s->like_pairs++;
+    groups_join(&s->groups, i, j);
+    return 0;
+}
+
+/* A picture that cannot be read is no reason to stop: `dataset check` names it. */
+static int join_likeness(struct splitter *s, struct gallery *gallery, struct err *err)
+{
+    int n = s->table.n_rows;
+    const struct gallery_job job = {
+        .n = n, .path = image_path, .take = take_image, .ctx = s, .what = "pictures"};
+
+    s->likeness = calloc((size_t)n + 1, sizeof(*s->likeness));
+    if (!s->likeness)
+        return err_set(err, ERR_NOMEM, "the likeness of %d pictures", n);
+    if (gallery_run(gallery, &job, err) ||
+        likeness_pairs(s->likeness, n, LIKENESS_NEAR, join_like, s, err))
+        return -1;
+    printf("pairs that look alike: %d", s->like_pairs);
+    if (s->unseen)
+        printf(" (%d pictures could not be looked at)", s->unseen);
+    putchar('\n');
+    return 0;
+}
+
 static void print_shares(const struct splitter *s)
 {
     int count[SPLIT_COUNT][CLASS_COUNT] = {0}, all[SPLIT_COUNT] = {0};
@@ -121,30 +181,35 @@ static int deal_out(struct splitter *s, struct err *err)
     return 0;
 }
 
-static int split(struct splitter *s, const char *dir, struct err *err)
+static int split(struct splitter *s, struct gallery *gallery, struct err *err)
 {
-    if (split_parse(s->percent, s->settings->percent, err) || read_table(s, dir, err) ||
+    if (split_parse(s->percent, s->settings->percent, err) ||
+        gallery_open(gallery, s->settings, err) || read_table(s, s->dir, err) ||
         groups_init(&s->groups, s->table.n_rows, err))
         return -1;
     for (int k = 0; k < KIN; k++)
         if (join_kin(s, k, err))
             return -1;
-    return deal_out(s, err);
+    return join_likeness(s, gallery, err) || deal_out(s, err) ? -1 : 0;
 }
 
 int dataset_split(const struct settings *settings, int n, char **operands)
 {
     static struct splitter s; /* paths of 4 kB; one a process */
+    struct gallery gallery = {0};
     struct err err = {0};
 
     s.settings = settings;
+    s.dir = operands[0];
     if (n != 1)
         err_set(&err, ERR_INPUT, "dataset split: name one labelled set (lentigo dataset --help)");
     else
-        split(&s, operands[0], &err);
+        split(&s, &gallery, &err);
+    gallery_close(&gallery);
     table_release(&s.table);
     groups_release(&s.groups);
     free(s.pictures);
     free(s.chosen);
+    free(s.likeness);
     return err.code ? tool_fail(&err) : STATUS_OK;
 }

@@ -15,8 +15,10 @@ struct tool {
 };
 
 static const struct tool tools[] = {
-    {"dataset", "split", COMMAND_DATASET, dataset_split},
-    {"dataset", "show",  COMMAND_DATASET, dataset_show },
+    {"dataset", "convert", COMMAND_DATASET, dataset_convert},
+    {"dataset", "check",   COMMAND_DATASET, dataset_check  },
+    {"dataset", "split",   COMMAND_DATASET, dataset_split  },
+    {"dataset", "show",    COMMAND_DATASET, dataset_show   },
 };
 enum { TOOLS = sizeof(tools) / sizeof(*tools) };
 

@@ -4,6 +4,12 @@
 
 #include "common/settings.h"
 
+/* lentigo dataset convert INPUT -o OUT: annotations into a labelled set, or back. */
+int dataset_convert(const struct settings *s, int n, char **operands);
+
+/* lentigo dataset check DIR: name every defect, and show the set. */
+int dataset_check(const struct settings *s, int n, char **operands);
+
 /* lentigo dataset split DIR: say of each picture whether it trains, chooses or tests. */
 int dataset_split(const struct settings *s, int n, char **operands);
 
