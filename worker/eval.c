@@ -98,7 +98,7 @@ static int evaluate_row(struct evaluation *e, const struct label *label, struct 
     const char *dir = e->settings->data;
     char path[SETTINGS_PATH_SIZE];
 
-    if (path_format(path, sizeof(path), err, "%s/images/%s.jpg", dir, label->id) ||
+    if (labels_image_path(path, sizeof(path), dir, label->id, err) ||
         decode_file(e, IMAGE, path, &e->image, err))
         return -1;
     if (is_left_out(e))
