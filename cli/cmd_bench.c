@@ -28,6 +28,7 @@ static const struct {
     {"pipeline", cmd_bench_pipeline},
     {"queue",    cmd_bench_queue   },
     {"reports",  bench_reports     },
+    {"train",    cmd_bench_train   },
 };
 
 int cmd_bench(const struct settings *s, int argc, char **argv)
@@ -38,6 +39,7 @@ int cmd_bench(const struct settings *s, int argc, char **argv)
         if (!strcmp(argv[0], benches[i].name))
             return benches[i].run(s, argc - 1, argv + 1);
     err_set(&err, ERR_INPUT,
-            "bench: decode, engine, limit, pipeline, queue or reports (see lentigo bench --help)");
+            "bench: decode, engine, limit, pipeline, queue, reports or train (see lentigo bench "
+            "--help)");
     return command_fail(&err);
 }

@@ -4,7 +4,7 @@
 
 #include "common/settings.h"
 
-/* Operands: decode FOLDER | engine | limit | pipeline INPUT | queue | reports OUT. */
+/* Operands: decode FOLDER | engine | limit | pipeline INPUT | queue | reports OUT | train. */
 int cmd_bench(const struct settings *s, int argc, char **argv);
 
 /* The sandboxed decoders alone on every file below argv[0]: `--size --decoders --reports --rounds`.
@@ -20,5 +20,8 @@ int cmd_bench_queue(const struct settings *s, int argc, char **argv);
 
 /* oneDNN's own convolutions alone, one core: `--size --precision --rounds --layers --json`. */
 int cmd_bench_limit(const struct settings *s, int argc, char **argv);
+
+/* Training steps alone: `--size --batch --precision --device --threads --rounds --json`. */
+int cmd_bench_train(const struct settings *s, int argc, char **argv);
 
 #endif
