@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/bench_line.h"
@@ -26,8 +27,9 @@ struct bench {
     struct learn_params params, gradients;
     uint8_t *rgb;
     struct learn_batch batch;
-    double *round_ms;          /* an image of each round */
-    double forward_us, all_us; /* of all rounds */
+    double *round_ms;                  /* an image of each round */
+    long images;                       /* of all rounds */
+    double forward_us, all_us, cpu_us; /* of all rounds; cpu: of all cores */
 };
 
 /* Uniform in [-1, 1); xorshift64. */
@@ -99,6 +101,7 @@ static int run_rounds(struct bench *b, struct err *err)
         if (step(b, err))
             return -1;
     b->forward_us = b->all_us = 0;
+    clock_t cpu = clock();
     for (long round = 0; round < b->settings->rounds; round++) {
         int64_t start = clock_mono_us();
         long images = 0;
@@ -107,8 +110,10 @@ static int run_rounds(struct bench *b, struct err *err)
                 return -1;
             images += b->batch.n;
         } while (clock_mono_us() - start < INT64_C(1000) * ROUND_MS);
+        b->images += images;
         b->round_ms[round] = (double)(clock_mono_us() - start) / 1e3 / (double)images;
     }
+    b->cpu_us = (double)(clock() - cpu) * 1e6 / CLOCKS_PER_SEC;
     return 0;
 }
 
@@ -118,12 +123,13 @@ static void print_result(const struct bench *b, int threads)
     long rounds = b->settings->rounds;
     double median = bench_median(b->round_ms, (int)rounds);
 
-    bench_print(json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:i}", "what",
-                          "train", "size", b->batch.h, "batch", b->batch.n, "precision",
+    bench_print(json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i}",
+                          "what", "train", "size", b->batch.h, "batch", b->batch.n, "precision",
                           facts->precision, "device", facts->device, "backend", facts->backend,
                           "ms_per_image", json_rounded(median, 3), "images_per_s",
                           json_rounded(1000 / median, 1), "best", json_rounded(b->round_ms[0], 3),
-                          "worst", json_rounded(b->round_ms[rounds - 1], 3), "forward_share",
+                          "worst", json_rounded(b->round_ms[rounds - 1], 3), "cpu_ms_per_image",
+                          json_rounded(b->cpu_us / 1e3 / (double)b->images, 3), "forward_share",
                           json_rounded(b->forward_us / b->all_us, 3), "threads", threads),
                 b->settings->json);
 }

@@ -233,29 +233,24 @@ void KERNEL(halve_back)(const struct halve_back_job *job)
 
 /* ---- context ----------------------------------------------------------------------------- */
 
-/* What the windows over pixel y,x add for channels c. */
-static vec bins_at(const struct bins_back_job *job, int y, int x, int c)
-{
-    vec sum = {0};
-
-    for (int b = 0; b < job->bins * job->bins; b++) {
-        int y0, y1, x0, x1;
-        bin_window(job->shape.h, job->bins, b / job->bins, &y0, &y1);
-        bin_window(job->shape.w, job->bins, b % job->bins, &x0, &x1);
-        if (y >= y0 && y < y1 && x >= x0 && x < x1)
-            sum += load((const elem *)job->from + (size_t)b * job->shape.c + c) /
-                   ((float)(y1 - y0) * (float)(x1 - x0));
-    }
-    return sum;
-}
-
-/* Windows overlap where their number does not divide the map. */
+/* Adds to the windows' pixels; a window at a time, since they overlap where their number does not
+ * divide the map. */
 void KERNEL(bins_back)(const struct bins_back_job *job)
 {
-    for (int i = 0; i < job->shape.h * job->shape.w; i++) {
-        elem *to = (elem *)job->to + (size_t)i * job->shape.c;
-        for (int c = 0; c < job->shape.c; c += LANES)
-            store(to + c, load(to + c) + bins_at(job, i / job->shape.w, i % job->shape.w, c));
+    struct shape shape = job->shape;
+
+    for (int b = 0; b < job->bins * job->bins; b++) {
+        const elem *from = (const elem *)job->from + (size_t)b * shape.c;
+        int y0, y1, x0, x1;
+        bin_window(shape.h, job->bins, b / job->bins, &y0, &y1);
+        bin_window(shape.w, job->bins, b % job->bins, &x0, &x1);
+        float share = 1 / ((float)(y1 - y0) * (float)(x1 - x0));
+        for (int y = y0; y < y1; y++)
+            for (int x = x0; x < x1; x++) {
+                elem *to = (elem *)job->to + ((size_t)y * shape.w + x) * shape.c;
+                for (int c = 0; c < shape.c; c += LANES)
+                    store(to + c, load(to + c) + load(from + c) * share);
+            }
     }
 }
 

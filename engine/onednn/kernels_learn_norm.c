@@ -202,12 +202,6 @@ void KERNEL(classify_back)(const struct classify_job *job, size_t first, size_t 
     }
 }
 
-void KERNEL(narrow)(void *out, const float *in, size_t count)
-{
-    for (size_t i = 0; i < count; i += LANES)
-        store((elem *)out + i, load_f32(in + i));
-}
-
 const struct learn_kernels KERNEL(learn_kernels) = {
     .isa = KERNEL_TEXT_OF(KERNEL_SET),
     .base = &KERNEL(kernels),
@@ -229,7 +223,6 @@ const struct learn_kernels KERNEL(learn_kernels) = {
     .sigmoid = KERNEL(sigmoid),
     .classify = KERNEL(classify),
     .classify_back = KERNEL(classify_back),
-    .narrow = KERNEL(narrow),
 #ifndef KERNEL_BF16
     .outer = KERNEL(outer),
     .multiply_pack = KERNEL(multiply_pack),

@@ -166,8 +166,6 @@ struct learn_kernels {
     void (*classify)(const struct classify_job *job, size_t first, size_t count);
     void (*classify_back)(const struct classify_job *job, size_t first, size_t count);
 
-    void (*narrow)(void *out, const float *in, size_t count); /* count a multiple of 16 */
-
     /* f32 tables only. */
     void (*outer)(const struct outer_job *job);
     /* c,k weights, from input i to output j at i*step_in + j*step_out, as a point of kernels.h's

@@ -25,7 +25,6 @@ void KERNEL(plane_back)(const struct plane_job *job);
 void KERNEL(sigmoid)(float *plane, size_t count);
 void KERNEL(classify)(const struct classify_job *job, size_t first, size_t count);
 void KERNEL(classify_back)(const struct classify_job *job, size_t first, size_t count);
-void KERNEL(narrow)(void *out, const float *in, size_t count);
 void KERNEL(outer)(const struct outer_job *job);
 void KERNEL(multiply_pack)(float *to, const float *from, int c, int k, int step_in, int step_out);
 void KERNEL(winograd_learn_in)(const struct winograd_learn_job *job, int first, int n);

@@ -28,6 +28,11 @@ void learn_tensors_to_f64(struct learn_tensors *t); /* f64 = f32 */
 
 void learn_tensors_random(struct learn_tensors *t, uint64_t seed); /* both precisions */
 
+/* A value beside a corner of ReLU, or two that compete for a maximum, may fall to the other side in
+ * f32, and one such gradient outweighs all rounding. So most norms' outputs are kept well above 0,
+ * every fifth well below, and one is always the largest. */
+void learn_tensors_keep_off_corners(struct learn_tensors *t); /* both precisions */
+
 /* The starter's, three heads with theirs; both precisions. -1 when ../shared is not there. */
 int learn_tensors_starter(struct learn_tensors *t);
 

@@ -40,26 +40,6 @@ static struct learner *open_learner(const char *precision, int threads)
     return l;
 }
 
-/* A value beside a corner of ReLU, or two that compete for a maximum, may fall to the other side in
- * f32, and one such gradient outweighs all rounding. So most norms' outputs are kept well above 0,
- * every fifth well below, and one is always the largest. */
-static void keep_off_corners(struct learn_tensors *t)
-{
-    enum { OFF = 5, LARGEST = 3 };
-
-    for (int i = 0; i < PARAM_COUNT; i++) {
-        bool beta = t->table[i].role == ROLE_BETA;
-        if (!network[t->table[i].layer].relu || (!beta && t->table[i].role != ROLE_GAMMA))
-            continue;
-        for (size_t c = 0; c < param_count(&t->table[i]); c++)
-            t->at.at[i][c] = !beta                ? 0.2 + 0.01 * (double)(c % 7)
-                             : c == LARGEST       ? 4
-                             : c % OFF == OFF - 1 ? -2
-                                                  : 2;
-    }
-    learn_tensors_to_f32(t);
-}
-
 static void pair_open(struct pair *p, const char *precision, int threads)
 {
     struct err err = {0};
@@ -70,7 +50,7 @@ static void pair_open(struct pair *p, const char *precision, int threads)
     learn_tensors_init(&p->mine);
     learn_tensors_init(&p->oracle);
     learn_tensors_random(&p->params, 1);
-    keep_off_corners(&p->params);
+    learn_tensors_keep_off_corners(&p->params);
     assert_int_equal(learn_net_open(&p->net, &err), 0);
     p->learner = open_learner(precision, threads);
 }
@@ -275,7 +255,7 @@ static void recorded_steps_of(const char *precision, double loss_limit, double g
             fail_msg("step %d: loss %.9g, recorded %.9g", i, loss, want);
         learn_tensors_to_f64(&p.mine);
         learn_tensors_to_f64(&p.params);
-        if (i == 0)
+        if (i == 0 && gradient_limit > 0)
             recorded_check_gradients(&recorded, &p.mine, gradient_limit);
         sgd_step(&sgd, &p.params, &p.mine, &velocity);
         learn_tensors_to_f32(&p.params);
@@ -290,6 +270,14 @@ static void f32_repeats_the_recorded_steps(void **state)
 {
     (void)state;
     recorded_steps_of("f32", 1e-3, 1e-3);
+}
+
+/* PyTorch's own bf16 is off by 7e-2 at the second step, and by more in the norms of single gradients,
+ * which test_learn_steps looks at layer by layer. */
+static void bf16_stays_near_the_recorded_steps(void **state)
+{
+    (void)state;
+    recorded_steps_of("bf16", 0.15, 0);
 }
 
 /* ---- the same again ---------------------------------------------------------------------- */
@@ -390,6 +378,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(f32_agrees_with_the_oracle),
         cmocka_unit_test(f32_repeats_the_recorded_steps),
+        cmocka_unit_test(bf16_stays_near_the_recorded_steps),
         cmocka_unit_test(same_bits_again),
         cmocka_unit_test(gradients_add_up),
         cmocka_unit_test(one_way_back_for_one_forward),

@@ -15,7 +15,7 @@ CLASSES = 8
 
 
 class Norm(nn.Module):
-    """Batch normalisation in inference, its running statistics named as the file names them."""
+    """Batch normalisation, its running statistics named as the file names them."""
 
     def __init__(self, channels):
         super().__init__()
@@ -25,7 +25,8 @@ class Norm(nn.Module):
         self.register_buffer("_variance", torch.ones(channels))
 
     def forward(self, x):
-        return F.batch_norm(x, self._mean, self._variance, self.weight, self.bias, eps=1e-5)
+        return F.batch_norm(x, self._mean, self._variance, self.weight, self.bias, self.training,
+                            eps=1e-5)
 
 
 class Unit(nn.Module):
@@ -159,31 +160,38 @@ class Decoder(nn.Module):
                                        Fusion(1024, 128, 128)])
 
     def forward(self, maps):
-        y = self.cm(maps[2])
+        """The three fusions' outputs, the finest first."""
+        y, outputs = self.cm(maps[2]), []
         for i in (2, 1, 0):
             y = self.arm_list[i](maps[i], y)
-        return y
+            outputs.insert(0, y)
+        return outputs
 
 
 class Head(nn.Module):
-    def __init__(self):
+    def __init__(self, n_in, n_middle):
         super().__init__()
-        self.conv = decoder_unit(32, 32)
-        self.conv_out = nn.Conv2d(32, CLASSES, 1, bias=False)
+        self.conv = decoder_unit(n_in, n_middle)
+        self.conv_out = nn.Conv2d(n_middle, CLASSES, 1, bias=False)
 
     def forward(self, x):
         return self.conv_out(self.conv(x))
 
 
 class LiteSeg(nn.Module):
-    def __init__(self):
+    """Logits of as many heads as it is made with: one, or in training three, the finest first."""
+
+    def __init__(self, heads=1):
         super().__init__()
         self.backbone = Backbone()
         self.ppseg_head = Decoder()
-        self.seg_heads = nn.ModuleList([Head()])
+        sizes = ((32, 32), (64, 64), (128, 64))[:heads]
+        self.seg_heads = nn.ModuleList([Head(*size) for size in sizes])
 
     def forward(self, x):
-        return resize(self.seg_heads[0](self.ppseg_head(self.backbone(x))), x)
+        maps = self.ppseg_head(self.backbone(x))
+        logits = [resize(head(y), x) for head, y in zip(self.seg_heads, maps)]
+        return logits if len(logits) > 1 else logits[0]
 
 
 def read_safetensors(path):
