@@ -177,6 +177,28 @@ def no_class_starves_and_interactive_comes_first(tmp, many, few, more):
         assert mine < 100, (mine, len(behind))  # of 800 that were there before
 
 
+def one_scheduler_hands_over_to_the_next(tmp, many):
+    """TERM: what is held is finished, the rest is left to the next; two at once are refused."""
+    with Installation(tmp, "handover") as at:
+        at.submit(many)
+        at.start(MS=100)
+        wait_until(lambda: len(at.statuses()) >= 4, 30, "some results")
+        old = at.scheduler
+        at.start(MS=1)
+        assert at.scheduler.wait(20) == 75, "two schedulers on one spool"
+        assert f"in use by process {old.pid}" in at.log.read_text()
+        old.terminate()
+        assert old.wait(30) == 0, "it did not drain"
+        begun = [t for t in at.taken() if t.count("/") == 2]
+        done = set(at.statuses())
+        assert set(begun) == done, "it began what it did not finish"
+        at.start()
+        at.wait_done()
+        begun = [t for t in at.taken() if t.count("/") == 2]
+        assert len(begun) == len(set(begun)) == 800, "something was done twice"
+        at.stop()
+
+
 def a_run_is_cancelled_in_part(tmp, few):
     out = tmp / "run-cancel"
     run = start("run", few, "-o", out)
@@ -230,6 +252,7 @@ with Scratch() as tmp:
              lambda: retry_is_exactly_once(tmp, few),
              lambda: pause_outlives_scheduler_and_redis(tmp, few, more),
              lambda: no_class_starves_and_interactive_comes_first(tmp, many, few, more),
+             lambda: one_scheduler_hands_over_to_the_next(tmp, many),
              lambda: a_run_is_cancelled_in_part(tmp, few),
              lambda: a_finished_run_tries_again(tmp, upload)]
     for case in cases:
