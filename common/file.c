@@ -213,6 +213,15 @@ int file_adopt(const char *path, struct err *err)
     return -1;
 }
 
+void file_discard(const char *path)
+{
+    char draft[PATH_SIZE];
+    struct err ignored = {0};
+
+    if (!draft_path(draft, path, &ignored))
+        (void)unlink(draft); /* one that stays is swept when its writer is gone */
+}
+
 /* NFS has no such rename: a second name that is refused when the first is taken does the same. */
 static int rename_to_new(const char *from, const char *to)
 {

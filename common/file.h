@@ -23,6 +23,7 @@ int file_write(const char *path, const void *bytes, size_t n, struct err *err);
  * beside `path` and is not seen there until the same thread adopts it. */
 int file_draft(const char *path, const void *bytes, size_t n, struct err *err);
 int file_adopt(const char *path, struct err *err);
+void file_discard(const char *path); /* the draft goes; there need be none */
 
 /* The same, but whoever adopts first stays: what stands at `path` already is kept, the draft goes,
  * and that is no error. One step: of two processes at once one wins. */

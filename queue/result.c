@@ -50,6 +50,15 @@ int result_adopt(const char *study_dir, int n, struct err *err)
     return result_path(path, study_dir, n, err) || file_adopt_first(path, err) ? -1 : 0;
 }
 
+void result_discard(const char *study_dir, int n)
+{
+    char path[SPOOL_PATH_SIZE];
+    struct err ignored = {0};
+
+    if (!result_path(path, study_dir, n, &ignored))
+        file_discard(path);
+}
+
 int result_write(const char *study_dir, int n, enum result_status status, const json_t *entry,
                  const json_t *model, struct err *err)
 {

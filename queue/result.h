@@ -25,6 +25,7 @@ int result_write(const char *study_dir, int n, enum result_status status, const 
 int result_draft(const char *study_dir, int n, enum result_status status, const json_t *entry,
                  const json_t *model, struct err *err);
 int result_adopt(const char *study_dir, int n, struct err *err);
+void result_discard(const char *study_dir, int n); /* the draft goes; there need be none */
 
 /* RESULT_NONE and 0 when there is none yet. `*out` (may be NULL) is the whole object, owned by the
  * caller. A result that does not parse is removed, logged and answered as none: it is made again. */

@@ -150,6 +150,23 @@ static int target_dir(const struct publisher *p, const struct dossier *d, char d
     return 0;
 }
 
+/* Those of an image that is not done (a worker died on it, or came too late for a cancel) vouch for
+ * nothing. One that cannot be removed does no harm. */
+static void sweep_pictures(const struct dossier *d)
+{
+    static const char *const kinds[] = {"mask.png", "display.jpg", "overlay.jpg"};
+    char path[SPOOL_PATH_SIZE];
+    struct err ignored = {0};
+
+    for (int i = 0; i < d->study.n_images; i++) {
+        const struct finding *f = &d->findings[i];
+        int n = d->study.images[f->index].n;
+        for (size_t k = 0; f->status != RESULT_DONE && k < sizeof(kinds) / sizeof(*kinds); k++)
+            if (!path_format(path, sizeof(path), &ignored, "%s/results/%d.%s", d->dir, n, kinds[k]))
+                (void)unlink(path);
+    }
+}
+
 static int write_all(struct publisher *p, const struct dossier *d, const struct buf *json,
                      struct err *err)
 {
@@ -178,6 +195,7 @@ int publish_make(struct publisher *p, const char *study_dir, struct publish_outc
     buf_init(&json, SPOOL_JSON_MAX);
     if (dossier_open(&d, study_dir, &entries, err))
         goto done;
+    sweep_pictures(&d);
     if (!report_json(&d, &entries, &json, err))
         ret = write_all(p, &d, &json, err);
     out->risk = d.risk;

@@ -62,6 +62,7 @@ static int write_json(const struct summary *s, const struct settings *settings, 
 
 static int write_all(const struct summary *s, const struct settings *settings, struct err *err)
 {
+    file_sweep_drafts(settings->output);
     if (write_page(s, settings, "worklist.csv", summary_worklist, err) ||
         write_page(s, settings, "set-aside.csv", summary_set_aside, err) ||
         write_page(s, settings, "summary.html", summary_html, err) || write_json(s, settings, err))

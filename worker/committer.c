@@ -33,6 +33,15 @@ static void give_back(struct item_list *list, const struct err *err)
             item_give_back(item, STAGE_MEASURE, err);
 }
 
+/* The same for a batch that has drafts: who tries again may be another process, and these would stay. */
+static void give_back_drafts(struct item_list *batch, const struct err *err)
+{
+    for (const struct item *item = batch->head; item; item = item->next)
+        if (item->outcome == WIRE_DONE)
+            result_discard(item->study_dir, item->image.n);
+    give_back(batch, err);
+}
+
 static int write_drafts(const struct committer *c, const struct item_list *batch, struct err *err)
 {
     for (const struct item *item = batch->head; item; item = item->next)
@@ -76,15 +85,15 @@ static void commit(struct committer *c, struct item_list *batch)
     struct err err = {0}, sync_err = {0};
 
     if (write_drafts(c, batch, &err))
-        give_back(batch, &err);
+        give_back_drafts(batch, &err);
     if (file_sync_fs(any->study_dir, &sync_err)) {
         give_back(&c->settling, &sync_err);
-        give_back(batch, &sync_err);
+        give_back_drafts(batch, &sync_err);
     }
     finish_settling(c);
     err = (struct err){0};
     if (adopt_drafts(batch, &err))
-        give_back(batch, &err);
+        give_back_drafts(batch, &err);
     append(&c->settling, batch);
 }
 

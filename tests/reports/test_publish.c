@@ -87,6 +87,44 @@ static void second_time_changes_nothing(void **state)
     assert_int_equal(made_shell(line), 0);
 }
 
+static void put(const char *dir, const char *name)
+{
+    char path[SPOOL_PATH_SIZE];
+    struct err err = {0};
+
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    assert_int_equal(file_write(path, "x", 1, &err), 0);
+}
+
+/* A worker killed while it wrote, one that was too late for a cancel, a reporter killed while it
+ * wrote: tests/chaos found them in finished studies. */
+static void what_the_dead_left_is_swept(void **state)
+{
+    const struct made *m = *state;
+    struct settings settings;
+    struct publish_outcome o;
+    struct study s;
+    struct err err = {0};
+    char dir[SPOOL_PATH_SIZE], out[400], results[SPOOL_PATH_SIZE + 16];
+
+    made_fill(&s, "P1", 3);
+    made_study(*state, &s, page_five, dir);
+    made_settings(m, &settings, "html,pdf,json", "en");
+    snprintf(out, sizeof(out), "%s/patients/P1", m->out);
+    snprintf(results, sizeof(results), "%s/results", dir);
+    assert_int_equal(dir_make(out, &err), 0);
+    put(results, "0.json.999999999.tmp");
+    put(results, "1.mask.png"); /* was set aside */
+    put(dir, "report.json.999999999.tmp");
+    put(out, "report.html.999999999.tmp");
+    publish(&settings, dir, &o);
+    assert_false(is_there(results, "0.json.999999999.tmp"));
+    assert_false(is_there(results, "1.mask.png"));
+    assert_false(is_there(dir, "report.json.999999999.tmp"));
+    assert_false(is_there(out, "report.html.999999999.tmp"));
+    assert_true(is_there(results, "0.mask.png") && is_there(results, "1.json"));
+}
+
 static void json_alone_makes_no_pages(void **state)
 {
     const struct made *m = *state;
@@ -178,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(run_gets_its_files, page_setup, page_teardown),
         cmocka_unit_test_setup_teardown(second_time_changes_nothing, page_setup, page_teardown),
+        cmocka_unit_test_setup_teardown(what_the_dead_left_is_swept, page_setup, page_teardown),
         cmocka_unit_test_setup_teardown(json_alone_makes_no_pages, page_setup, page_teardown),
         cmocka_unit_test_setup_teardown(installation_keeps_all_in_the_study, page_setup,
                                         page_teardown),
