@@ -12,6 +12,7 @@ enum {
     LEASE_AGAIN_MS = 100,    /* after an empty answer */
     BROKEN_STUDY_MS = 10000, /* before a study.json that cannot be read is tried again */
     RENEWALS_PER_LEASE = 4,
+    ABSENT_MS = 500, /* ten ticks */
 };
 
 void dispatch_hold(struct scheduler *s, struct flight *flight, int64_t pause_ms)
@@ -445,8 +446,30 @@ static void renew(struct scheduler *s, int64_t now)
     broker_renew(s->broker, leases, n);
 }
 
+static void forgive(int64_t *progress_ms, int64_t away, int64_t now)
+{
+    *progress_ms = *progress_ms + away < now ? *progress_ms + away : now;
+}
+
+/* While we did not run ourselves (stopped, or the machine slept) nobody could tell us anything: that
+ * time counts against no worker. */
+static void forgive_own_absence(struct scheduler *s, int64_t now)
+{
+    int64_t away = s->looked_ms ? now - s->looked_ms : 0;
+
+    s->looked_ms = now;
+    if (away < ABSENT_MS)
+        return;
+    log_event(LOG_WARN, "scheduler.absent", "for_ms=%lld", (long long)away);
+    for (int i = 0; i < s->flights.n; i++)
+        forgive(&s->flights.rows[i].progress_ms, away, now);
+    for (int i = 0; i < s->n_workers; i++)
+        forgive(&s->workers[i].progress_ms, away, now);
+}
+
 void dispatch_tick(struct scheduler *s, int64_t now_ms)
 {
+    forgive_own_absence(s, now_ms);
     for (int i = 0; i < s->flights.n; i++) {
         struct flight *flight = &s->flights.rows[i];
         if (!flight->worker || flight->worker->by_us || !is_stuck(s, flight, now_ms))

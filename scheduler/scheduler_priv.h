@@ -70,7 +70,8 @@ struct scheduler {
     struct shares shares;
     bool is_leasing; /* broker_lease is unanswered */
     int64_t lease_at_ms;
-    int n_moved_back; /* images in a row that came back for want of something */
+    int64_t looked_ms; /* when the workers were last looked at, 0 = never */
+    int n_moved_back;  /* images in a row that came back for want of something */
     int64_t hold_until_ms;
     int64_t n_done, n_poisoned; /* since the start: by workers; set aside for deaths */
     bool is_disk_full;

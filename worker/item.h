@@ -23,6 +23,7 @@ struct item {
     struct study_image image;
     bool is_alone, want_display;
     struct decoded decoded;
+    int stalls; /* decodings that ran out of time without having had a processor */
     /* The pass of the network that it is ready for: the second one, fine, where the first left
      * doubt; and the shape of its input, px. */
     bool is_fine;

@@ -23,7 +23,9 @@ enum {
     TICK_MS = 500,
     TICKS_PER_STATS = 2,
     PREPARE_TICKS = 240, /* two minutes, in which a GPU may choose and build its plans */
-    COMMIT_CREDIT = 64,  /* items beyond those in slots and in line: two batches being committed */
+    STALLS_MAX = 2,      /* of one image, that are not held against it */
+    STALL_SHARE = 4, /* a decoding that had less than a quarter of a processor was kept from it */
+    COMMIT_CREDIT = 64, /* items beyond those in slots and in line: two batches being committed */
 };
 
 struct service {
@@ -258,6 +260,22 @@ static void settle_undecoded(struct service *v, struct item *item)
     lanes_commit(v->lanes, item);
 }
 
+/* Stopped, starved, or on a machine that slept: the time ran out, but not by the picture's doing. One
+ * that waits for ever by itself looks the same, so this is believed only so often. */
+static bool try_again(struct service *v, struct item *item)
+{
+    const struct decoded *d = &item->decoded;
+
+    if (d->reason != REASON_DECODE_TIMEOUT || item->stalls == STALLS_MAX ||
+        d->cpu_us > v->settings->decode_seconds * 1000000 / STALL_SHARE)
+        return false;
+    item->stalls++;
+    log_event(LOG_WARN, "decode.stalled", "image=%s times=%d cpu_ms=%lld", item->id, item->stalls,
+              (long long)(d->cpu_us / 1000));
+    item_list_push(&v->waiting, item);
+    return true;
+}
+
 static void on_decoded(uv_poll_t *handle, int status, int events)
 {
     struct service *v = handle->data;
@@ -280,7 +298,8 @@ static void on_decoded(uv_poll_t *handle, int status, int events)
             lanes_submit(v->lanes, item); /* the slot stays its own until it is finished */
         } else {
             v->in_slot[d.slot] = NULL;
-            settle_undecoded(v, item);
+            if (!try_again(v, item))
+                settle_undecoded(v, item);
         }
     }
     if (got < 0) {
