@@ -2,7 +2,7 @@
 IMAGES ?=
 OUT ?= out/screen
 
-.PHONY: screen test without-cuda bench release dev asan tsan race tidy fuzz slow clean packages
+.PHONY: screen test without-cuda bench chaos release dev asan tsan race tidy fuzz slow clean packages
 
 screen: packages
 	cmake --preset release
@@ -50,6 +50,15 @@ release dev asan tsan: packages
 
 tidy: dev
 	ctest --preset dev -C tidy -L tidy
+
+# Rounds of faults drawn by chance (docs/guarantees.md), ROUNDS of them from SEED; REAL is a folder of
+# pictures to take instead of made ones.
+SEED ?= 1
+REAL ?=
+chaos: release
+	cmake --build --preset release --target chaos_preload
+	python3 -B tests/chaos/chaos.py build/release/bin --seed $(SEED) --rounds $(or $(ROUNDS),10) \
+	  $(if $(REAL),--real "$(REAL)")
 
 # ThreadSanitizer over the unit tests; minutes.
 race: dev

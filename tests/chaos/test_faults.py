@@ -1,0 +1,75 @@
+"""What the rounds of chaos.py found, each as a test of its own name, and how long it takes until work
+goes on after a process was killed."""
+import pathlib
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[0:0] = [str(HERE), str(HERE.parent / "run")]
+import faults  # noqa: E402
+import processes  # noqa: E402
+import worlds  # noqa: E402
+from harness import *  # noqa: E402,F403
+
+LIBRARIES = BIN.parent / "tests" / "chaos"
+
+
+def finish(world, upload, calm):
+    """The world is at its end, the bytes are those of the undisturbed one, and nobody is left."""
+    world.finish(60)
+    assert not world.problems, world.problems
+    assert not processes.left_behind(10)
+    done = subprocess.run([sys.executable, "-B", str(HERE / "check.py"), str(world.spool), "--like",
+                           str(calm.spool)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def under_way(world):
+    """The first image was decoded; those set aside at intake say nothing."""
+    world.wait(lambda: next(world.spool.glob("uploads/*/studies/*/results/*.mask.png"), None), 30,
+               "work is under way")
+
+
+def a_scheduler_that_was_stopped_blames_no_worker(world):
+    """It woke up, saw that nothing had been heard for more than a lease, and killed its workers before
+    it read what they had said meanwhile."""
+    under_way(world)
+    assert faults.stop(world, "lentigo-scheduler", 0, 2 * worlds.LEASE_MS / 1000)
+    world.wait(world.is_whole, 60, "everything is finished")
+    assert world.logged("event=scheduler.absent"), "it was not stopped"
+    assert not world.logged("event=worker.stuck"), "a worker was killed for it"
+
+
+def a_picture_whose_decoder_was_stopped_is_not_set_aside(world):
+    """Its time ran out without its doing: a sound picture was set aside as decode_timeout."""
+    world.wait(lambda: processes.of_kind("decode", world.root()), 30, "a child waits for an image")
+    stopped = processes.of_kind("decode", world.root())
+    for pid in stopped:
+        processes.send(pid, signal.SIGSTOP)
+    world.wait(lambda: world.logged("event=decode.stalled"), 20, "a decoding runs out of time")
+    for pid in stopped:
+        processes.send(pid, signal.SIGCONT)
+    assert world.logged("event=decode.stalled"), "no decoding was met"
+
+
+TESTS = [(worlds.Installation, a_scheduler_that_was_stopped_blames_no_worker),
+         (worlds.Installation, a_picture_whose_decoder_was_stopped_is_not_set_aside)]
+
+need_redis()
+processes.adopt_orphans()
+try:
+    with Scratch() as tmp:
+        upload = demo(tmp / "demo", 15)
+        images = len(named_files(upload))
+        calm = worlds.Installation(tmp / "calm", upload, images, LIBRARIES, False, ())
+        calm.finish(60)
+        for kind, test in TESTS:
+            world = kind(tmp / test.__name__, upload, images, LIBRARIES, False, ())
+            try:
+                test(world)
+            finally:
+                finish(world, upload, calm)
+            print("ok", test.__name__, flush=True)
+finally:
+    processes.left_behind(0)
+print(f"test_faults: {len(TESTS)} passed, 0 failed")
