@@ -83,7 +83,7 @@ void casualty_worker_ended(struct scheduler *s, struct child *worker, int status
     for (int i = s->flights.n; i-- > 0;) { /* from behind: removal moves the last one */
         struct flight *flight = &s->flights.rows[i];
         if (flight->worker == worker)
-            apply(s, flight, verdict, signal, STAGE_COUNT);
+            apply(s, flight, verdict, signal, last_stage_read(worker->last_stage));
     }
 }
 

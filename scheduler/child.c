@@ -292,7 +292,16 @@ static int spawn_on_cpus(struct child *c, const uv_process_options_t *options)
     return ret;
 }
 
-/* Descriptor 0 is /dev/null, 1 and 2 our stderr (1 is ours alone: progress), 3 the wire. */
+/* Each process has a page of its own: the one before may still write to his. */
+static int renew_last_stage(struct child *c, int *fd, struct err *err)
+{
+    last_stage_free(c->last_stage);
+    c->last_stage = NULL;
+    return last_stage_new(&c->last_stage, fd, err);
+}
+
+/* Descriptor 0 is /dev/null, 1 and 2 our stderr (1 is ours alone: progress), 3 the wire, 4 the page of
+ * the last stage. */
 static int spawn(struct child *c, struct err *err)
 {
     static struct arguments arguments; /* only the loop's thread comes here */
@@ -303,24 +312,30 @@ static int spawn(struct child *c, struct err *err)
         { .flags = UV_INHERIT_FD,              .data.fd = STDERR_FILENO},
         { .flags = UV_CREATE_PIPE | UV_READABLE_PIPE | UV_WRITABLE_PIPE,
          .data.stream = (uv_stream_t *)&c->pipe},
+        { .flags = UV_INHERIT_FD,                         .data.fd = -1},
     };
     uv_process_options_t options = {.exit_cb = on_exit_process,
                                     .file = path,
                                     .args = arguments.pointers,
                                     .stdio = stdio,
-                                    .stdio_count = WIRE_FD + 1};
+                                    .stdio_count = LAST_STAGE_FD + 1};
 
     if (place_program(path, programs[c->role], err))
         return -1;
+    if (renew_last_stage(c, &stdio[LAST_STAGE_FD].data.fd, err))
+        return -1;
     list_arguments(&arguments, c);
     options.env = environment_for(&c->device, visible, sizeof(visible));
-    if (!options.env)
+    if (!options.env) {
+        close(stdio[LAST_STAGE_FD].data.fd);
         return err_set(err, ERR_AGAIN, "%s: no memory", path);
+    }
     uv_pipe_init(c->loop, &c->pipe, 0);
     c->pipe.data = c->process.data = c;
     c->open_handles = 2;
     int ret = spawn_on_cpus(c, &options);
     free((void *)options.env);
+    close(stdio[LAST_STAGE_FD].data.fd);
     if (!ret)
         return 0;
     uv_close((uv_handle_t *)&c->pipe, on_closed);

@@ -13,6 +13,7 @@
 #include <uv.h>
 
 #include "common/settings.h"
+#include "queue/last_stage.h"
 #include "queue/wire.h"
 #include "scheduler/devices.h"
 #include "scheduler/load.h"
@@ -51,10 +52,11 @@ struct child {
     uv_pipe_t pipe;
     int open_handles; /* of the two above: it can start again when both are closed */
     struct buf input;
-    bool is_broken;  /* said something odd and was killed for it */
-    bool by_us;      /* killed because nothing moved */
-    bool is_wanted;  /* start it again when it ends */
-    bool is_retired; /* out of service */
+    struct last_stage *last_stage; /* of the process that runs or ran last; NULL before the first */
+    bool is_broken;                /* said something odd and was killed for it */
+    bool by_us;                    /* killed because nothing moved */
+    bool is_wanted;                /* start it again when it ends */
+    bool is_retired;               /* out of service */
     struct child_facts facts;
     int pid, credit;
     int in_flight;       /* kept by the owner */

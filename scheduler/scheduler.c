@@ -405,6 +405,8 @@ static void close_parts(struct scheduler *s)
     uv_walk(&s->loop, close_handle, NULL);
     uv_run(&s->loop, UV_RUN_DEFAULT);
     uv_loop_close(&s->loop);
+    for (int i = 0; i < s->n_children; i++)
+        last_stage_free(s->children[i].last_stage);
     free(s->children);
     reporting_release(&s->reporting);
     figures_close(&s->figures);

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/status.h"
 #include "preprocess/refine.h"
+#include "queue/last_stage.h"
 #include "worker/committer.h"
 #include "worker/record.h"
 
@@ -226,6 +227,7 @@ static void run_batch(struct lane *lane, struct item **items, int n)
     struct err err = {0};
 
     int64_t start = clock_mono_us();
+    last_stage_note(l->config.last_stage, STAGE_NETWORK);
     int failed = run_network(lane, items, n, &err);
     int64_t middle = clock_mono_us();
     l->network_us += middle - start;
@@ -237,6 +239,7 @@ static void run_batch(struct lane *lane, struct item **items, int n)
     }
     if (failed)
         give_back_all(l, items, n, &err);
+    last_stage_note(l->config.last_stage, STAGE_MEASURE);
     for (int i = 0; !failed && i < n; i++)
         conclude(lane, i, items[i]);
     l->measure_us += clock_mono_us() - middle;

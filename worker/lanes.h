@@ -22,12 +22,15 @@
 
 struct lanes;
 
+struct last_stage;
+
 struct lanes_config {
     struct subject *subject; /* with a probe */
     int check_seconds;       /* between two checks of the device with it */
     const json_t *model;     /* of every result; borrowed until lanes_close */
     int lanes, batch;
-    const _Atomic int *held; /* items that this worker has (committer.h) */
+    struct last_stage *last_stage; /* may be NULL; borrowed until lanes_close */
+    const _Atomic int *held;       /* items that this worker has (committer.h) */
     /* Called by a lane or the committer, no lock held, when lanes_finished or lanes_freed_slot has
      * something. */
     void (*on_finished)(void *ctx);

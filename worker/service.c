@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "common/status.h"
+#include "queue/last_stage.h"
 #include "worker/lanes.h"
 #include "worker/record.h"
 #include "worker/subject.h"
@@ -40,6 +41,7 @@ struct service {
     struct subject subject;
     struct decoder *decoder;
     struct lanes *lanes;
+    struct last_stage *last_stage; /* NULL when who started us has none */
     json_t *model;
     struct item_list waiting;
     struct item **in_slot; /* slots: the item that owns each slot, or NULL */
@@ -216,6 +218,7 @@ static int submit(struct service *v, struct item *item, int slot, struct err *er
     if (decoder_submit(v->decoder, &request, err))
         return -1;
     item->state = ITEM_DECODING;
+    last_stage_note(v->last_stage, STAGE_DECODE);
     v->in_slot[slot] = item;
     return 0;
 }
@@ -473,6 +476,7 @@ static int open_lanes(struct service *v, struct err *err)
         .subject = &v->subject,
         .check_seconds = (int)v->settings->check_seconds,
         .model = v->model,
+        .last_stage = v->last_stage,
         .lanes = v->shape.lanes,
         .batch = v->shape.batch,
         .held = &v->held,
@@ -517,6 +521,7 @@ static void pin_slots(struct service *v)
  * loop at once. */
 static int open_parts(struct service *v, struct err *err)
 {
+    v->last_stage = last_stage_open(); /* before something else takes its number */
     v->shape.has_probe = true;
     if (subject_open(&v->subject, &v->decoder, &v->shape, v->settings, err))
         return -1;
@@ -563,6 +568,7 @@ static void close_parts(struct service *v)
     uv_loop_close(&v->loop);
     subject_close(&v->subject, v->decoder); /* after its descriptor has left the loop */
     buf_release(&v->input);
+    last_stage_free(v->last_stage);
 }
 
 int service_run(const struct settings *s)

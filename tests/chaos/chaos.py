@@ -30,6 +30,7 @@ from harness import BIN, SKIP, demo, lentigo, named_files, need_redis  # noqa: E
 
 FINISH_S = 60
 PER_PATIENT = 2.0  # pictures of demo-data
+PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
 
 
 def arguments():
@@ -60,6 +61,10 @@ def own_mounts():
     return os.environ["LENTIGO_OWN_MOUNTS"] == "1"
 
 
+def pictures(folder):
+    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURES)
+
+
 class Pool:
     """The pictures, and what an undisturbed run and installation make of them; made once in a folder."""
 
@@ -71,12 +76,11 @@ class Pool:
             self.copy(args)
         elif not self.upload.exists():
             demo(folder / "demo", max(4, round(args.images / PER_PATIENT)))
-        self.images = len(list(self.upload.rglob("*.*")) if args.real else named_files(self.upload))
+        self.images = len(pictures(self.upload) if args.real else named_files(self.upload))
 
     def copy(self, args):
         """Real pictures, three a patient."""
-        pictures = sorted(p for p in args.real.rglob("*.*") if p.is_file())[:args.images]
-        for i, picture in enumerate(pictures):
+        for i, picture in enumerate(pictures(args.real)[:args.images]):
             patient = self.upload / f"p{i // 3:04}"
             patient.mkdir(parents=True, exist_ok=True)
             shutil.copy(picture, patient)

@@ -1,0 +1,147 @@
+"""Images that crash, hang or fill memory in each stage, and decoders that were taken over, among good
+ones, through a real run: every good image is done with the bytes of a run without them, each bad one is
+set aside with the stage and the signal it had, and what a sandbox refuses costs at most that image.
+
+    test_poison.py BIN SOURCE [--each N] [--good N] [--pictures DIR] [--memory]"""
+import argparse
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "run"))
+from harness import *  # noqa: E402,F403
+
+POISONED = BIN.parent / "tests" / "poisoned" / "lentigo-worker"
+FLAGS = ["--size", "64", "--lease-ms", "2000", "--decode-seconds", "1", "--decode-mb", "256",
+         "--reports", "json"]
+# what the name asks for: reason, stage and signal that it must be set aside with; None: it is refused
+# what it wants, and is a picture like others
+POISON = {
+    "crash-decode": ("decode_crash", "decode", 11),
+    "hang-decode": ("decode_timeout", None, None),
+    "memory-decode": ("decode_memory", None, None),
+    "crash-network": ("crash", "network", 11),
+    "hang-network": ("crash", "network", 9),
+    "crash-measure": ("crash", "measure", 11),
+    "hang-measure": ("crash", "measure", 9),
+    "open-decode": None,
+    "connect-decode": ("decode_crash", "decode", 31),
+    "fork-decode": ("decode_crash", "decode", 31),
+    "exec-decode": ("decode_crash", "decode", 31),
+    "slots-decode": None,
+}
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("bin")
+    parser.add_argument("source", type=pathlib.Path)
+    parser.add_argument("--each", type=int, default=1)
+    parser.add_argument("--good", type=int, default=40)
+    parser.add_argument("--pictures", type=pathlib.Path)
+    parser.add_argument("--only", nargs="*", default=sorted(POISON))
+    return parser.parse_args()
+
+
+def programs(folder):
+    """All programs as they are, but the worker: a copy, for it looks for its module beside itself."""
+    folder.mkdir(parents=True)
+    (folder.parent / "lib").symlink_to(BIN.resolve().parent / "lib")
+    for program in BIN.resolve().iterdir():
+        if program.name != "lentigo-worker":
+            (folder / program.name).symlink_to(program)
+    shutil.copy(POISONED, folder / "lentigo-worker")
+    return folder
+
+
+def run(upload, out, libexec, source):
+    """The run's seconds, and its log."""
+    env = environment(LENTIGO_LIBEXEC=str(libexec), LENTIGO_DATADIR=str(source))
+    began = time.time()
+    done = subprocess.run([BIN / "lentigo", "run", upload, "-o", out, *FLAGS], env=env, text=True,
+                          capture_output=True, timeout=900)
+    log = (out / ".lentigo" / "lentigo.log").read_text(errors="replace")
+    assert done.returncode == 0, f"status {done.returncode}\n{done.stderr}\n{log[-3000:]}"
+    return time.time() - began, log
+
+
+def gather(tmp, args):
+    """Pictures for the good and the bad, by name; the bad ones stand spread among the good."""
+    if args.pictures:
+        some = sorted(args.pictures.glob("*.jpg"))
+    else:
+        upload = demo(tmp / "demo", 12, seed=4)
+        some = sorted(p for p in upload.rglob("*.jpg") if 10000 < p.stat().st_size < 300000)
+        some = [p for p in some if p.read_bytes().endswith(b"\xff\xd9")]
+    good, bad = tmp / "good", tmp / "bad"
+    good.mkdir()
+    for i in range(args.good):
+        picture = some[i % len(some)].read_bytes()
+        (good / f"{i:05}.jpg").write_bytes(picture + b"%d" % i)
+    shutil.copytree(good, bad)
+    total = args.each * len(args.only)
+    for i in range(total):
+        what = args.only[i % len(args.only)]
+        patient = bad / f"{i * args.good // total:05}-bad"
+        patient.mkdir(exist_ok=True)
+        (patient / f"{what}-{i}.jpg").write_bytes(some[i % len(some)].read_bytes() + b"bad%d" % i)
+    return good, bad
+
+
+def entries(out):
+    found = {}
+    for path in out.glob("patients/**/report.json"):
+        found.update({i["file"]: i for i in json.loads(path.read_text())["images"]})
+    return found
+
+
+def listed(out):
+    """What `lentigo set-aside` says, by file."""
+    files = {}
+    for path in (out / ".lentigo" / "spool").glob("uploads/*/studies/*/study.json"):
+        study = json.loads(path.read_text())
+        for image in study["images"]:
+            files[f"{study['upload']}/{study['key']}/{image['n']}"] = image["file"]
+    lines = lentigo("set-aside", "--json", out, check=0).stdout.splitlines()
+    return {files[x["id"]]: x for x in map(json.loads, lines)}
+
+
+def masks(out):
+    return {n: d for n, d in digests(out).items() if n.endswith(".mask.png") and n.count("/") == 2}
+
+
+def check_bad(entries, aside):
+    """Each bad one as the table has it."""
+    for file, entry in entries.items():
+        what = "-".join(file.rsplit("/", 1)[-1].split("-")[:2])
+        if what not in POISON:
+            assert entry["status"] == "done", f"a good image: {file}: {entry['reason']}"
+            continue
+        if POISON[what] is None:
+            assert entry["status"] == "done", f"{file}: {entry['reason']}: {entry['detail']}"
+            continue
+        reason, stage, signal_number = POISON[what]
+        assert entry["reason"] == reason, f"{file}: {entry['reason']}: {entry['detail']}"
+        told = aside[file]
+        assert stage is None or (told["stage"], told["signal"]) == (stage, signal_number), told
+
+
+need_redis()
+args = arguments()
+with Scratch() as tmp:
+    libexec = programs(tmp / "prefix" / "bin")
+    good, bad = gather(tmp, args)
+    calm_s, _ = run(good, tmp / "calm", libexec, args.source)
+    bad_s, log = run(bad, tmp / "out", libexec, args.source)
+    aside = listed(tmp / "out")
+    told = entries(tmp / "out")
+    assert len(told) == args.good + args.each * len(args.only), len(told)
+    check_bad(told, aside)
+    calm, ours = masks(tmp / "calm"), masks(tmp / "out")
+    assert all(ours.get(n) == d for n, d in calm.items()), "a neighbour has other bytes"
+    assert not pathlib.Path("/tmp/lentigo-escaped").exists()
+    assert not processes_naming(tmp), "a process is left"
+    lentigo("doctor", tmp / "out", check=0)
+    print(json.dumps({"good": args.good, "bad": args.each * len(args.only), "calm_s": round(calm_s, 1),
+                      "s": round(bad_s, 1), "throughput": round(calm_s / bad_s, 3),
+                      "workers": log.count("event=child.up child=worker")}))
+print(f"test_poison: {len(args.only)} kinds, 0 failed")
