@@ -40,6 +40,7 @@ static const struct command commands[] = {
     {"model",     COMMAND_QUANTIZE, NULL, "lentigo-worker", "quantize", "quantize", "quantize --calibrate DIR", "make a model ready for int8", "lentigo model quantize --calibrate lesions -o models/mine8"},
     {"model",     COMMAND_MODEL,   cmd_model,     NULL, NULL, NULL, "import|quantize|show ...", "bring weights in, make them int8, look at a model", "lentigo model import model.pdparams -o models/mine"},
     {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, NULL, "decode|engine|limit|pipeline|queue|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
+    {"train",     COMMAND_TRAIN,   NULL, "lentigo-train", "train", NULL, "--data DIR -o RUN", "labelled pictures to a model", "lentigo train --data lesions -o runs/first --iters 10000 --batch 16"},
     {"demo-data", COMMAND_DEMO,    cmd_demo_data, NULL, NULL, NULL, "DIR",          "a synthetic clinic upload with known truth", "lentigo demo-data /tmp/demo --patients 12 --seed 1"},
     {"dataset",   COMMAND_DATASET, NULL, "lentigo-train", "dataset", NULL, "convert|check|split|show|balance", "labelled pictures, before a model learns from them", "lentigo dataset split mine --percent 70,15,15 --seed 1"},
     {"doctor",    COMMAND_DOCTOR,  cmd_doctor,    NULL, NULL, NULL, "[OUT]",        "check that nothing was lost", "lentigo doctor /data/friday-out"},
@@ -60,7 +61,7 @@ int command_fail(const struct err *err)
 static int help(FILE *out)
 {
     fprintf(out, "lentigo " LENTIGO_VERSION ": screens dermoscopy images\n"
-                 "  lentigo run /data/friday -o /data/friday-out\n\ncommands\n");
+                 "  lentigo run /data/friday -o /data/friday-out\ncommands\n");
     for (int i = 0; i < COMMANDS; i++) {
         bool has_row_above = i && commands[i].id == commands[i - 1].id; /* resume: see pause */
         if (commands[i].second || has_row_above)

@@ -58,6 +58,21 @@ void bank_clear(struct bank *b)
     memset(b->block, 0, b->total * sizeof(*b->block));
 }
 
+bool bank_is_finite(const struct bank *b, bool only_statistics)
+{
+    for (int i = 0; i < PARAM_COUNT; i++) {
+        enum role role = b->table[i].role;
+        if (only_statistics && role != ROLE_MEAN && role != ROLE_VARIANCE)
+            continue;
+        float sum = 0; /* 0 times what is not finite is no number, and stays so */
+        for (size_t k = 0; k < b->count[i]; k++)
+            sum += 0 * b->params.at[i][k];
+        if (sum != 0)
+            return false;
+    }
+    return true;
+}
+
 bool param_is_norm_or_bias(const struct param *p)
 {
     return p->role == ROLE_GAMMA || p->role == ROLE_BETA || p->role == ROLE_BIAS;

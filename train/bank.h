@@ -29,6 +29,9 @@ void bank_release(struct bank *b); /* safe on a zeroed one */
 void bank_copy(struct bank *to, const struct bank *from);
 void bank_clear(struct bank *b); /* all zero again */
 
+/* Is every value a number? With `only_statistics` of the running means and variances alone. */
+bool bank_is_finite(const struct bank *b, bool only_statistics);
+
 /* Is it a bias, or a factor or offset of a norm? */
 bool param_is_norm_or_bias(const struct param *p);
 

@@ -21,6 +21,9 @@ int dataset_show(const struct settings *s, int n, char **operands);
  * DIR/weights.csv (id,weight), or with OUT a new set with augmented copies of the rarer ones. */
 int dataset_balance(const struct settings *s, int n, char **operands);
 
+/* lentigo train: from labelled pictures to a model (train/trainer.h). */
+int train_model(const struct settings *s, int n, char **operands);
+
 /* Print the error to stderr; the exit status that goes with its code. */
 int tool_fail(const struct err *err);
 

@@ -138,12 +138,34 @@ static void what_is_missing_is_said(void **state)
     bank_release(&b);
 }
 
+static void what_is_no_number_is_found(void **state)
+{
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+    struct bank b;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(bank_init(&b, &err), 0);
+    bank_draw(&b, 1);
+    assert_true(bank_is_finite(&b, false) && bank_is_finite(&b, true));
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < 5; k++) { /* weight, factor, offset, mean, variance of one layer */
+            float old = b.params.at[k][b.count[k] - 1];
+            b.params.at[k][b.count[k] - 1] = bad[i];
+            assert_false(bank_is_finite(&b, false));
+            assert_int_equal(bank_is_finite(&b, true), k < 3);
+            b.params.at[k][b.count[k] - 1] = old;
+        }
+    bank_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(drawn_values),
         cmocka_unit_test(round_trip),
         cmocka_unit_test(what_is_missing_is_said),
+        cmocka_unit_test(what_is_no_number_is_found),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

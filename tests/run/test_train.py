@@ -1,0 +1,262 @@
+"""lentigo train as a person meets it: it learns, a killed run ends with the same bits, and what is wrong
+is said without anything lost. Pictures and masks are drawn here."""
+import random
+import re
+import struct
+import zlib
+
+from harness import *
+
+SIDE = 64
+MODELS = pathlib.Path(sys.argv[2]) / "models"
+QUICK = ["--size", 64, "--batch", 8, "--augment", "off", "--precision", "f32", "--unchecked"]
+SMALL = ["--size", 32, "--batch", 2, "--precision", "f32", "--unchecked", "--threads", 2]
+
+
+def write_png(path, side, pixels, channels):
+    """8-bit grey (1 channel) or RGB (3)."""
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    rows_ = b"".join(b"\0" + pixels[y * side * channels:(y + 1) * side * channels]
+                     for y in range(side))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" +
+                     chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2 if channels == 3 else 0, 0, 0, 0)) +
+                     chunk(b"IDAT", zlib.compress(rows_)) + chunk(b"IEND", b""))
+
+
+def draw(seed):
+    """Skin with a dark ellipse on it: picture and mask."""
+    chance = random.Random(seed)
+    a, b = chance.uniform(17, 25), chance.uniform(15, 22)
+    x0, y0 = chance.uniform(28, 36), chance.uniform(28, 36)
+    brown = 30 if seed % 2 else 80
+    rgb, mask = bytearray(), bytearray()
+    for y in range(SIDE):
+        for x in range(SIDE):
+            inside = ((x - x0) / a) ** 2 + ((y - y0) / b) ** 2 < 1
+            noise = chance.randrange(-12, 12)
+            base = (brown + 40, brown + 10, brown) if inside else (225, 180, 160)
+            rgb += bytes(v + noise for v in base)
+            mask.append(255 if inside else 0)
+    return bytes(rgb), bytes(mask)
+
+
+def make_set(path, n):
+    """n pictures to learn from, and the same n again to look at: whoever learnt them by heart gets
+    them right. Every second one is darker, and called a melanoma."""
+    (path / "images").mkdir(parents=True)
+    (path / "masks").mkdir()
+    lines = ["id,dx,split"]
+    for i in range(n):
+        rgb, mask = draw(i)
+        for split in ("train", "val"):
+            write_png(path / "images" / f"{split}{i}.png", SIDE, rgb, 3)
+            write_png(path / "masks" / f"{split}{i}.png", SIDE, mask, 1)
+            lines.append(f"{split}{i},{'MEL' if i % 2 else 'NV'},{split}")
+    (path / "labels.csv").write_text("\n".join(lines) + "\n")
+    return path
+
+
+def log_of(run):
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def learnt(run):
+    """Digest of everything that a run learnt: not of rates and times."""
+    found = {name: hashlib.sha256((run / name).read_bytes()).hexdigest()
+             for name in ("last/weights.safetensors", "best/weights.safetensors",
+                          "last/card.json", "best/card.json")}
+    states = sorted((run / "state").glob("*.safetensors"))
+    found["state"] = states[-1].name + hashlib.sha256(states[-1].read_bytes()).hexdigest()
+    found["log"] = [{k: v for k, v in line.items() if k != "images_per_s"} for line in log_of(run)]
+    # the cards name the run's folder, which is another
+    found["last/card.json"] = found["best/card.json"] = None
+    return found
+
+
+def check_learns(tmp):
+    data, run = make_set(tmp / "eight", 8), tmp / "learns"
+    said = lentigo("train", "--data", data, "-o", run, "--iters", 120, "--lr", 0.02, "--warm-up", 10,
+                   "--validate-every", 60, *QUICK, check=0).stdout
+    lines = [json.loads(x) for x in said.splitlines()]
+    steps = [x for x in lines if "loss" in x]
+    assert all({"iter", "loss", "lr", "images_per_s"} <= set(x) for x in steps), steps[:1]
+    log = log_of(run)
+    losses = [x["loss"] for x in log if "loss" in x]
+    looks = [x["validation"] for x in log if "validation" in x]
+    print("losses", losses[0], losses[-1], "mean Jaccard", [x["mean_jaccard"] for x in looks])
+    assert losses[-1] < losses[0] / 8, losses
+    assert looks[-1]["mean_jaccard"] > 0.9, looks[-1]
+    card = json.loads((run / "best" / "card.json").read_text())
+    assert card["size"] == 64 and card["figures"]["val"]["mean_jaccard"] == max(
+        x["mean_jaccard"] for x in looks), card
+    # what came out is a model like any other, and does in `predict` what validation saw; drawn pictures
+    # are no dermoscopy, so no thresholds could be chosen on them, and those of another model lend theirs
+    assert not (run / "best" / "policy.json").exists()
+    shutil.copy(MODELS / "starter" / "policy.json", run / "best")
+    picture = data / "images" / "val0.png"
+    entry = json.loads(lentigo("predict", "--model", run / "best", picture, check=0).stdout)
+    area = draw(0)[1].count(255) / SIDE ** 2
+    assert abs(entry["lesion"]["area_fraction"] / area - 1) < 0.1, (area, entry["lesion"])
+    figures = json.loads(lentigo("eval", "--data", data, "--split", "val", "--model", run / "best",
+                                 "--precision", "f32", check=0).stdout)
+    assert abs(figures["mean_jaccard"] - card["figures"]["val"]["mean_jaccard"]) < 0.005, figures
+    (run / "best" / "policy.json").unlink()
+    page = (run / "index.html").read_text()
+    for name in set(re.findall(r'src="([^"]+)"', page)):
+        assert (run / name).read_bytes()[:2] == b"\xff\xd8", name
+    assert "mean Jaccard" in page and "http-equiv" not in page, "a finished run's page stays as it is"
+    assert (run / "curves.svg").read_text().startswith("<svg")
+    return data, run
+
+
+def check_resume(tmp, data):
+    """Killed at moments drawn by chance, and once more by SIGTERM, it ends with the same bits."""
+    flags = ["train", "--data", data, "--iters", 16, "--validate-every", 6, "--save-every", 2, "--ema",
+             0.9, "--optimiser", "adamw", "--lr", 0.001, "--accumulate", 2, *SMALL]
+    whole, killed = tmp / "whole", tmp / "killed"
+    begin = time.time()
+    lentigo(*flags, "-o", whole, check=0)
+    seconds = time.time() - begin
+    chance, kills = random.Random(5), 0
+    child = start(*flags, "-o", killed)
+    while True:
+        try:
+            status = child.wait(timeout=seconds * chance.uniform(0.1, 0.5))
+            assert status == 0, status
+            break
+        except subprocess.TimeoutExpired:
+            kill(child.pid, signal.SIGKILL)
+            child.wait()
+            kills += 1
+        resume = ["--resume"] if (killed / "config.json").exists() else []
+        child = start(*flags, "-o", killed, *resume)
+    print(kills, "kills in", round(seconds, 1), "s of work")
+    assert kills >= 2
+    assert learnt(killed) == learnt(whole)
+    assert not list(killed.rglob("*.tmp")), "drafts of killed processes are swept"
+    assert len(list((killed / "state").iterdir())) == 4, "two states are kept"
+
+
+def check_stop(tmp, data):
+    flags = ["train", "--data", data, "--iters", 24, "--validate-every", 0, "--save-every", 1000, *SMALL]
+    whole, stopped = tmp / "whole2", tmp / "stopped"
+    lentigo(*flags, "-o", whole, check=0)
+    child = start(*flags, "-o", stopped)
+    wait_until(lambda: (stopped / "log.jsonl").exists() and (stopped / "log.jsonl").stat().st_size, 120,
+               "it trains")
+    kill(child.pid, signal.SIGTERM)
+    assert child.wait(timeout=60) == 75
+    assert "stopped by a signal" in (stopped / "index.html").read_text()
+    assert "going on at iteration" in lentigo(*flags, "-o", stopped, "--resume", check=0).stderr
+    assert learnt(stopped)["last/weights.safetensors"] == learnt(whole)["last/weights.safetensors"]
+
+
+def check_refusals(tmp, data, run):
+    same = ["train", "--data", data, "-o", run, "--iters", 120, "--lr", 0.02, "--warm-up", 10,
+            "--validate-every", 60, *QUICK]
+    before = learnt(run)
+    assert "--resume" in lentigo(*same, check=78).stderr
+    other = [0.03 if x == 0.02 else x for x in same]
+    said = lentigo(*other, "--resume", check=78).stderr
+    assert "lr" in said and "0.02" in said and "0.03" in said, said
+    lentigo(*same, "--resume", check=0)  # done already: nothing to do
+    assert learnt(run) == before
+    assert "no run" in lentigo(*same[:3], "-o", tmp / "none", *SMALL, "--resume", check=78).stderr
+    full = tmp / "letters"
+    full.mkdir()
+    (full / "letter.txt").write_text("dear")
+    assert "not empty" in lentigo(*same[:3], "-o", full, *SMALL, check=78).stderr
+    assert [p.name for p in full.iterdir() if p.name != "lock"] == ["letter.txt"]
+    for bad, word in ((["--loss", "mse"], "mse"), (["--lr", "x"], "lr"), (["--size", 20], "--size"),
+                      (["--precision", "int8"], "int8"), (["surplus"], "surplus")):
+        said = lentigo(*same[:3], "-o", tmp / "bad", *SMALL, *bad)
+        assert said.returncode in (64, 78) and word in said.stderr, (bad, said.stderr)
+    assert "--data" in lentigo("train", "-o", tmp / "bad", check=64).stderr
+    careful = [x for x in same if x != "--unchecked" and x != run]
+    careful[careful.index("-o")] = f"--output={tmp / 'careful'}"
+    said = lentigo(*careful, check=78).stderr
+    assert "dataset check" in said and "--unchecked" in said, said
+
+
+def check_init(tmp, data, run):
+    """Weights of another run to begin with, with and without the heads that only training has."""
+    one = [*SMALL, "--iters", 1, "--lr", 0, "--momentum", 0, "--weights", "f32"]
+    lentigo("train", "--data", data, "-o", tmp / "from", "--init", run / "best", *one, check=0)
+    (tmp / "junk.safetensors").write_bytes(b"junk")
+    assert "junk" in lentigo("train", "--data", data, "-o", tmp / "from2", "--init",
+                             tmp / "junk.safetensors", *one, check=78).stderr
+    said = lentigo("train", "--data", data, "-o", tmp / "from3", "--init", MODELS / "starter", *one, check=0)
+    assert "no training heads" in said.stderr, said.stderr
+
+
+def check_not_finite(tmp, data):
+    run = tmp / "diverges"
+    said = lentigo("train", "--data", data, "-o", run, "--iters", 200, "--lr", 1000, "--clip", 0,
+                   "--save-every", 1, "--validate-every", 0, *SMALL, check=1).stderr
+    found = re.search(r"iteration (\d+): (the loss|a gradient|a weight|a running statistic) is not finite; batch: (.*)", said)
+    assert found, said
+    ids = json.loads(found[3])
+    assert len(ids) == 2 and all((data / "images" / f"{i}.png").exists() for i in ids), ids
+    last = log_of(run)[-1]
+    assert last["iter"] == int(found[1]) and last["batch"] == ids, last
+    if int(found[1]):
+        assert (run / "state" / f"{found[1]}.safetensors").exists(), "the last good state is kept"
+
+
+def check_bad_pictures(tmp):
+    data = make_set(tmp / "bad-set", 4)
+    whole = (data / "images" / "train1.png").read_bytes()
+    (data / "images" / "train1.png").write_bytes(whole[:3000])
+    flags = ["train", "--data", data, "--iters", 1, *SMALL]
+    assert "train1" in lentigo(*flags, "-o", tmp / "b1", check=78).stderr
+    (data / "images" / "train1.png").write_bytes(whole)
+    write_png(data / "masks" / "train3.png", 32, bytes(1024), 1)
+    assert "train3" in lentigo(*flags, "-o", tmp / "b1", check=78).stderr  # of another size
+    (data / "labels.csv").write_text("id,dx,split\ntrain0,XYZ,train\n")
+    assert "labels.csv:2" in lentigo(*flags, "-o", tmp / "b2", check=78).stderr
+    (data / "labels.csv").write_text("id,dx,split\ntrain0,NV,test\n")
+    assert "split train" in lentigo(*flags, "-o", tmp / "b3", check=78).stderr
+    # without a validation split there is a last model and no best one
+    (data / "labels.csv").write_text("id,dx,split\ntrain0,NV,train\ntrain2,MEL,train\n")
+    lentigo(*flags, "-o", tmp / "b4", check=0)
+    assert (tmp / "b4" / "last" / "weights.safetensors").exists()
+    assert not (tmp / "b4" / "best").exists()
+
+
+def check_full_disk(tmp, data):
+    """A disk that has room for one state only: training says so, goes on, and keeps what it has; with
+    room again the same run ends as it would have."""
+    if os.geteuid() or subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
+        print("no right to mount: full disk not looked at")
+        return
+    flags = ["train", "--data", data, "--iters", 8, "--validate-every", 0, "--save-every", 2,
+             "--cache", tmp / "cache", *SMALL]
+    whole, small = tmp / "whole3", tmp / "small"
+    lentigo(*flags, "-o", whole, check=0)
+    small.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=150m", "none", str(small)], check=True)
+    try:
+        run = small / "run"
+        done = lentigo(*flags, "-o", run)
+        assert done.returncode == 75, (done.returncode, done.stderr)
+        assert "training goes on" in done.stderr and "No space left" in done.stderr, done.stderr
+        states = sorted(p.name for p in (run / "state").iterdir())
+        assert "2.json" in states and "2.safetensors" in states, states
+        subprocess.run(["mount", "-o", "remount,size=400m", str(small)], check=True)
+        lentigo(*flags, "-o", run, "--resume", check=0)
+        assert (hashlib.sha256((run / "last/weights.safetensors").read_bytes()).digest() ==
+                hashlib.sha256((whole / "last/weights.safetensors").read_bytes()).digest())
+    finally:
+        subprocess.run(["umount", "-l", str(small)])
+
+
+with Scratch() as tmp:
+    eight, learnt_run = check_learns(tmp)
+    check_resume(tmp, eight)
+    check_stop(tmp, eight)
+    check_refusals(tmp, eight, learnt_run)
+    check_init(tmp, eight, learnt_run)
+    check_not_finite(tmp, eight)
+    check_bad_pictures(tmp)
+    check_full_disk(tmp, eight)

@@ -1,0 +1,31 @@
+/* run_folder.h -- a training run on disk.
+ *
+ *   RUN/config.json         settings, digest of the pictures, what the machine gave; written once
+ *   RUN/log.jsonl           a line each few iterations, and one for each validation (history.h)
+ *   RUN/state/              what a killed run goes on from (checkpoint.h)
+ *   RUN/best/, RUN/last/    model folders: the best validation's weights, and the latest
+ *   RUN/pictures/           outlines of a few validation pictures, one set for each validation
+ *   RUN/index.html, curves.svg   what a person looks at while it runs
+ *   RUN/lock                held by the process that trains */
+#ifndef TRAIN_RUN_FOLDER_H
+#define TRAIN_RUN_FOLDER_H
+
+#include "common/json.h"
+#include "common/settings.h"
+
+struct run_folder {
+    char dir[SETTINGS_PATH_SIZE];
+    int lock; /* descriptor; -1: none */
+};
+
+/* Takes the folder for this process, made when it is not there. Without `resume` one that holds a run
+ * already, or anything else, is ERR_CONFIG; with it one that holds none. Another process at it is
+ * ERR_AGAIN. */
+int run_folder_open(struct run_folder *r, const char *dir, bool resume, struct err *err);
+void run_folder_close(struct run_folder *r); /* safe on {.lock = -1} */
+
+/* Writes config.json, or with `resume` compares: what differs is ERR_CONFIG and named. `config` is
+ * {"settings": plan_settings, other keys}. */
+int run_folder_agree(const struct run_folder *r, json_t *config, bool resume, struct err *err);
+
+#endif
