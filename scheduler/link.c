@@ -75,6 +75,8 @@ static void on_ready(void *ctx, bool has_epoch)
     s->is_recovered = true;
     if (!has_epoch)
         forget_redis(s);
+    if (s->has_walked && !s->is_run)
+        intake_start(s); /* the word that an upload came in may be among what was lost */
     link_put(s);
 }
 

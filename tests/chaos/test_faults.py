@@ -52,8 +52,20 @@ def a_picture_whose_decoder_was_stopped_is_not_set_aside(world):
     assert world.logged("event=decode.stalled"), "no decoding was met"
 
 
+def an_upload_is_found_when_redis_lost_the_word_of_it(world):
+    """`submit` was told yes, Redis lost its "rescan" before the scheduler read it, and nobody began."""
+    world.wait(lambda: world.logged("event=child.up child=worker"), 30, "the scheduler is ready")
+    pid, = processes.of_kind("lentigo-scheduler", world.root())
+    processes.send(pid, signal.SIGSTOP)
+    world.sender.start()
+    world.wait(lambda: world.accepted, 30, "the upload is accepted")
+    assert faults.redis_flush(world)
+    processes.send(pid, signal.SIGCONT)
+
+
 TESTS = [(worlds.Installation, a_scheduler_that_was_stopped_blames_no_worker),
-         (worlds.Installation, a_picture_whose_decoder_was_stopped_is_not_set_aside)]
+         (worlds.Installation, a_picture_whose_decoder_was_stopped_is_not_set_aside),
+         (worlds.Installation, an_upload_is_found_when_redis_lost_the_word_of_it, "late")]
 
 need_redis()
 processes.adopt_orphans()
@@ -63,8 +75,8 @@ try:
         images = len(named_files(upload))
         calm = worlds.Installation(tmp / "calm", upload, images, LIBRARIES, False, ())
         calm.finish(60)
-        for kind, test in TESTS:
-            world = kind(tmp / test.__name__, upload, images, LIBRARIES, False, ())
+        for kind, test, *options in TESTS:
+            world = kind(tmp / test.__name__, upload, images, LIBRARIES, False, options)
             try:
                 test(world)
             finally:

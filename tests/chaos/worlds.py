@@ -216,7 +216,8 @@ class Installation(World):
         self.keeper = threading.Thread(target=self.keep)
         self.sender = threading.Thread(target=self.submit_until_accepted)
         self.keeper.start()
-        self.sender.start()
+        if "late" not in self.options:
+            self.sender.start()
 
     def logs(self):
         return [self.folder / "scheduler"]
