@@ -96,7 +96,7 @@ FOR_CELL void stem_row_back(const float *row, const elem *gradient, int ow, floa
 #pragma GCC unroll 8
         for (int v = 0; v < VECTORS; v++)
             sum[i][v] = load_f32(sums + (ptrdiff_t)i * STEM_CHANNELS + (ptrdiff_t)v * LANES);
-    for (int x = 0; x < ow; x++, row += 2 * STEM_INPUTS, gradient += STEM_CHANNELS)
+    for (int x = 0; x < ow; x++, row += (ptrdiff_t)2 * STEM_INPUTS, gradient += STEM_CHANNELS)
 #pragma GCC unroll 8
         for (int v = 0; v < VECTORS; v++) {
             vec g = load(gradient + (ptrdiff_t)v * LANES);
@@ -189,8 +189,8 @@ static void halve_back_pixel(const struct halve_back_job *job, int y, int x)
         vec sum = {0};
         for (int i = 0; i < n; i++) {
             const struct path *p = &paths[i];
-            vec pool = load(p->pool[0] + c);
-            for (int s = 1; s < job->n_pool; s++)
+            vec pool = {0};
+            for (int s = 0; s < job->n_pool; s++)
                 pool += load(p->pool[s] + c);
             sum += load(p->conv + c) * load_f32(p->weight + c) + pool * p->share;
         }

@@ -59,7 +59,7 @@ FOR_CELL void norm_pixels(const struct norm_job *job, size_t first, size_t count
     for (size_t p = first; p < first + count; p++) {
         const elem *z = (const elem *)job->z + p * job->c;
         elem *a = (elem *)job->out[0].at + p * job->out[0].step;
-        elem *b = outs > 1 ? (elem *)job->out[1].at + p * job->out[1].step : NULL;
+        elem *b = (elem *)job->out[outs - 1].at + p * job->out[outs - 1].step;
         for (int i = 0; i < job->c; i += LANES) {
             vec y = load(z + i) * load_f32(job->scale + i) + load_f32(job->shift + i);
             y = relu ? above_zero(y) : y;
