@@ -38,6 +38,7 @@ static const struct command commands[] = {
     {"predict",   COMMAND_PREDICT, NULL, "lentigo-worker", "predict", NULL, "IMAGE...", "one JSON line per image, no queue", "lentigo predict lesion.jpg --mask masks/"},
     {"eval",      COMMAND_EVAL,    NULL, "lentigo-worker", "eval", NULL, "--data DIR", "figures of a model on a labelled set", "lentigo eval --data lesions --split test"},
     {"model",     COMMAND_QUANTIZE, NULL, "lentigo-worker", "quantize", "quantize", "quantize --calibrate DIR", "make a model ready for int8", "lentigo model quantize --calibrate lesions -o models/mine8"},
+    {"model",     COMMAND_CALIBRATE, NULL, "lentigo-worker", "calibrate", "calibrate", "calibrate --data DIR -m MODEL", "choose temperature and thresholds of a model, write its policy and card", "lentigo model calibrate --data lesions -m models/mine"},
     {"model",     COMMAND_MODEL,   cmd_model,     NULL, NULL, NULL, "import|quantize|show ...", "bring weights in, make them int8, look at a model", "lentigo model import model.pdparams -o models/mine"},
     {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, NULL, "decode|engine|limit|pipeline|queue|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
     {"train",     COMMAND_TRAIN,   NULL, "lentigo-train", "train", NULL, "--data DIR -o RUN", "labelled pictures to a model", "lentigo train --data lesions -o runs/first --iters 10000 --batch 16"},

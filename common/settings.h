@@ -41,7 +41,8 @@ enum settings_command {
     COMMAND_STATEMENT = 1 << 21,
     COMMAND_REPLAY = 1 << 22,
     COMMAND_WATCH = 1 << 23,
-    COMMAND_ALL = (1 << 24) - 1,
+    COMMAND_CALIBRATE = 1 << 24,
+    COMMAND_ALL = (1 << 25) - 1,
 };
 
 enum {
@@ -89,6 +90,11 @@ struct settings {
     char encoding[SETTINGS_WORD_SIZE]; /* of the manifest; empty = UTF-8 or stop */
     /* tools */
     char mask[SETTINGS_PATH_SIZE];
+    char tta[SETTINGS_WORD_SIZE];     /* none|flips */
+    char compare[SETTINGS_PATH_SIZE]; /* model folder, or table of figures (rows.h) */
+    char table[SETTINGS_PATH_SIZE];   /* of figures, to write */
+    char page[SETTINGS_PATH_SIZE];    /* HTML of an evaluation to write */
+    bool robustness;                  /* figures with artefacts drawn on */
     char data[SETTINGS_PATH_SIZE];
     char calibrate[SETTINGS_PATH_SIZE]; /* pictures, labelled or not */
     char split[SETTINGS_WORD_SIZE];
@@ -98,11 +104,10 @@ struct settings {
     bool skip_bad;
     char percent[SETTINGS_WORD_SIZE]; /* "80,10,10": train, val, test */
     bool replace;                     /* splits that are there already */
-    char fit_policy[SETTINGS_PATH_SIZE];
-    char fit_size[SETTINGS_PATH_SIZE];
-    long min_side;   /* px, of the longest side; smaller images are left out */
-    long replicates; /* draws of lesions for intervals; 0 = no intervals */
-    long limit;      /* images at most; 0 = all */
+    bool with_test;                   /* the test split's figures into the card */
+    long min_side;                    /* px, of the longest side; smaller images are left out */
+    long replicates;                  /* draws of lesions for intervals; 0 = no intervals */
+    long limit;                       /* images at most; 0 = all */
     long rounds;
     long patients;
     long seed;

@@ -2,7 +2,8 @@
 
 #define AT(field) offsetof(struct settings, field)
 #define PIPELINE  (COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_WORKER | COMMAND_REPLAY)
-#define NETWORK   (PIPELINE | COMMAND_PREDICT | COMMAND_EVAL | COMMAND_BENCH | COMMAND_DOCTOR)
+#define JUDGE     (COMMAND_EVAL | COMMAND_CALIBRATE)
+#define NETWORK   (PIPELINE | COMMAND_PREDICT | JUDGE | COMMAND_BENCH | COMMAND_DOCTOR)
 #define TOOLS     (COMMAND_STATUS | COMMAND_DOCTOR | COMMAND_TOP | COMMAND_RECOVER)
 #define QUEUE     (COMMAND_SUBMIT | COMMAND_SCHEDULER | TOOLS)
 #define OPERATE   (COMMAND_CANCEL | COMMAND_ASIDE | COMMAND_RETRY | COMMAND_PAUSE)
@@ -42,7 +43,12 @@ const struct setting settings_table[] = {
     {"work",           0,   SETTING_CHOICE, AT(work),           0, 0,          "images", "images|nothing", COMMAND_WORKER, "W", "images, or nothing: answer each job at once (lentigo bench queue)"},
     {"verify",         0,   SETTING_FLAG,   AT(verify),         0, 0,          "no",   NULL, COMMAND_STATEMENT, NULL, "prove each statement: digests, sums, and every result that it names"},
     {"mask",           0,   SETTING_PATH,   AT(mask),           0, 0,          "",     NULL, COMMAND_PREDICT, "DIR", "write class maps as palette PNG into DIR"},
-    {"data",           0,   SETTING_PATH,   AT(data),           0, 0,          "",     NULL, COMMAND_EVAL | COMMAND_TRAIN, "DIR", "labelled set: images/, masks/, labels.csv"},
+    {"tta",            0,   SETTING_CHOICE, AT(tta),            0, 0,          "none", "none|flips", COMMAND_PREDICT | COMMAND_EVAL | COMMAND_CALIBRATE, "T", "none, or flips: a vote with the picture's three mirror images, four times the network's time"},
+    {"compare",        0,   SETTING_PATH,   AT(compare),        0, 0,          "",     NULL, COMMAND_EVAL, "MODEL", "a second model, or a table FILE.csv of another run's images, compared image by image"},
+    {"table",          0,   SETTING_PATH,   AT(table),          0, 0,          "",     NULL, COMMAND_EVAL, "FILE", "write a table with the figures of each image (CSV)"},
+    {"report",         0,   SETTING_PATH,   AT(page),           0, 0,          "",     NULL, COMMAND_EVAL, "FILE", "write a page with tables, curves and the worst pictures (HTML)"},
+    {"robustness",     0,   SETTING_FLAG,   AT(robustness),     0, 0,          "no",   NULL, COMMAND_EVAL, NULL, "measure again with hair, rulers, ink, blur, JPEG loss, other light and rotations, each at three strengths"},
+    {"data",           0,   SETTING_PATH,   AT(data),           0, 0,          "",     NULL, COMMAND_EVAL | COMMAND_CALIBRATE | COMMAND_TRAIN, "DIR", "labelled set: images/, masks/, labels.csv"},
     {"calibrate",      0,   SETTING_PATH,   AT(calibrate),      0, 0,          "",     NULL, COMMAND_QUANTIZE, "DIR", "pictures to measure ranges on: a labelled set (then figures are measured too) or any folder"},
     {"split",          0,   SETTING_CHOICE, AT(split),          0, 0,          "test", "train|val|test|all", COMMAND_EVAL, "S", "train, val, test or all"},
     {"classes",        0,   SETTING_PATH,   AT(classes),        0, 0,          "",     NULL, COMMAND_DATASET, "FILE", "convert: what the annotators' labels mean, lines such as melanoma = MEL (default: classes.txt beside them)"},
@@ -51,15 +57,14 @@ const struct setting settings_table[] = {
     {"skip-bad",       0,   SETTING_FLAG,   AT(skip_bad),       0, 0,          "no",   NULL, COMMAND_DATASET, NULL, "convert: leave out what cannot be used instead of writing nothing"},
     {"percent",        0,   SETTING_WORD,   AT(percent),        0, 0,          "80,10,10", NULL, COMMAND_DATASET, "A,B,C", "split: shares of train, val and test, whole percentages"},
     {"replace",        0,   SETTING_FLAG,   AT(replace),        0, 0,          "no",   NULL, COMMAND_DATASET, NULL, "split: deal out again pictures that have a split already"},
-    {"fit-policy",     0,   SETTING_PATH,   AT(fit_policy),     0, 0,          "",     NULL, COMMAND_EVAL, "FILE", "choose thresholds on this split and write them as a policy"},
-    {"fit-size",       0,   SETTING_PATH,   AT(fit_size),       0, 0,          "",     NULL, COMMAND_EVAL, "FILE", "choose the sizes of --size auto on this split and write them with their policy"},
+    {"with-test",      0,   SETTING_FLAG,   AT(with_test),      0, 0,          "no",   NULL, COMMAND_CALIBRATE, NULL, "measure the test split too, for the card; once, when nothing is left to choose"},
     {"min-side",       0,   SETTING_NUMBER, AT(min_side),       0, 65535,      "0",    NULL, COMMAND_EVAL, "PX", "leave out images whose longest side is shorter than this"},
-    {"replicates",     0,   SETTING_NUMBER, AT(replicates),     0, 100000,     "1000", NULL, COMMAND_EVAL, "N", "how often lesions are drawn again for 95 % intervals (0: no intervals)"},
-    {"limit",          0,   SETTING_NUMBER, AT(limit),          0, 10000000,   "0",    NULL, COMMAND_EVAL | COMMAND_BENCH | COMMAND_QUANTIZE | COMMAND_DATASET, "N", "images at most (0: all; quantize: 128)"},
+    {"replicates",     0,   SETTING_NUMBER, AT(replicates),     0, 100000,     "1000", NULL, COMMAND_EVAL | COMMAND_CALIBRATE, "N", "how often lesions are drawn again for 95 % intervals (0: no intervals)"},
+    {"limit",          0,   SETTING_NUMBER, AT(limit),          0, 10000000,   "0",    NULL, COMMAND_EVAL | COMMAND_CALIBRATE | COMMAND_BENCH | COMMAND_QUANTIZE | COMMAND_DATASET, "N", "images at most (0: all; quantize: 128)"},
     {"rounds",         0,   SETTING_NUMBER, AT(rounds),         1, 1000,       "5",    NULL, COMMAND_BENCH, "N", "rounds; the median is reported"},
     {"layers",         0,   SETTING_FLAG,   AT(layers),         0, 0,          "no",   NULL, COMMAND_BENCH, NULL, "a line for each layer"},
     {"patients",       0,   SETTING_NUMBER, AT(patients),       1, 100000,     "12",   NULL, COMMAND_DEMO, "N", "patients of the synthetic upload"},
-    {"seed",           0,   SETTING_NUMBER, AT(seed),           0, 1000000000, "1",    NULL, COMMAND_DEMO | COMMAND_DATASET | COMMAND_EVAL | COMMAND_TRAIN, "S", "seed of everything drawn by chance"},
+    {"seed",           0,   SETTING_NUMBER, AT(seed),           0, 1000000000, "1",    NULL, COMMAND_DEMO | COMMAND_DATASET | COMMAND_EVAL | COMMAND_CALIBRATE | COMMAND_TRAIN, "S", "seed of everything drawn by chance"},
     {"iters",          0,   SETTING_NUMBER, AT(iters),          1, 100000000,  "10000", NULL, COMMAND_TRAIN, "N", "steps of training"},
     {"lr",             0,   SETTING_REAL,   AT(lr),             0, 1000,       "0.01", NULL, COMMAND_TRAIN, "X", "learning rate, at its highest"},
     {"sizes",          0,   SETTING_WORD,   AT(sizes),          0, 0,          "",     NULL, COMMAND_TRAIN, "N,N", "train on batches of these sizes in turn, drawn by chance (default: --size alone)"},

@@ -37,8 +37,8 @@ static void sort_by_lesion(struct keyed *all, int n)
     qsort(all, (size_t)n, sizeof(*all), by_first);
 }
 
-/* Room for any draw: every group could be the largest one. */
-static int reserve_draw(struct resampler *r, struct err *err)
+/* Every group could be the largest one. */
+int resampler_rows_max(const struct resampler *r)
 {
     int largest = 0;
 
@@ -46,8 +46,7 @@ static int reserve_draw(struct resampler *r, struct err *err)
         int size = r->starts[g + 1] - r->starts[g];
         largest = size > largest ? size : largest;
     }
-    r->drawn = calloc((size_t)r->n_groups * (size_t)largest + 1, sizeof(*r->drawn));
-    return r->drawn ? 0 : err_set(err, ERR_NOMEM, "draws of %d lesions", r->n_groups);
+    return r->n_groups * largest;
 }
 
 int resampler_init(struct resampler *r, const int *rows, int n, const char *const *keys,
@@ -75,11 +74,11 @@ int resampler_init(struct resampler *r, const int *rows, int n, const char *cons
     }
     r->starts[r->n_groups] = n;
     free(all);
-    if (reserve_draw(r, err)) {
-        resampler_release(r);
-        return -1;
-    }
-    return 0;
+    r->drawn = calloc((size_t)resampler_rows_max(r) + 1, sizeof(*r->drawn));
+    if (r->drawn)
+        return 0;
+    resampler_release(r);
+    return err_set(err, ERR_NOMEM, "draws of %d pictures", n);
 }
 
 void resampler_release(struct resampler *r)

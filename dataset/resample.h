@@ -25,6 +25,8 @@ int resampler_init(struct resampler *r, const int *rows, int n, const char *cons
                    uint64_t seed, struct err *err);
 void resampler_release(struct resampler *r); /* safe on a zeroed one */
 
+int resampler_rows_max(const struct resampler *r); /* of any draw */
+
 /* Fill r->drawn with the rows of replicate k; returns their number. */
 int resampler_draw(struct resampler *r, uint32_t k);
 

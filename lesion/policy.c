@@ -6,8 +6,9 @@
 
 #include "common/file.h"
 #include "common/json.h"
+#include "lesion/temperature.h"
 
-enum { POLICY_BYTES_MAX = 1 << 20, MEL = 1, BCC = 3, AKIEC = 4 };
+enum { POLICY_VERSION = 2, POLICY_BYTES_MAX = 1 << 20, MEL = 1, BCC = 3, AKIEC = 4 };
 
 struct policy {
     struct policy_facts facts;
@@ -16,89 +17,178 @@ struct policy {
 
 /* ---- reading ---- */
 
-/* Each number of the file: the objects on the way, the key, and where it goes. */
+/* Each number of the file: the objects on the way, the key, where it goes, its limits, and the version of
+ * the file that brought it. */
 #define AT(member) offsetof(struct policy_facts, member)
+enum { PER = 10000 };
+/* clang-format off */
 static const struct {
     const char *outer, *inner, *key;
     size_t at;
+    double min, max;
+    int since;
 } numbers[] = {
-    {"urgent",      NULL,   "malignant",      AT(urgent_malignant)    },
-    {"urgent",      NULL,   "melanoma",       AT(urgent_melanoma)     },
-    {"urgent",      NULL,   "specificity",    AT(specificity.value)   },
-    {"review",      NULL,   "malignant",      AT(review_malignant)    },
-    {"review",      NULL,   "sensitivity",    AT(sensitivity.value)   },
-    {"flat_scores", NULL,   "confidence_min", AT(confidence_min)      },
-    {"shares",      NULL,   "urgent",         AT(shares[RISK_URGENT]) },
-    {"shares",      NULL,   "review",         AT(shares[RISK_REVIEW]) },
-    {"shares",      NULL,   "routine",        AT(shares[RISK_ROUTINE])},
-    {"shares",      NULL,   "retake",         AT(shares[RISK_RETAKE]) },
-    {"ppv",         "0.01", "urgent",         AT(ppv_urgent[0])       },
-    {"ppv",         "0.01", "flagged",        AT(ppv_flagged[0])      },
-    {"ppv",         "0.07", "urgent",         AT(ppv_urgent[1])       },
-    {"ppv",         "0.07", "flagged",        AT(ppv_flagged[1])      },
+    {"temperature", NULL,   "value",          AT(temperature),           0.01, 100, 2},
+    {"urgent",      NULL,   "malignant",      AT(urgent_malignant),      0, 1, 1},
+    {"urgent",      NULL,   "melanoma",       AT(urgent_melanoma),       0, 1, 1},
+    {"urgent",      NULL,   "specificity",    AT(specificity.value),     0, 1, 1},
+    {"review",      NULL,   "malignant",      AT(review_malignant),      0, 1, 1},
+    {"review",      NULL,   "sensitivity",    AT(sensitivity.value),     0, 1, 1},
+    {"flat_scores", NULL,   "confidence_min", AT(confidence_min),        0, 1, 1},
+    {"shares",      NULL,   "urgent",         AT(shares[RISK_URGENT]),   0, 1, 1},
+    {"shares",      NULL,   "review",         AT(shares[RISK_REVIEW]),   0, 1, 1},
+    {"shares",      NULL,   "routine",        AT(shares[RISK_ROUTINE]),  0, 1, 1},
+    {"shares",      NULL,   "retake",         AT(shares[RISK_RETAKE]),   0, 1, 1},
+    {"ppv",         "0.01", "urgent",         AT(ppv_urgent[0]),         0, 1, 1},
+    {"ppv",         "0.01", "flagged",        AT(ppv_flagged[0]),        0, 1, 1},
+    {"ppv",         "0.07", "urgent",         AT(ppv_urgent[1]),         0, 1, 1},
+    {"ppv",         "0.07", "flagged",        AT(ppv_flagged[1]),        0, 1, 1},
+    {"per_10000",   "0.01", "urgent",         AT(expected[0].urgent),    0, PER, 2},
+    {"per_10000",   "0.01", "referred",       AT(expected[0].referred),  0, PER, 2},
+    {"per_10000",   "0.01", "missed",         AT(expected[0].missed),    0, PER, 2},
+    {"per_10000",   "0.07", "urgent",         AT(expected[1].urgent),    0, PER, 2},
+    {"per_10000",   "0.07", "referred",       AT(expected[1].referred),  0, PER, 2},
+    {"per_10000",   "0.07", "missed",         AT(expected[1].missed),    0, PER, 2},
+};
+
+/* Each interval likewise: two doubles, low first. */
+static const struct {
+    const char *outer, *inner, *key;
+    size_t at;
+    double min, max;
+    int since;
+} intervals[] = {
+    {"temperature", NULL,   "ci",           AT(temperature_range.low),           0.01, 100, 2},
+    {"urgent",      NULL,   "malignant_ci", AT(urgent_malignant_range.low),      0, 1, 2},
+    {"urgent",      NULL,   "melanoma_ci",  AT(urgent_melanoma_range.low),       0, 1, 2},
+    {"urgent",      NULL,   "ci",           AT(specificity.low),                 0, 1, 1},
+    {"review",      NULL,   "malignant_ci", AT(review_range.low),                0, 1, 2},
+    {"review",      NULL,   "ci",           AT(sensitivity.low),                 0, 1, 1},
+    {"per_10000",   "0.01", "referred_ci",  AT(expected[0].referred_range.low),  0, PER, 2},
+    {"per_10000",   "0.01", "missed_ci",    AT(expected[0].missed_range.low),    0, PER, 2},
+    {"per_10000",   "0.07", "referred_ci",  AT(expected[1].referred_range.low),  0, PER, 2},
+    {"per_10000",   "0.07", "missed_ci",    AT(expected[1].missed_range.low),    0, PER, 2},
+};
+
+static const struct {
+    const char *key;
+    size_t at;
+} lesions[] = {
+    {"malignant",    AT(support.malignant)},
+    {"benign",       AT(support.benign)},
+    {"below_review", AT(support.below_review)},
+    {"above_urgent", AT(support.above_urgent)},
 };
 
 /* The keys that each object may hold; "" is the top. */
 static const struct {
-    const char *object, *keys;
+    const char *outer, *inner, *keys, *since_2;
 } known[] = {
-    {"",            " version model urgent review flat_scores shares ppv abcd_field_accuracy sizes "},
-    {"urgent",      " malignant melanoma specificity ci "                                           },
-    {"review",      " malignant sensitivity ci "                                                    },
-    {"flat_scores", " confidence_min "                                                              },
-    {"shares",      " urgent review routine retake "                                                },
-    {"ppv",         " 0.01 0.07 "                                                                   },
-    {"sizes",       " coarse fine expected_jaccard_min score fine_share "                           },
+    {"",            NULL,   " version model urgent review flat_scores shares ppv abcd_field_accuracy sizes ", " temperature per_10000 support "},
+    {"temperature", NULL,   " value ci ", ""},
+    {"urgent",      NULL,   " malignant melanoma specificity ci ", " malignant_ci melanoma_ci "},
+    {"review",      NULL,   " malignant sensitivity ci ", " malignant_ci "},
+    {"flat_scores", NULL,   " confidence_min ", ""},
+    {"shares",      NULL,   " urgent review routine retake ", ""},
+    {"ppv",         NULL,   " 0.01 0.07 ", ""},
+    {"ppv",         "0.01", " urgent flagged ", ""},
+    {"ppv",         "0.07", " urgent flagged ", ""},
+    {"per_10000",   NULL,   " 0.01 0.07 ", ""},
+    {"per_10000",   "0.01", " urgent referred referred_ci missed missed_ci ", ""},
+    {"per_10000",   "0.07", " urgent referred referred_ci missed missed_ci ", ""},
+    {"support",     NULL,   " malignant benign below_review above_urgent ", ""},
+    {"sizes",       NULL,   " coarse fine expected_jaccard_min score fine_share ", ""},
 };
+/* clang-format on */
 
-static bool is_share(const json_t *value)
+#define LENGTH(table) (sizeof(table) / sizeof(*(table)))
+
+static json_t *object_at(const json_t *top, const char *outer, const char *inner)
 {
-    return json_is_number(value) && json_number_value(value) >= 0 && json_number_value(value) <= 1;
+    json_t *object = json_object_get(top, outer);
+
+    return inner ? json_object_get(object, inner) : object;
 }
 
-static int read_numbers(struct policy_facts *facts, const json_t *top, struct err *err)
+static bool is_within(const json_t *value, double min, double max)
 {
-    for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
-        const json_t *object = json_object_get(top, numbers[i].outer);
-        if (numbers[i].inner)
-            object = json_object_get(object, numbers[i].inner);
+    return json_is_number(value) && json_number_value(value) >= min &&
+           json_number_value(value) <= max;
+}
+
+static int refuse(const char *outer, const char *inner, const char *key, const char *why,
+                  struct err *err)
+{
+    return err_set(err, ERR_CONFIG, "key \"%s%s%s%s%s\" is %s", outer, inner ? "." : "",
+                   inner ? inner : "", *outer ? "." : "", key, why);
+}
+
+static int read_numbers(struct policy_facts *facts, const json_t *top, int version, struct err *err)
+{
+    char why[64];
+
+    for (size_t i = 0; i < LENGTH(numbers); i++) {
+        const json_t *object = object_at(top, numbers[i].outer, numbers[i].inner);
         const json_t *value = json_object_get(object, numbers[i].key);
-        if (!is_share(value))
-            return err_set(err, ERR_CONFIG, "key \"%s%s%s.%s\" is missing or no number 0..1",
-                           numbers[i].outer, numbers[i].inner ? "." : "",
-                           numbers[i].inner ? numbers[i].inner : "", numbers[i].key);
+        snprintf(why, sizeof(why), "missing or no number %g..%g", numbers[i].min, numbers[i].max);
+        if (numbers[i].since > version)
+            continue;
+        if (!is_within(value, numbers[i].min, numbers[i].max))
+            return refuse(numbers[i].outer, numbers[i].inner, numbers[i].key, why, err);
         *(double *)((char *)facts + numbers[i].at) = json_number_value(value);
     }
     return 0;
 }
 
-static int read_interval(struct policy_rate *rate, const json_t *top, const char *key,
-                         struct err *err)
+static int read_intervals(struct policy_facts *facts, const json_t *top, int version,
+                          struct err *err)
 {
-    const json_t *ci = json_object_get(json_object_get(top, key), "ci");
-    const json_t *low = json_array_get(ci, 0), *high = json_array_get(ci, 1);
+    char why[64];
 
-    if (json_array_size(ci) != 2 || !is_share(low) || !is_share(high) ||
-        json_number_value(low) > json_number_value(high))
-        return err_set(err, ERR_CONFIG, "key \"%s.ci\" is missing or no [low, high] within 0..1",
-                       key);
-    rate->low = json_number_value(low);
-    rate->high = json_number_value(high);
+    for (size_t i = 0; i < LENGTH(intervals); i++) {
+        const json_t *object = object_at(top, intervals[i].outer, intervals[i].inner);
+        const json_t *ci = json_object_get(object, intervals[i].key);
+        const json_t *low = json_array_get(ci, 0), *high = json_array_get(ci, 1);
+        double min = intervals[i].min, max = intervals[i].max;
+        double *out = (double *)((char *)facts + intervals[i].at);
+        out[0] = out[1] = NAN;
+        if (intervals[i].since > version)
+            continue;
+        snprintf(why, sizeof(why), "missing or no [low, high] within %g..%g", min, max);
+        if (json_array_size(ci) != 2 || !is_within(low, min, max) || !is_within(high, min, max) ||
+            json_number_value(low) > json_number_value(high))
+            return refuse(intervals[i].outer, intervals[i].inner, intervals[i].key, why, err);
+        out[0] = json_number_value(low);
+        out[1] = json_number_value(high);
+    }
     return 0;
 }
 
-static int refuse_unknown_keys(json_t *top, struct err *err)
+static int read_support(struct policy_facts *facts, const json_t *top, struct err *err)
 {
-    for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
-        json_t *object = *known[i].object ? json_object_get(top, known[i].object) : top, *value;
+    const json_t *object = json_object_get(top, "support");
+
+    for (size_t i = 0; i < LENGTH(lesions); i++) {
+        const json_t *value = json_object_get(object, lesions[i].key);
+        if (!json_is_integer(value) || !is_within(value, 0, INT32_MAX))
+            return refuse("support", NULL, lesions[i].key, "missing or no number of lesions", err);
+        *(int *)((char *)facts + lesions[i].at) = (int)json_integer_value(value);
+    }
+    return 0;
+}
+
+static int refuse_unknown_keys(json_t *top, int version, struct err *err)
+{
+    for (size_t i = 0; i < LENGTH(known); i++) {
+        json_t *object = *known[i].outer ? object_at(top, known[i].outer, known[i].inner) : top;
+        json_t *value;
         const char *key;
         char word[80];
         json_object_foreach(object, key, value)
         {
             snprintf(word, sizeof(word), " %s ", key);
-            if (!strstr(known[i].keys, word))
-                return err_set(err, ERR_CONFIG, "key \"%s%s%s\" is unknown", known[i].object,
-                               *known[i].object ? "." : "", key);
+            if (!strstr(known[i].keys, word) && !(version >= 2 && strstr(known[i].since_2, word)))
+                return refuse(known[i].outer, known[i].inner, key, "unknown", err);
         }
     }
     return 0;
@@ -110,17 +200,19 @@ static int read_facts(struct policy_facts *facts, json_t *top, struct err *err)
     const json_t *accuracy = json_object_get(top, "abcd_field_accuracy");
     const json_t *sizes = json_object_get(top, "sizes");
 
-    if (!json_is_integer(version) || json_integer_value(version) != 1)
-        return err_set(err, ERR_CONFIG, "key \"version\" is missing or not 1");
+    if (!json_is_integer(version) || !is_within(version, 1, POLICY_VERSION))
+        return err_set(err, ERR_CONFIG, "key \"version\" is missing or not 1..%d", POLICY_VERSION);
     if (!json_is_string(model) || json_string_length(model) >= sizeof(facts->model))
         return err_set(err, ERR_CONFIG, "key \"model\" is missing, no text or too long");
-    if (!json_is_null(accuracy) && !is_share(accuracy))
+    if (!json_is_null(accuracy) && !is_within(accuracy, 0, 1))
         return err_set(err, ERR_CONFIG,
                        "key \"abcd_field_accuracy\" is missing or neither null nor 0..1");
     snprintf(facts->model, sizeof(facts->model), "%s", json_string_value(model));
     facts->abcd_field_accuracy = json_is_null(accuracy) ? NAN : json_number_value(accuracy);
-    if (read_numbers(facts, top, err) || read_interval(&facts->specificity, top, "urgent", err) ||
-        read_interval(&facts->sensitivity, top, "review", err) || refuse_unknown_keys(top, err) ||
+    int v = (int)json_integer_value(version);
+    facts->temperature = 1; /* what version 1 meant */
+    if (read_numbers(facts, top, v, err) || read_intervals(facts, top, v, err) ||
+        (v >= 2 && read_support(facts, top, err)) || refuse_unknown_keys(top, v, err) ||
         (sizes && size_plan_from_json(&facts->sizes, sizes, err)))
         return -1;
     if (facts->review_malignant > facts->urgent_malignant)
@@ -197,7 +289,83 @@ const struct policy_facts *policy_facts(const struct policy *p)
     return &p->facts;
 }
 
+/* ---- writing ---- */
+
+/* The object at outer.inner, made where it is not there yet. */
+static json_t *make_object(json_t *top, const char *outer, const char *inner)
+{
+    json_t *object = json_object_get(top, outer);
+
+    if (!object && !json_object_set_new(top, outer, json_object()))
+        object = json_object_get(top, outer);
+    if (!inner)
+        return object;
+    json_t *within = json_object_get(object, inner);
+    if (!within && !json_object_set_new(object, inner, json_object()))
+        within = json_object_get(object, inner);
+    return within;
+}
+
+/* Thresholds in full: rounded, one could fall on the other side of a picture's score. */
+static bool is_exact(size_t at)
+{
+    static const size_t exact[] = {AT(temperature), AT(urgent_malignant), AT(urgent_melanoma),
+                                   AT(review_malignant), AT(confidence_min)};
+
+    for (size_t i = 0; i < LENGTH(exact); i++)
+        if (exact[i] == at)
+            return true;
+    return false;
+}
+
+static int fill(json_t *top, const struct policy_facts *f)
+{
+    int failed = 0;
+
+    for (size_t i = 0; i < LENGTH(numbers); i++) {
+        double value = *(const double *)((const char *)f + numbers[i].at);
+        failed |= json_object_set_new(
+            make_object(top, numbers[i].outer, numbers[i].inner), numbers[i].key,
+            is_exact(numbers[i].at) ? json_real(value)
+                                    : json_rounded(value, numbers[i].max == PER ? 1 : 4));
+    }
+    for (size_t i = 0; i < LENGTH(intervals); i++) {
+        const double *range = (const double *)((const char *)f + intervals[i].at);
+        int decimals = intervals[i].max == PER ? 1 : 4;
+        failed |= json_object_set_new(
+            make_object(top, intervals[i].outer, intervals[i].inner), intervals[i].key,
+            json_pack("[o,o]", json_rounded(range[0], decimals), json_rounded(range[1], decimals)));
+    }
+    for (size_t i = 0; i < LENGTH(lesions); i++)
+        failed |=
+            json_object_set_new(make_object(top, "support", NULL), lesions[i].key,
+                                json_integer(*(const int *)((const char *)f + lesions[i].at)));
+    failed |= json_object_set_new(top, "version", json_integer(POLICY_VERSION));
+    failed |= json_object_set_new(top, "model", json_string(f->model));
+    failed |=
+        json_object_set_new(top, "abcd_field_accuracy", json_rounded(f->abcd_field_accuracy, 4));
+    if (f->sizes.coarse)
+        failed |= json_object_set_new(top, "sizes", size_plan_to_json(&f->sizes));
+    return failed ? -1 : 0;
+}
+
+int policy_write(const struct policy_facts *f, const char *path, struct err *err)
+{
+    json_t *top = json_object();
+    int ret = top && !fill(top, f) ? json_write(path, top, err)
+                                   : err_set(err, ERR_NOMEM, "%s: no memory for a policy", path);
+
+    json_decref(top);
+    return ret;
+}
+
 /* ---- deciding ---- */
+
+void policy_warm(const struct policy *p, struct lesion_measures *m)
+{
+    temperature_apply(m->classes, p->facts.temperature);
+    m->malignant_probability = m->classes[MEL] + m->classes[BCC] + m->classes[AKIEC];
+}
 
 unsigned policy_score(const struct policy_facts *facts, const double classes[LESION_CLASSES])
 {

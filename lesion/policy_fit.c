@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "common/classes.h"
-#include "common/json.h"
 
 enum { MEL = 1, BCC = 3, AKIEC = 4 };
 
@@ -51,6 +50,9 @@ static int check_samples(const struct policy_sample *samples, size_t n, struct e
     for (size_t i = 0; i < n; i++) {
         if (samples[i].truth < 1 || samples[i].truth >= LESION_CLASSES)
             return err_set(err, ERR_INPUT, "sample %zu: class %d is not 1..7", i, samples[i].truth);
+        if (samples[i].lesion < 0 || (size_t)samples[i].lesion >= n)
+            return err_set(err, ERR_INPUT, "sample %zu: lesion %d is not 0..%zu", i,
+                           samples[i].lesion, n - 1);
         for (int k = 1; k < LESION_CLASSES; k++)
             if (!(samples[i].classes[k] >= 0 && samples[i].classes[k] <= 1))
                 return err_set(err, ERR_INPUT, "sample %zu: score %d is not 0..1", i, k);
@@ -170,6 +172,119 @@ static double predictive_value(double sensitivity, double specificity, double pr
     return hits + alarms > 0 ? hits / (hits + alarms) : 0;
 }
 
+/* Malignant or benign pictures (unusable ones too) that come out as one of two risks. */
+static double share_of(const struct policy_facts *f, const struct policy_sample *samples, size_t n,
+                       bool want_malignant, enum risk one, enum risk other)
+{
+    size_t all = 0, hit = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (is_malignant(samples + i) == want_malignant) {
+            enum risk r = risk_of_sample(f, samples + i);
+            all++;
+            hit += r == one || r == other;
+        }
+    return all ? (double)hit / (double)all : 0;
+}
+
+void policy_expect(struct policy_facts *f, const struct policy_sample *samples, size_t n)
+{
+    const double of = 10000;
+    double urgent[2], referred[2];
+    double missed = share_of(f, samples, n, true, RISK_ROUTINE, RISK_ROUTINE);
+
+    for (int kind = 0; kind < 2; kind++) {
+        urgent[kind] = share_of(f, samples, n, kind, RISK_URGENT, RISK_URGENT);
+        referred[kind] = share_of(f, samples, n, kind, RISK_URGENT, RISK_REVIEW);
+    }
+    for (int i = 0; i < POLICY_PREVALENCES; i++) {
+        double p = prevalences[i];
+        f->expected[i].urgent = of * (p * urgent[1] + (1 - p) * urgent[0]);
+        f->expected[i].referred = of * (p * referred[1] + (1 - p) * referred[0]);
+        f->expected[i].missed = of * p * missed;
+    }
+}
+
+enum { HAS_PICTURE = 1, IS_BEYOND = 2 };
+
+/* Lesions whose `seen` has `bits`. */
+static int count_lesions(const uint8_t *seen, size_t n, int bits)
+{
+    int count = 0;
+
+    for (size_t i = 0; i < n; i++)
+        count += (seen[i] & bits) == bits;
+    return count;
+}
+
+static int find_support(struct policy_facts *f, const struct policy_sample *samples, size_t n,
+                        struct err *err)
+{
+    uint8_t *seen = calloc(n + 1, 2);
+
+    if (!seen)
+        return err_set(err, ERR_NOMEM, "no memory for %zu lesions", n);
+    uint8_t *benign = seen + n;
+    for (size_t i = 0; i < n; i++) {
+        const struct policy_sample *s = samples + i;
+        unsigned said = policy_score(f, s->classes);
+        if (s->is_unusable)
+            continue;
+        if (is_malignant(s))
+            seen[s->lesion] |= HAS_PICTURE | (said & POLICY_MALIGNANT_RAISED ? 0 : IS_BEYOND);
+        else
+            benign[s->lesion] |= HAS_PICTURE | (said & POLICY_URGENT ? IS_BEYOND : 0);
+    }
+    f->support = (struct policy_support){
+        .malignant = count_lesions(seen, n, HAS_PICTURE),
+        .benign = count_lesions(benign, n, HAS_PICTURE),
+        .below_review = count_lesions(seen, n, IS_BEYOND),
+        .above_urgent = count_lesions(benign, n, IS_BEYOND),
+    };
+    free(seen);
+    return 0;
+}
+
+/* Wilson's lower end for a share of pictures, as if each lesion had one. */
+static double lower_end(double share, int lesions)
+{
+    return lesions ? policy_rate_of((size_t)lround(share * lesions), (size_t)lesions).low : 0;
+}
+
+int policy_check_support(const struct policy_facts *f, struct err *err)
+{
+    const struct policy_support *s = &f->support;
+    const struct {
+        const char *threshold, *lesions, *rate;
+        int n, beyond;
+        double share, low;
+    } sides[] = {
+        {"review", "malignant", "sensitivity", s->malignant, s->below_review, f->sensitivity.value,
+         POLICY_FIT_SENSITIVITY_LOW},
+        {"urgent", "benign",    "specificity", s->benign,    s->above_urgent, f->specificity.value,
+         POLICY_FIT_SPECIFICITY_LOW},
+    };
+
+    for (size_t i = 0; i < sizeof(sides) / sizeof(*sides); i++) {
+        double low = lower_end(sides[i].share, sides[i].n);
+        if (sides[i].beyond < POLICY_FIT_BEYOND)
+            return err_set(
+                err, ERR_INPUT,
+                "too few pictures for the %s threshold: it stands on %d %s lesions beyond "
+                "it, at least %d are needed (there are %d in all)",
+                sides[i].threshold, sides[i].beyond, sides[i].lesions, POLICY_FIT_BEYOND,
+                sides[i].n);
+        if (low < sides[i].low)
+            return err_set(
+                err, ERR_INPUT,
+                "too few pictures for the %s threshold: with %d %s lesions a %s of %.3f may "
+                "be %.3f, and %.2f is the least",
+                sides[i].threshold, sides[i].n, sides[i].lesions, sides[i].rate, sides[i].share,
+                low, sides[i].low);
+    }
+    return 0;
+}
+
 static void sum_up(struct policy_facts *f, const struct policy_sample *samples, size_t n,
                    size_t n_malignant, size_t n_benign)
 {
@@ -189,12 +304,13 @@ static void sum_up(struct policy_facts *f, const struct policy_sample *samples, 
     for (size_t i = 0; i < n; i++)
         f->shares[risk_of_sample(f, samples + i)] += 1.0 / (double)n;
     f->abcd_field_accuracy = abcd_accuracy(samples, n);
+    policy_expect(f, samples, n);
 }
 
 int policy_fit(struct policy_facts *out, const char *model, const struct policy_sample *samples,
                size_t n, struct err *err)
 {
-    struct policy_facts f = {0};
+    struct policy_facts f = {.temperature = 1};
 
     if (check_samples(samples, n, err))
         return -1;
@@ -215,41 +331,10 @@ int policy_fit(struct policy_facts *out, const char *model, const struct policy_
     fit_confidence(&f, samples, n, values);
     free(values);
     sum_up(&f, samples, n, n_malignant, n_benign);
+    if (find_support(&f, samples, n, err))
+        return -1;
     *out = f;
     return 0;
-}
-
-static json_t *interval(const struct policy_rate *rate)
-{
-    return json_pack("[o,o]", json_rounded(rate->low, 4), json_rounded(rate->high, 4));
-}
-
-int policy_write(const struct policy_facts *f, const char *path, struct err *err)
-{
-    json_t *top = json_pack(
-        "{s:i,s:s,s:{s:f,s:f,s:o,s:o},s:{s:f,s:o,s:o},s:{s:f},s:{s:o,s:o,s:o,s:o},"
-        "s:{s:{s:o,s:o},s:{s:o,s:o}},s:o}",
-        "version", 1, "model", f->model, "urgent", "malignant", f->urgent_malignant, "melanoma",
-        f->urgent_melanoma, "specificity", json_rounded(f->specificity.value, 4), "ci",
-        interval(&f->specificity), "review", "malignant", f->review_malignant, "sensitivity",
-        json_rounded(f->sensitivity.value, 4), "ci", interval(&f->sensitivity), "flat_scores",
-        "confidence_min", f->confidence_min, "shares", "urgent",
-        json_rounded(f->shares[RISK_URGENT], 4), "review", json_rounded(f->shares[RISK_REVIEW], 4),
-        "routine", json_rounded(f->shares[RISK_ROUTINE], 4), "retake",
-        json_rounded(f->shares[RISK_RETAKE], 4), "ppv", "0.01", "urgent",
-        json_rounded(f->ppv_urgent[0], 4), "flagged", json_rounded(f->ppv_flagged[0], 4), "0.07",
-        "urgent", json_rounded(f->ppv_urgent[1], 4), "flagged", json_rounded(f->ppv_flagged[1], 4),
-        "abcd_field_accuracy", json_rounded(f->abcd_field_accuracy, 4));
-
-    if (top && f->sizes.coarse && json_object_set_new(top, "sizes", size_plan_to_json(&f->sizes))) {
-        json_decref(top);
-        top = NULL;
-    }
-    if (!top)
-        return err_set(err, ERR_NOMEM, "%s: policy could not be put together", path);
-    int ret = json_write(path, top, err);
-    json_decref(top);
-    return ret;
 }
 
 struct policy_sample policy_sample_of(const struct lesion_measures *m, int truth)

@@ -4,6 +4,7 @@
 
 #include "lesion/field.h"
 #include "preprocess/refine.h"
+#include "worker/flips.h"
 
 _Static_assert((int)ENGINE_CLASSES == (int)LESION_CLASSES, "one list of classes");
 _Static_assert((int)DECODE_FIELD_MAX == (int)FIELD_SIDE, "decoding makes what is measured");
@@ -27,6 +28,7 @@ void analyst_close(struct analyst *a)
     lesion_scratch_free(a->scratch);
     free(a->maps);
     free(a->inputs);
+    free(a->mirrored);
     *a = (struct analyst){0};
 }
 
@@ -130,13 +132,47 @@ bool analyst_is_doubtful(const struct analyst *a, int i, const struct decoded *p
     return size_plan_is_doubtful(a->subject->plan, &in);
 }
 
+/* The mirror images of the picture of the last pass, and what they say with it. */
+static int add_flips(struct analyst *a, struct err *err)
+{
+    size_t map = (size_t)a->w * (size_t)a->h;
+    struct engine_image images[FLIPS];
+
+    if (reserve(&a->mirrored, &a->mirrored_capacity, map * (3 * (FLIPS - 1) + FLIPS), err))
+        return -1;
+    uint8_t *maps = a->mirrored + 3 * map * (FLIPS - 1);
+    for (int flip = 0; flip < FLIPS; flip++) {
+        images[flip] = a->batch[0];
+        images[flip].class_map = maps + map * (size_t)flip;
+        if (flip) {
+            uint8_t *rgb = a->mirrored + 3 * map * (size_t)(flip - 1);
+            flip_picture(&a->batch[0], a->w, a->h, flip, rgb);
+            images[flip].rgb = rgb;
+        }
+    }
+    memcpy(maps, a->batch[0].class_map, map);
+    if (engine_run(a->stream, a->w, a->h, images + 1, FLIPS - 1, err))
+        return -1;
+    flips_merge(images, a->w);
+    a->batch[0] = images[0];
+    return 0;
+}
+
 int analyst_outline(struct analyst *a, const struct decoded *picture, struct err *err)
 {
     if (analyst_segment(a, &picture, 1, err))
         return -1;
-    if (!analyst_is_doubtful(a, 0, picture))
-        return 0;
-    return analyst_refine(a, &picture, 1, a->subject->plan->fine, err);
+    if (analyst_is_doubtful(a, 0, picture) &&
+        analyst_refine(a, &picture, 1, a->subject->plan->fine, err))
+        return -1;
+    return a->subject->has_flips ? add_flips(a, err) : 0;
+}
+
+int analyst_outline_at(struct analyst *a, const struct decoded *picture, int size, struct err *err)
+{
+    if (analyst_refine(a, &picture, 1, size, err))
+        return -1;
+    return a->subject->has_flips ? add_flips(a, err) : 0;
 }
 
 void analyst_lesion_input(const struct analyst *a, int i, const struct decoded *picture,
@@ -170,7 +206,9 @@ int analyst_judge(struct analyst *a, const struct lesion_input *in, bool is_dupl
 {
     if (lesion_measure(a->scratch, in, measures, err))
         return -1;
-    if (a->subject->policy)
+    if (a->subject->policy) {
+        policy_warm(a->subject->policy, measures);
         policy_decide(a->subject->policy, measures, is_duplicate, decision);
+    }
     return 0;
 }

@@ -19,6 +19,8 @@ struct analyst {
     int size;               /* px, longest side that it was asked for */
     uint8_t *maps, *inputs; /* of a batch; grow to the largest seen */
     size_t maps_capacity, inputs_capacity;
+    uint8_t *mirrored; /* pictures and maps of flips.h; grow likewise */
+    size_t mirrored_capacity;
 };
 
 int analyst_open(struct analyst *a, struct subject *subject, struct err *err);
@@ -37,15 +39,18 @@ int analyst_refine(struct analyst *a, const struct decoded *const *pictures, int
 /* Does picture `i` of the last pass, a coarse one, need a fine one? Never without a plan. */
 bool analyst_is_doubtful(const struct analyst *a, int i, const struct decoded *picture);
 
-/* One picture through as many passes as it takes. */
+/* One picture through as many passes as it takes, its mirror images too where the subject has flips. */
 int analyst_outline(struct analyst *a, const struct decoded *picture, struct err *err);
+
+/* The same in one pass at `size`, from the measuring image. */
+int analyst_outline_at(struct analyst *a, const struct decoded *picture, int size, struct err *err);
 
 /* The input of the lesion library for picture `i` of the last pass. */
 void analyst_lesion_input(const struct analyst *a, int i, const struct decoded *picture,
                           double mm_per_px, struct lesion_input *out);
 
-/* Measures of a picture of the last pass and, when there is a policy, its risk; without
- * one `*decision` stays as it is. */
+/* Measures of a picture of the last pass and, when there is a policy, its risk, the scores through the
+ * policy's temperature; without one `*decision` and the scores stay as they are. */
 int analyst_judge(struct analyst *a, const struct lesion_input *in, bool is_duplicate,
                   struct lesion_measures *measures, struct risk_decision *decision,
                   struct err *err);

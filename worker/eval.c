@@ -8,7 +8,15 @@
 #include "worker/eval_priv.h"
 #include "worker/tools.h"
 
-enum { IMAGE, MASK }; /* slots */
+enum { IMAGE, MASK };
+
+/* Passes at other sizes, and changes, begin with the measuring image. From 1024 px on it has an effect
+ * on the input itself (preprocess/jpeg.h), so it is not made for nothing. */
+static bool needs_measure(const struct evaluation *e)
+{
+    return e->subject.plan || e->trial || e->robust ||
+           (e->other && !e->other->is_table && e->other->subject.size != e->subject.size);
+}
 
 static int decode_file(struct evaluation *e, int slot, const char *path, struct decoded *out,
                        struct err *err)
@@ -21,8 +29,8 @@ static int decode_file(struct evaluation *e, int slot, const char *path, struct 
         .slot = slot,
         .fd = fd,
         .size = e->subject.size,
-        .want_measure = slot == IMAGE && (e->subject.plan || e->settings->fit_size[0]),
-        .want_display = slot == MASK,
+        .want_measure = slot == IMAGE && needs_measure(e),
+        .want_display = slot == MASK || e->want_display,
     };
     int ret = decoder_wait(e->decoder, &request, out, err);
     close(fd);
@@ -31,60 +39,74 @@ static int decode_file(struct evaluation *e, int slot, const char *path, struct 
     return ret;
 }
 
-static int reserve_maps(struct evaluation *e, size_t size, struct err *err)
+static int reserve(uint8_t **bytes, size_t *capacity, size_t size, struct err *err)
 {
-    if (size <= e->capacity)
+    if (size <= *capacity)
         return 0;
-    free(e->predicted);
-    free(e->truth);
-    e->predicted = malloc(size);
-    e->truth = malloc(size);
-    e->capacity = e->predicted && e->truth ? size : 0;
-    return e->capacity ? 0 : err_set(err, ERR_NOMEM, "%zu bytes for two masks", size);
+    free(*bytes);
+    *bytes = malloc(size);
+    *capacity = *bytes ? size : 0;
+    return *bytes ? 0 : err_set(err, ERR_NOMEM, "%zu bytes for a mask", size);
+}
+
+struct robust_mask evaluation_truth(const struct evaluation *e)
+{
+    return (struct robust_mask){e->truth, e->mask.display.w, e->mask.display.h};
+}
+
+int evaluation_lay(struct evaluation *e, const struct lesion_input *in,
+                   const struct robust_mask *truth, int class, const double *scores,
+                   struct metrics_case *out, struct err *err)
+{
+    struct lesion_input laid = *in;
+
+    if (reserve(&e->predicted, &e->predicted_capacity, (size_t)truth->w * (size_t)truth->h, err))
+        return -1;
+    laid.width = truth->w;
+    laid.height = truth->h;
+    lesion_full_map(&laid, e->predicted);
+    *out = (struct metrics_case){
+        .predicted = e->predicted,
+        .is_lesion = truth->is_lesion,
+        .w = truth->w,
+        .h = truth->h,
+        .truth = class,
+        .scores = scores,
+    };
+    return 0;
 }
 
 int evaluation_see(struct evaluation *e, const struct label *label, struct metrics_case *out,
                    struct err *err)
 {
-    const struct picture *mask = &e->mask.display;
-    size_t size = (size_t)mask->w * (size_t)mask->h;
+    const struct robust_mask truth = evaluation_truth(e);
     struct risk_decision decision = {.risk = RISK_REVIEW};
     struct lesion_input in;
 
     analyst_lesion_input(&e->analyst, 0, &e->image, NAN, &in);
-    if (reserve_maps(e, size, err) ||
-        analyst_judge(&e->analyst, &in, false, &e->measures, &decision, err))
+    if (analyst_judge(&e->analyst, &in, false, &e->measures, &decision, err))
         return -1;
     e->risks[decision.risk]++;
-    in.width = mask->w;
-    in.height = mask->h;
-    lesion_full_map(&in, e->predicted);
-    for (size_t i = 0; i < size; i++)
-        e->truth[i] = mask->rgb[3 * i] > 127;
-    *out = (struct metrics_case){
-        .predicted = e->predicted,
-        .is_lesion = e->truth,
-        .w = mask->w,
-        .h = mask->h,
-        .truth = label->class,
-        .scores = e->measures.classes,
-    };
-    return 0;
+    return evaluation_lay(e, &in, &truth, label->class, e->measures.classes, out, err);
 }
 
 static int count_image(struct evaluation *e, const struct label *label, struct err *err)
 {
     struct metrics_case seen;
 
-    if (e->trial)
+    if (e->is_calibration)
+        e->lesions[e->n_samples] = label->lesion_id;
+    if (e->trial) {
+        e->n_samples++;
         return size_trial_add(e, label, err);
+    }
     if (analyst_outline(&e->analyst, &e->image, err) || evaluation_see(e, label, &seen, err) ||
         judgement_add(&e->judged, &seen, label, err))
         return -1;
     e->fine += e->subject.plan && e->analyst.size == e->subject.plan->fine;
-    if (e->samples)
-        e->samples[e->judged.metrics.n - 1] = policy_sample_of(&e->measures, label->class);
-    return 0;
+    if (e->is_calibration)
+        e->samples[e->n_samples++] = policy_sample_of(&e->measures, label->class);
+    return eval_more_see(e, label, err);
 }
 
 /* Sets of small pictures say little about a programme's uploads (--min-side). */
@@ -93,20 +115,44 @@ static bool is_left_out(const struct evaluation *e)
     return e->image.width < e->settings->min_side && e->image.height < e->settings->min_side;
 }
 
-static int evaluate_row(struct evaluation *e, const struct label *label, struct err *err)
+static int load_image(struct evaluation *e, const struct label *label, struct err *err)
 {
-    const char *dir = e->settings->data;
     char path[SETTINGS_PATH_SIZE];
 
-    if (labels_image_path(path, sizeof(path), dir, label->id, err) ||
-        decode_file(e, IMAGE, path, &e->image, err))
+    return labels_image_path(path, sizeof(path), e->settings->data, label->id, err) ||
+                   decode_file(e, IMAGE, path, &e->image, err)
+               ? -1
+               : 0;
+}
+
+static int load_mask(struct evaluation *e, const struct label *label, struct err *err)
+{
+    const struct picture *mask = &e->mask.display;
+    char path[SETTINGS_PATH_SIZE];
+
+    if (path_format(path, sizeof(path), err, "%s/masks/%s.png", e->settings->data, label->id) ||
+        decode_file(e, MASK, path, &e->mask, err))
+        return -1;
+    size_t size = (size_t)mask->w * (size_t)mask->h;
+    if (reserve(&e->truth, &e->truth_capacity, size, err))
+        return -1;
+    for (size_t i = 0; i < size; i++)
+        e->truth[i] = mask->rgb[3 * i] > 127;
+    return 0;
+}
+
+int evaluation_load(struct evaluation *e, const struct label *label, struct err *err)
+{
+    return load_image(e, label, err) || load_mask(e, label, err) ? -1 : 0;
+}
+
+static int evaluate_row(struct evaluation *e, const struct label *label, struct err *err)
+{
+    if (load_image(e, label, err))
         return -1;
     if (is_left_out(e))
         return 0;
-    if (path_format(path, sizeof(path), err, "%s/masks/%s.png", dir, label->id) ||
-        decode_file(e, MASK, path, &e->mask, err))
-        return -1;
-    return count_image(e, label, err);
+    return load_mask(e, label, err) || count_image(e, label, err) ? -1 : 0;
 }
 
 static json_t *risk_shares(const struct evaluation *e)
@@ -133,7 +179,7 @@ static void add_sizes(json_t *object, const struct evaluation *e)
                         json_rounded(e->fine / fmax(e->judged.metrics.n, 1), 4));
 }
 
-static json_t *figures_of(const struct evaluation *e)
+json_t *evaluation_to_json(const struct evaluation *e)
 {
     const struct engine_facts *facts = engine_facts(e->subject.engine);
     json_t *object = judgement_to_json(&e->judged);
@@ -148,76 +194,111 @@ static json_t *figures_of(const struct evaluation *e)
     return object;
 }
 
-static int fit_policy(const struct evaluation *e, struct err *err)
+int evaluation_fit(struct evaluation *e, struct policy_facts *out, struct err *err)
 {
-    struct policy_facts facts;
+    const struct judge_plan plan = evaluation_plan(e);
+    const struct thresholds_set set = {
+        .model = model_card(e->subject.model)->name,
+        .samples = e->samples,
+        .lesions = e->lesions,
+        .n = e->n_samples,
+        .replicates = plan.replicates,
+        .seed = plan.seed,
+    };
 
-    if (policy_fit(&facts, model_card(e->subject.model)->name, e->samples,
-                   (size_t)e->judged.metrics.n, err))
-        return err_wrap(err, "%s: split %s", e->settings->data, e->settings->split);
-    return policy_write(&facts, e->settings->fit_policy, err);
+    return thresholds_fit(out, &set, err);
 }
 
-static int evaluate_rows(struct evaluation *e, struct err *err)
+struct judge_plan evaluation_plan(const struct evaluation *e)
 {
-    const struct labels *labels = &e->labels;
-    int ret = 0;
+    return (struct judge_plan){(int)e->settings->replicates, (uint64_t)e->settings->seed};
+}
 
-    if (e->settings->fit_size[0] && size_trial_new(&e->trial, labels->n, err))
-        return -1;
-    if (e->settings->fit_policy[0]) {
-        e->samples = calloc((size_t)labels->n + 1, sizeof(*e->samples));
-        if (!e->samples)
-            return err_set(err, ERR_NOMEM, "%d samples", labels->n);
-    }
-    for (int i = 0; i < labels->n && !ret; i++) {
-        ret = evaluate_row(e, &labels->rows[i], err);
-        if (isatty(STDERR_FILENO) && (i % 20 == 19 || i + 1 == labels->n))
-            fprintf(stderr, "\r%d of %d%s", i + 1, labels->n, i + 1 == labels->n ? "\n" : "");
+int evaluation_run(struct evaluation *e, struct err *err)
+{
+    int ret = 0, n = e->labels.n;
+
+    for (int i = 0; i < n && !ret; i++) {
+        ret = evaluate_row(e, &e->labels.rows[i], err);
+        if (isatty(STDERR_FILENO) && (i % 20 == 19 || i + 1 == n))
+            fprintf(stderr, "\r%d of %d%s", i + 1, n, i + 1 == n ? "\n" : "");
     }
     return ret;
 }
 
-static int evaluate(struct evaluation *e, json_t **out, struct err *err)
+static int prepare_calibration(struct evaluation *e, struct err *err)
 {
-    const struct settings *s = e->settings;
-    const struct judge_plan plan = {(int)s->replicates, (uint64_t)s->seed};
+    size_t room = (size_t)e->labels.n + 1;
 
-    if (labels_read(&e->labels, s->data, s->split, s->limit, err))
-        return -1;
-    if (!e->labels.n)
-        return err_set(err, ERR_CONFIG, "%s: no image of split %s", s->data, s->split);
-    if (evaluate_rows(e, err) || (e->samples && fit_policy(e, err)))
-        return -1;
-    if (e->trial)
-        return size_trial_finish(e, err);
-    if (judgement_finish(&e->judged, &plan, err))
-        return -1;
-    *out = figures_of(e);
-    return *out ? 0 : err_set(err, ERR_NOMEM, "figures as JSON");
+    e->samples = calloc(room, sizeof(*e->samples));
+    e->lesions = calloc(room, sizeof(*e->lesions));
+    if (!e->samples || !e->lesions)
+        return err_set(err, ERR_NOMEM, "%d samples", e->labels.n);
+    return e->settings->size == SETTINGS_AUTO ? size_trial_new(&e->trial, e->labels.n, err) : 0;
 }
 
-int eval_figures(const struct settings *s, json_t **out, struct err *err)
+int evaluation_open(struct evaluation **out, const struct settings *s, bool is_calibration,
+                    struct err *err)
 {
-    const struct worker_shape shape = {.lanes = 1, .decoders = 1, .slots = 2, .batch = 1};
+    const struct worker_shape shape = {
+        .lanes = 1, .decoders = 1, .slots = EVAL_SLOTS, .batch = 1, .no_policy = is_calibration};
     struct evaluation *e = calloc(1, sizeof(*e));
-    int ret = -1;
 
     if (!e)
         return err_set(err, ERR_NOMEM, "out of memory for an evaluation");
     e->settings = s;
+    e->is_calibration = is_calibration;
     if (!subject_open(&e->subject, &e->decoder, &shape, s, err) &&
-        !analyst_open(&e->analyst, &e->subject, err))
-        ret = evaluate(e, out, err);
+        !analyst_open(&e->analyst, &e->subject, err) &&
+        !labels_read(&e->labels, s->data, s->split, s->limit, err)) {
+        if (!e->labels.n)
+            err_set(err, ERR_CONFIG, "%s: no image of split %s", s->data, s->split);
+        else if (!(is_calibration ? prepare_calibration(e, err) : eval_more_open(e, err))) {
+            *out = e;
+            return 0;
+        }
+    }
+    evaluation_close(e);
+    return -1;
+}
+
+void evaluation_close(struct evaluation *e)
+{
+    if (!e)
+        return;
+    eval_more_close(e);
     judgement_release(&e->judged);
     labels_release(&e->labels);
     free(e->predicted);
     free(e->truth);
     free(e->samples);
+    free(e->lesions);
     size_trial_free(e->trial);
     analyst_close(&e->analyst);
     subject_close(&e->subject, e->decoder);
     free(e);
+}
+
+int eval_figures(const struct settings *s, json_t **out, struct err *err)
+{
+    struct evaluation *e;
+    int ret = -1;
+
+    if (evaluation_open(&e, s, false, err))
+        return -1;
+    const struct judge_plan plan = evaluation_plan(e);
+    json_t *figures = NULL;
+    if (!evaluation_run(e, err) && !judgement_finish(&e->judged, &plan, err)) {
+        figures = evaluation_to_json(e);
+        ret = eval_more_finish(e, &figures, err);
+    }
+    if (!ret && !figures)
+        ret = err_set(err, ERR_NOMEM, "figures as JSON");
+    if (ret)
+        json_decref(figures);
+    else
+        *out = figures;
+    evaluation_close(e);
     return ret;
 }
 

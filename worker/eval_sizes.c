@@ -87,29 +87,29 @@ static void say(const struct size_fit *fit)
 
 /* The thresholds belong to the scores that the plan gives. */
 static int fit_thresholds(struct evaluation *e, const struct size_fit *fit,
-                          const struct size_samples *samples, struct err *err)
+                          const struct size_samples *samples, struct policy_facts *out,
+                          struct err *err)
 {
     struct size_trial *t = e->trial;
-    struct policy_facts facts;
 
     for (int i = 0; i < t->n; i++) {
         int k = size_fit_last(samples, &fit->plan, i);
-        t->policy[i] = t->policy[(size_t)i * SIZE_FIT_SIZES + (size_t)k]; /* never behind i */
+        e->samples[i] = t->policy[(size_t)i * SIZE_FIT_SIZES + (size_t)k];
     }
-    if (policy_fit(&facts, model_card(e->subject.model)->name, t->policy, (size_t)t->n, err))
+    if (evaluation_fit(e, out, err))
         return -1;
-    facts.sizes = fit->plan;
-    return policy_write(&facts, e->settings->fit_size, err);
+    out->sizes = fit->plan;
+    return 0;
 }
 
-int size_trial_finish(struct evaluation *e, struct err *err)
+int size_trial_finish(struct evaluation *e, struct policy_facts *out, struct err *err)
 {
     struct size_trial *t = e->trial;
     const struct size_samples samples = {t->sizes, t->is_malignant, t->n};
     struct size_fit fit;
 
-    if (size_fit(&fit, &samples, err) || fit_thresholds(e, &fit, &samples, err))
-        return err_wrap(err, "%s: split %s", e->settings->data, e->settings->split);
+    if (size_fit(&fit, &samples, err) || fit_thresholds(e, &fit, &samples, out, err))
+        return -1;
     say(&fit);
     return 0;
 }

@@ -12,10 +12,11 @@ static const struct {
     const char *word;
     enum settings_command command;
 } modes[] = {
-    {"serve",    COMMAND_WORKER  },
-    {"predict",  COMMAND_PREDICT },
-    {"eval",     COMMAND_EVAL    },
-    {"quantize", COMMAND_QUANTIZE},
+    {"serve",     COMMAND_WORKER   },
+    {"predict",   COMMAND_PREDICT  },
+    {"eval",      COMMAND_EVAL     },
+    {"quantize",  COMMAND_QUANTIZE },
+    {"calibrate", COMMAND_CALIBRATE},
 };
 
 static int run(enum settings_command command, const struct settings *s, int n, char **operands)
@@ -24,6 +25,7 @@ static int run(enum settings_command command, const struct settings *s, int n, c
     case COMMAND_PREDICT: return tool_predict(s, n, operands);
     case COMMAND_EVAL: return tool_eval(s);
     case COMMAND_QUANTIZE: return tool_quantize(s);
+    case COMMAND_CALIBRATE: return tool_calibrate(s);
     default: return strcmp(s->work, "nothing") ? service_run(s) : nothing_run();
     }
 }
@@ -46,7 +48,7 @@ int main(int argc, char **argv)
     if (settings_load(&settings, command, argc - skip, argv + skip, &first, &err))
         return tool_fail(&err);
     if (settings.help) {
-        printf("usage: lentigo-worker [serve|predict|eval|quantize|devices] [flags]\n");
+        printf("usage: lentigo-worker [serve|predict|eval|quantize|calibrate|devices] [flags]\n");
         settings_help(command, stdout);
         return 0;
     }

@@ -68,13 +68,11 @@ static int open_subject(struct subject *out, const struct worker_shape *shape,
     if (!s->size && out->size > SIZE_MAX_UNKNOWN)
         return err_set(err, ERR_CONFIG, "%s: trained for %d px; give --size %d", dir, out->size,
                        out->size);
-    /* Whoever chooses a policy, sizes or ranges needs none. */
-    bool need_policy = !s->fit_policy[0] && !s->fit_size[0] && !s->calibrate[0];
+    bool need_policy = !shape->no_policy && !s->calibrate[0]; /* --calibrate: ranges are chosen */
     if (need_policy && policy_open_in(&out->policy, dir, is_auto, err))
         return -1;
-    if (is_auto && !out->policy)
-        return err_set(err, ERR_CONFIG, "--fit-policy is for one size; --fit-size is for auto");
-    if (is_auto) {
+    out->has_flips = !strcmp(s->tta, "flips");
+    if (is_auto && out->policy) {
         out->plan = &policy_facts(out->policy)->sizes;
         out->size = out->plan->coarse;
     }
@@ -95,6 +93,16 @@ int subject_open(struct subject *out, struct decoder **decoder, const struct wor
         return -1;
     }
     return 0;
+}
+
+int subject_open_beside(struct subject *out, const struct worker_shape *shape,
+                        const struct settings *s, struct err *err)
+{
+    *out = (struct subject){0};
+    if (!open_subject(out, shape, s, err))
+        return 0;
+    subject_close(out, NULL);
+    return -1;
 }
 
 void subject_close(struct subject *subject, struct decoder *decoder)

@@ -17,6 +17,7 @@ struct subject {
     struct probe *probe;   /* when it was asked for, else NULL */
     struct policy *policy; /* NULL while one, sizes or ranges are being chosen */
     int size; /* px, longest side of the network input; of the first pass where there are two */
+    bool has_flips;               /* mirror images are looked at too (flips.h) */
     const struct size_plan *plan; /* of --size auto, the policy's; else NULL */
 };
 
@@ -25,6 +26,7 @@ struct worker_shape {
     int lanes, decoders, slots, batch;
     int threads;    /* of each lane; 0 is 1 */
     bool has_probe; /* the device is to be checked with a known picture */
+    bool no_policy; /* one is being chosen: none has to be there */
 };
 
 /* Cores that this process may run on. */
@@ -36,6 +38,11 @@ void worker_shape_of(struct worker_shape *out, const struct settings *s);
  * policy, or a precision that this machine lacks. */
 int subject_open(struct subject *out, struct decoder **decoder, const struct worker_shape *shape,
                  const struct settings *s, struct err *err);
+
+/* A second model for the same pictures: all but a decoder. Its own size where settings name none; a
+ * size over the decoder's is ERR_CONFIG. subject_close(out, NULL). */
+int subject_open_beside(struct subject *out, const struct worker_shape *shape,
+                        const struct settings *s, struct err *err);
 void subject_close(struct subject *subject, struct decoder *decoder);
 
 #endif

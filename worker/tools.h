@@ -18,6 +18,10 @@ int tool_eval(const struct settings *s);
 /* The same as a new object, the caller's. */
 int eval_figures(const struct settings *s, json_t **out, struct err *err);
 
+/* Choose temperature and thresholds on the validation split; write policy and card into the model's
+ * folder; print the policy as one JSON object. */
+int tool_calibrate(const struct settings *s);
+
 /* Make a model ready for int8 and print, as one JSON object, what that costs. */
 int tool_quantize(const struct settings *s);
 

@@ -12,14 +12,21 @@
 
 #include "lesion/policy.h"
 
-#define GOOD                                                                                   \
-    "{\"version\":1,\"model\":\"starter\","                                                    \
-    "\"urgent\":{\"malignant\":0.6,\"melanoma\":0.4,\"specificity\":0.91,\"ci\":[0.89,0.93]}," \
-    "\"review\":{\"malignant\":0.1,\"sensitivity\":0.95,\"ci\":[0.91,0.98]},"                  \
-    "\"flat_scores\":{\"confidence_min\":0.5},"                                                \
-    "\"shares\":{\"urgent\":0.2,\"review\":0.4,\"routine\":0.39,\"retake\":0.01},"             \
-    "\"ppv\":{\"0.01\":{\"urgent\":0.07,\"flagged\":0.02},"                                    \
-    "\"0.07\":{\"urgent\":0.36,\"flagged\":0.13}},\"abcd_field_accuracy\":0.72}"
+/* clang-format off */
+#define GOOD \
+    "{\"version\":2,\"model\":\"starter\",\"temperature\":{\"value\":2,\"ci\":[1.5,2.5]}," \
+    "\"urgent\":{\"malignant\":0.6,\"malignant_ci\":[0.55,0.65],\"melanoma\":0.4,\"melanoma_ci\":[0.35,0.45]," \
+    "\"specificity\":0.91,\"ci\":[0.89,0.93]}," \
+    "\"review\":{\"malignant\":0.1,\"malignant_ci\":[0.08,0.12],\"sensitivity\":0.95,\"ci\":[0.91,0.98]}," \
+    "\"flat_scores\":{\"confidence_min\":0.5}," \
+    "\"shares\":{\"urgent\":0.2,\"review\":0.4,\"routine\":0.39,\"retake\":0.01}," \
+    "\"ppv\":{\"0.01\":{\"urgent\":0.07,\"flagged\":0.02}," \
+    "\"0.07\":{\"urgent\":0.36,\"flagged\":0.13}}," \
+    "\"per_10000\":{\"0.01\":{\"urgent\":990,\"referred\":5400,\"referred_ci\":[5000,5900],\"missed\":5,\"missed_ci\":[2,8]}," \
+    "\"0.07\":{\"urgent\":1200,\"referred\":5700,\"referred_ci\":[5100,6100],\"missed\":32,\"missed_ci\":[15,55]}}," \
+    "\"support\":{\"malignant\":135,\"benign\":677,\"below_review\":8,\"above_urgent\":61}," \
+    "\"abcd_field_accuracy\":0.72}"
+/* clang-format on */
 
 static char path[] = "/tmp/lentigo-policy-XXXXXX";
 static struct lesion_measures m;
@@ -37,7 +44,7 @@ static int write_text(const char *text)
 static void write_with(const char *from, const char *to)
 {
     const char *at = strstr(GOOD, from);
-    char text[2000];
+    char text[3000];
 
     assert_non_null(at);
     snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - GOOD), GOOD, to, at + strlen(from));
@@ -67,6 +74,11 @@ static void facts_are_read(void **state)
     assert_true(f->specificity.value == 0.91 && f->specificity.low == 0.89);
     assert_true(f->sensitivity.high == 0.98 && f->shares[RISK_RETAKE] == 0.01);
     assert_true(f->ppv_urgent[1] == 0.36 && f->ppv_flagged[0] == 0.02);
+    assert_true(f->temperature == 2 && f->temperature_range.high == 2.5);
+    assert_true(f->urgent_melanoma_range.low == 0.35 && f->review_range.high == 0.12);
+    assert_true(f->expected[0].referred == 5400 && f->expected[1].missed_range.high == 55);
+    assert_int_equal(f->support.benign, 677);
+    assert_int_equal(f->support.below_review, 8);
     assert_true(f->abcd_field_accuracy == 0.72);
     assert_int_equal(strlen(policy_sha256(p)), 64);
     policy_close(p);
@@ -78,31 +90,44 @@ static void every_key_is_checked(void **state)
     static const struct {
         const char *from, *to, *named;
     } cases[] = {
-        {"\"version\":1,",                "",                           "version"            },
-        {"\"version\":1",                 "\"version\":2",              "version"            },
-        {"\"model\":\"starter\",",        "",                           "model"              },
-        {"\"model\":\"starter\"",         "\"model\":7",                "model"              },
-        {"\"malignant\":0.6,",            "",                           "urgent.malignant"   },
-        {"\"malignant\":0.6",             "\"malignant\":\"0.6\"",      "urgent.malignant"   },
-        {"\"malignant\":0.6",             "\"malignant\":1.2",          "urgent.malignant"   },
-        {"\"melanoma\":0.4",              "\"melanoma\":-0.4",          "urgent.melanoma"    },
-        {"\"specificity\":0.91,",         "",                           "urgent.specificity" },
-        {"[0.89,0.93]",                   "[0.93,0.89]",                "urgent.ci"          },
-        {"[0.89,0.93]",                   "[0.89]",                     "urgent.ci"          },
-        {"[0.91,0.98]",                   "null",                       "review.ci"          },
-        {"\"malignant\":0.1,",            "",                           "review.malignant"   },
-        {"\"malignant\":0.1",             "\"malignant\":0.7",          "review.malignant"   },
-        {"\"sensitivity\":0.95",          "\"sensitivity\":true",       "review.sensitivity" },
-        {"{\"confidence_min\":0.5}",      "3",                          "confidence_min"     },
-        {"\"retake\":0.01",               "\"retake\":[]",              "shares.retake"      },
-        {"\"0.01\":{\"urgent\":0.07",     "\"0.01\":{\"urgent\":null",  "ppv.0.01.urgent"    },
-        {"\"flagged\":0.13",              "\"flag\":0.13",              "ppv.0.07.flagged"   },
-        {",\"abcd_field_accuracy\":0.72", "",                           "abcd_field_accuracy"},
-        {"\"abcd_field_accuracy\":0.72",  "\"abcd_field_accuracy\":72", "abcd_field_accuracy"},
-        {"\"version\":1",                 "\"version\":1,\"extra\":1",  "extra"              },
-        {"\"melanoma\":0.4",              "\"melanoma\":0.4,\"mel\":1", "urgent.mel"         },
-        {"\"version\":1,",                "",                           "version"            },
-        {"{\"version\"",                  "[",                          "line"               },
+        {"\"version\":2,",                "",                           "version"                 },
+        {"\"version\":2",                 "\"version\":3",              "version"                 },
+        {"\"version\":2",                 "\"version\":1",              "temperature\" is unknown"},
+        {"\"value\":2,",                  "",                           "temperature.value"       },
+        {"\"value\":2",                   "\"value\":0",                "temperature.value"       },
+        {"[1.5,2.5]",                     "[2.5,1.5]",                  "temperature.ci"          },
+        {"[0.55,0.65]",                   "[0.55,1.65]",                "urgent.malignant_ci"     },
+        {"\"melanoma_ci\":[0.35,0.45],",  "",                           "urgent.melanoma_ci"      },
+        {"[0.08,0.12]",                   "0.1",                        "review.malignant_ci"     },
+        {"\"referred\":5400",             "\"referred\":10001",         "per_10000.0.01.referred" },
+        {"[15,55]",                       "[-1,55]",                    "per_10000.0.07.missed_ci"},
+        {"\"missed\":32",                 "\"missing\":32",             "per_10000.0.07.missed"   },
+        {"\"missed\":32",                 "\"missed\":32,\"lost\":1",   "per_10000.0.07.lost"     },
+        {"\"benign\":677",                "\"benign\":67.7",            "support.benign"          },
+        {"\"benign\":677",                "\"benign\":677,\"odd\":0",   "support.odd"             },
+        {"\"model\":\"starter\",",        "",                           "model"                   },
+        {"\"model\":\"starter\"",         "\"model\":7",                "model"                   },
+        {"\"malignant\":0.6,",            "",                           "urgent.malignant"        },
+        {"\"malignant\":0.6",             "\"malignant\":\"0.6\"",      "urgent.malignant"        },
+        {"\"malignant\":0.6",             "\"malignant\":1.2",          "urgent.malignant"        },
+        {"\"melanoma\":0.4",              "\"melanoma\":-0.4",          "urgent.melanoma"         },
+        {"\"specificity\":0.91,",         "",                           "urgent.specificity"      },
+        {"[0.89,0.93]",                   "[0.93,0.89]",                "urgent.ci"               },
+        {"[0.89,0.93]",                   "[0.89]",                     "urgent.ci"               },
+        {"[0.91,0.98]",                   "null",                       "review.ci"               },
+        {"\"malignant\":0.1,",            "",                           "review.malignant"        },
+        {"\"malignant\":0.1",             "\"malignant\":0.7",          "review.malignant"        },
+        {"\"sensitivity\":0.95",          "\"sensitivity\":true",       "review.sensitivity"      },
+        {"{\"confidence_min\":0.5}",      "3",                          "confidence_min"          },
+        {"\"retake\":0.01",               "\"retake\":[]",              "shares.retake"           },
+        {"\"0.01\":{\"urgent\":0.07",     "\"0.01\":{\"urgent\":null",  "ppv.0.01.urgent"         },
+        {"\"flagged\":0.13",              "\"flag\":0.13",              "ppv.0.07.flagged"        },
+        {",\"abcd_field_accuracy\":0.72", "",                           "abcd_field_accuracy"     },
+        {"\"abcd_field_accuracy\":0.72",  "\"abcd_field_accuracy\":72", "abcd_field_accuracy"     },
+        {"\"version\":2",                 "\"version\":2,\"extra\":1",  "extra"                   },
+        {"\"melanoma\":0.4",              "\"melanoma\":0.4,\"mel\":1", "urgent.mel"              },
+        {"\"version\":2,",                "",                           "version"                 },
+        {"{\"version\"",                  "[",                          "line"                    },
     };
 
     (void)state;
@@ -117,7 +142,7 @@ static void every_key_is_checked(void **state)
 }
 
 #define SIZES                                                                            \
-    "\"version\":1,\"sizes\":{\"coarse\":160,\"fine\":256,\"expected_jaccard_min\":0.5," \
+    "\"version\":2,\"sizes\":{\"coarse\":160,\"fine\":256,\"expected_jaccard_min\":0.5," \
     "\"score\":[0.1,0.2],\"fine_share\":0.25}"
 
 /* The plan of --size auto is read where it is, and its keys are checked. */
@@ -127,12 +152,12 @@ static void sizes_are_read(void **state)
     struct err err = {0};
 
     (void)state;
-    write_with("\"version\":1", SIZES);
+    write_with("\"version\":2", SIZES);
     assert_int_equal(policy_open(&p, path, &err), 0);
     assert_int_equal(policy_facts(p)->sizes.coarse, 160);
     assert_true(policy_facts(p)->sizes.score_high == 0.2);
     policy_close(p);
-    write_with("\"version\":1", "\"version\":1,\"sizes\":{\"coarse\":160,\"extra\":1}");
+    write_with("\"version\":2", "\"version\":2,\"sizes\":{\"coarse\":160,\"extra\":1}");
     p = NULL;
     assert_int_equal(policy_open(&p, path, &err), -1);
     assert_int_equal(err.code, ERR_CONFIG);
@@ -142,7 +167,7 @@ static void sizes_are_read(void **state)
 /* One model folder holds both policies; neither stands in for the other. */
 static void each_way_has_its_own_file(void **state)
 {
-    static const char *const texts[] = {"\"version\":1", SIZES};
+    static const char *const texts[] = {"\"version\":2", SIZES};
     char dir[] = "/tmp/lentigo-policies-XXXXXX", name[100];
 
     (void)state;
@@ -152,7 +177,7 @@ static void each_way_has_its_own_file(void **state)
             struct policy *p = NULL;
             struct err err = {0};
             snprintf(name, sizeof(name), "%s/%s", dir, policy_file_name(is_auto));
-            write_with("\"version\":1", texts[written]);
+            write_with("\"version\":2", texts[written]);
             assert_int_equal(rename(path, name), 0);
             assert_int_equal(policy_open_in(&p, dir, is_auto, &err), written == is_auto ? 0 : -1);
             assert_int_equal(err.code, written == is_auto ? ERR_OK : ERR_CONFIG);
@@ -163,6 +188,46 @@ static void each_way_has_its_own_file(void **state)
             assert_int_equal(err.code, ERR_CONFIG);
         }
     rmdir(dir);
+}
+
+/* As the first release wrote it. */
+static void version_1_is_read(void **state)
+{
+    static const char text[] =
+        "{\"version\":1,\"model\":\"old\","
+        "\"urgent\":{\"malignant\":0.6,\"melanoma\":0.4,\"specificity\":0.91,\"ci\":[0.89,0.93]},"
+        "\"review\":{\"malignant\":0.1,\"sensitivity\":0.95,\"ci\":[0.91,0.98]},"
+        "\"flat_scores\":{\"confidence_min\":0.5},"
+        "\"shares\":{\"urgent\":0.2,\"review\":0.4,\"routine\":0.39,\"retake\":0.01},"
+        "\"ppv\":{\"0.01\":{\"urgent\":0.07,\"flagged\":0.02},"
+        "\"0.07\":{\"urgent\":0.36,\"flagged\":0.13}},\"abcd_field_accuracy\":0.72}";
+    struct policy *p = NULL;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(write_text(text), 0);
+    if (policy_open(&p, path, &err))
+        fail_msg("%s", err.msg);
+    assert_true(policy_facts(p)->temperature == 1 && policy_facts(p)->review_malignant == 0.1);
+    assert_true(policy_facts(p)->sensitivity.low == 0.91);
+    assert_true(isnan(policy_facts(p)->review_range.low));
+    policy_close(p);
+}
+
+/* sqrt(0.64) : sqrt(0.36) = 4 : 3 */
+static void scores_are_warmed(void **state)
+{
+    struct policy *p = open_good();
+
+    (void)state;
+    m = (struct lesion_measures){
+        .classes = {0, 0.64, 0.36},
+          .malignant_probability = 0.64
+    };
+    policy_warm(p, &m);
+    assert_true(fabs(m.classes[1] - 4 / 7.0) < 2e-4 && fabs(m.classes[2] - 3 / 7.0) < 2e-4);
+    assert_true(m.malignant_probability == m.classes[1] + m.classes[3] + m.classes[4]);
+    policy_close(p);
 }
 
 static void missing_file_is_configuration(void **state)
@@ -345,6 +410,8 @@ int main(void)
         cmocka_unit_test(every_key_is_checked),
         cmocka_unit_test(sizes_are_read),
         cmocka_unit_test(each_way_has_its_own_file),
+        cmocka_unit_test(version_1_is_read),
+        cmocka_unit_test(scores_are_warmed),
         cmocka_unit_test(missing_file_is_configuration),
         cmocka_unit_test(accuracy_may_be_unknown),
         cmocka_unit_test(each_reason_decides),

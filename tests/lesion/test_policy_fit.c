@@ -79,6 +79,10 @@ static void hand_computed_set(void **state)
     assert_true(fabs(f.shares[RISK_URGENT] - 19 / 42.0) < 1e-12);
     assert_true(fabs(f.shares[RISK_REVIEW] - 11 / 42.0) < 1e-12); /* 8 + 2 by score, 1 doubtful */
     assert_true(fabs(f.shares[RISK_ROUTINE] - 10 / 42.0) < 1e-12);
+    /* malignant: 17 urgent, 2 review, 1 routine; benign, unusable ones too: 2, 9 and 9 of 22 */
+    assert_true(fabs(f.expected[0].urgent - (100 * 17 / 20.0 + 9900 * 2 / 22.0)) < 1e-9);
+    assert_true(fabs(f.expected[1].referred - (700 * 19 / 20.0 + 9300 * 11 / 22.0)) < 1e-9);
+    assert_true(fabs(f.expected[0].missed - 5) < 1e-9);
     assert_true(f.confidence_min == 0.9);
     assert_true(fabs(f.abcd_field_accuracy - 0.5) < 1e-12); /* all scores are equal */
 }
@@ -147,7 +151,7 @@ static void bad_sets_are_refused(void **state)
     struct policy_facts f;
 
     (void)state;
-    for (int i = 0; i < 5; i++) {
+    for (int i = 0; i < 6; i++) {
         struct policy_sample t[2] = {s[0], s[1]};
         struct err err = {0};
         if (i == 0)
@@ -158,9 +162,59 @@ static void bad_sets_are_refused(void **state)
             t[0].classes[5] = NAN;
         if (i == 3)
             t[1].is_unusable = true;
+        if (i == 5)
+            t[1].lesion = 2;
         assert_int_equal(policy_fit(&f, "bad", t, i == 4 ? 0 : 2, &err), -1);
         assert_int_equal(err.code, ERR_INPUT);
     }
+}
+
+/* `n` malignant and `n` benign pictures, `per` of a lesion, in which scores rise evenly. */
+static void even_set(struct policy_sample *s, int n, int per)
+{
+    for (int i = 0; i < n; i++) {
+        s[i] = sample(NV, 0.5 * i / n, 0);
+        s[n + i] = sample(MEL, 0.2 + 0.8 * i / n, 0);
+        s[i].lesion = i / per;
+        s[n + i].lesion = n + i / per;
+    }
+}
+
+static void small_sets_support_nothing(void **state)
+{
+    enum { MANY = 200 };
+    static struct policy_sample s[2 * MANY];
+    struct policy_facts f;
+    struct err err = {0};
+
+    (void)state;
+    even_set(s, MANY, 1);
+    assert_int_equal(policy_fit(&f, "enough", s, 2 * MANY, &err), 0);
+    assert_int_equal(f.support.malignant, MANY);
+    assert_int_equal(f.support.benign, MANY);
+    assert_int_equal(f.support.below_review, 10); /* one of twenty */
+    assert_int_equal(f.support.above_urgent, 20); /* one of ten */
+    assert_int_equal(policy_check_support(&f, &err), 0);
+    even_set(s, MANY, 4); /* the same pictures of a quarter of the lesions */
+    assert_int_equal(policy_fit(&f, "lesions", s, 2 * MANY, &err), 0);
+    assert_int_equal(f.support.malignant, MANY / 4);
+    assert_int_equal(f.support.below_review, 3);
+    assert_int_equal(policy_check_support(&f, &err), -1);
+    assert_int_equal(err.code, ERR_INPUT);
+    assert_non_null(strstr(err.msg, "3 malignant lesions beyond"));
+    err = (struct err){0};
+    even_set(s, 110, 1); /* five are lost, but 0.955 of 110 may be 0.898 */
+    assert_int_equal(policy_fit(&f, "wide", s, 220, &err), 0);
+    assert_int_equal(f.support.below_review, 5);
+    assert_int_equal(policy_check_support(&f, &err), -1);
+    assert_non_null(strstr(err.msg, "0.90 is the least"));
+    err = (struct err){0};
+    even_set(s, MANY, 1);
+    for (int i = 0; i < MANY; i++)
+        s[i].lesion = i % 30; /* benign: 30 lesions */
+    assert_int_equal(policy_fit(&f, "benign", s, 2 * MANY, &err), 0);
+    assert_int_equal(policy_check_support(&f, &err), -1);
+    assert_non_null(strstr(err.msg, "urgent threshold"));
 }
 
 static void written_policy_is_read_back(void **state)
@@ -179,6 +233,9 @@ static void written_policy_is_read_back(void **state)
     }
     assert_int_equal(policy_fit(&f, "written", s, 40, &err), 0);
     assert_int_equal(close(mkstemp(path)), 0);
+    f.temperature = 1.0 / 3;
+    f.temperature_range = (struct policy_range){0.25, 0.5};
+    f.review_range = (struct policy_range){0.12346, 0.2};
     if (policy_write(&f, path, &err) || policy_open(&p, path, &err))
         fail_msg("%s", err.msg);
     const struct policy_facts *g = policy_facts(p);
@@ -189,6 +246,10 @@ static void written_policy_is_read_back(void **state)
     assert_true(g->confidence_min == f.confidence_min);
     assert_true(fabs(g->sensitivity.low - f.sensitivity.low) < 1e-4);
     assert_true(isnan(g->abcd_field_accuracy));
+    assert_true(fabs(g->temperature - 1.0 / 3) < 1e-15);
+    assert_true(g->temperature_range.high == 0.5 && g->review_range.low == 0.1235);
+    assert_true(fabs(g->expected[1].referred - f.expected[1].referred) <= 0.05);
+    assert_memory_equal(&g->support, &f.support, sizeof(f.support));
     policy_close(p);
     assert_int_equal(unlink(path), 0);
 }
@@ -202,6 +263,7 @@ int main(void)
         cmocka_unit_test(bcc_does_not_make_urgent),
         cmocka_unit_test(abcd_accuracy_counts_pairs),
         cmocka_unit_test(bad_sets_are_refused),
+        cmocka_unit_test(small_sets_support_nothing),
         cmocka_unit_test(written_policy_is_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,11 +39,19 @@ static const unsigned char small_jpeg[] = {
 /* clang-format on */
 
 static const char policy[] =
-    "{\"version\":1,\"model\":\"starter\",\"urgent\":{\"malignant\":0.6,\"melanoma\":0.45,"
-    "\"specificity\":0.9,\"ci\":[0.87,0.92]},\"review\":{\"malignant\":0.2,\"sensitivity\":0.95,"
-    "\"ci\":[0.91,0.97]},\"flat_scores\":{\"confidence_min\":0.35},\"shares\":{\"urgent\":0.14,"
+    "{\"version\":2,\"model\":\"starter\",\"temperature\":{\"value\":1,\"ci\":[0.9,1.1]},"
+    "\"urgent\":{\"malignant\":0.6,\"malignant_ci\":[0.5,0.7],\"melanoma\":0.45,"
+    "\"melanoma_ci\":[0.4,0.5],\"specificity\":0.9,\"ci\":[0.87,0.92]},\"review\":{\"malignant\":0."
+    "2,"
+    "\"malignant_ci\":[0.1,0.3],\"sensitivity\":0.95,\"ci\":[0.91,0.97]},"
+    "\"flat_scores\":{\"confidence_min\":0.35},\"shares\":{\"urgent\":0.14,"
     "\"review\":0.36,\"routine\":0.49,\"retake\":0.01},\"ppv\":{\"0.01\":{\"urgent\":0.06,"
-    "\"flagged\":0.02},\"0.07\":{\"urgent\":0.31,\"flagged\":0.12}},\"abcd_field_accuracy\":0.64}";
+    "\"flagged\":0.02},\"0.07\":{\"urgent\":0.31,\"flagged\":0.12}},\"per_10000\":{\"0.01\":{"
+    "\"urgent\":990,\"referred\":5400,\"referred_ci\":[5000,5900],\"missed\":5,\"missed_ci\":[2,8]}"
+    ","
+    "\"0.07\":{\"urgent\":1200,\"referred\":5700,\"referred_ci\":[5100,6100],\"missed\":32,"
+    "\"missed_ci\":[15,55]}},\"support\":{\"malignant\":135,\"benign\":677,\"below_review\":8,"
+    "\"above_urgent\":61},\"abcd_field_accuracy\":0.64}";
 
 static const char upload_id[] = "upload-made";
 

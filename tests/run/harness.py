@@ -161,3 +161,33 @@ def kill(pid, sig=signal.SIGKILL):
         os.kill(pid, sig)
     except ProcessLookupError:
         pass
+
+
+def labelled_set(path, demo_dir, split="val", large=False):
+    """Lesions drawn by demo() as a labelled set of `split`, added to what is there: twelve pictures, two of
+    three called melanomas; or a large one for choosing thresholds on. That needs lesions on the wrong side:
+    of the pictures in rising order of malignancy the first six are called melanomas and the last six moles,
+    and those in between stand in many times."""
+    (path / "images").mkdir(parents=True, exist_ok=True)
+    (path / "masks").mkdir(exist_ok=True)
+    truth = json.loads((demo_dir / "truth" / "truth.json").read_text())["images"]
+    done = [t for t in truth if t["status"] == "done"]
+    if large:
+        lines = lentigo("predict", *(demo_dir / "upload" / t["file"] for t in done), check=0).stdout.splitlines()
+        scores = [json.loads(line).get("malignant_probability") or 0 for line in lines]
+        done = [t for _, t in sorted(zip(scores, done), key=lambda pair: pair[0])]
+        assert len(done) >= 23, "draw 14 patients"
+        chosen = [(t, "MEL", 1) for t in done[:6]] + [(t, "MEL", 33) for t in done[12:17]]
+        chosen += [(t, "NV", 1) for t in done[-6:]] + [(t, "NV", 25) for t in done[6:12]]
+    else:
+        chosen = [(t, "MEL" if i % 3 else "NV", 1) for i, t in enumerate(done[:12])]
+    lines = [] if (path / "labels.csv").exists() else ["id,dx,split,source,lesion_id"]
+    for t, dx, copies in chosen:
+        for _ in range(copies):
+            name = f"{split}{len(list((path / 'images').iterdir()))}"
+            (path / "images" / f"{name}.jpg").symlink_to(demo_dir / "upload" / t["file"])
+            (path / "masks" / f"{name}.png").symlink_to(demo_dir / "truth" / t["mask"])
+            lines.append(f"{name},{dx},{split},{'A' if len(lines) % 2 else 'B'},L{name}")
+    with open(path / "labels.csv", "a") as f:
+        f.write("\n".join(lines) + "\n")
+    return path

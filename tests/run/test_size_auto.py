@@ -17,6 +17,10 @@ def model_with(path, bound):
     policy = json.loads((MODEL / "policy-auto.json").read_text())
     policy["sizes"]["expected_jaccard_min"] = bound
     (path / "policy-auto.json").write_text(json.dumps(policy))
+    # scores are compared between both ways, so both go through one temperature
+    single = json.loads((MODEL / "policy.json").read_text())
+    single["temperature"] = policy.get("temperature", {"value": 1, "ci": [1, 1]})
+    (path / "policy.json").write_text(json.dumps(single))
     return path
 
 
@@ -84,35 +88,17 @@ def check_run(tmp, upload, model):
     assert "policy-auto.json" in refused.stderr, refused.stderr
 
 
-def draw_set(tmp, demo_dir):
-    """The drawn lesions as a labelled set: every third is called a melanoma."""
-    data = tmp / "set"
-    (data / "images").mkdir(parents=True)
-    (data / "masks").mkdir()
-    lines = ["id,dx,split"]
-    truth = json.loads((demo_dir / "truth" / "truth.json").read_text())["images"]
-    for i, t in enumerate(t for t in truth if t["status"] == "done"):
-        (data / "images" / f"{i}.jpg").symlink_to(demo_dir / "upload" / t["file"])
-        (data / "masks" / f"{i}.png").symlink_to(demo_dir / "truth" / t["mask"])
-        lines.append(f"{i},{'MEL' if i % 3 == 0 else 'NV'},{'val' if i < 9 else 'test'}")
-    (data / "labels.csv").write_text("\n".join(lines) + "\n")
-    return data
-
-
-def check_eval(tmp, demo_dir, model):
-    data = draw_set(tmp, demo_dir)
-    mixed = json.loads(lentigo("eval", "--data", data, "--split", "val", "--size", "auto", "--model", model,
+def check_calibrate(tmp, demo_dir, model):
+    few = labelled_set(tmp / "few", demo_dir)
+    mixed = json.loads(lentigo("eval", "--data", few, "--split", "val", "--size", "auto", "--model", model,
                                check=0).stdout)
-    assert mixed["size"] == "auto" and mixed["n"] == 9, mixed
+    assert mixed["size"] == "auto" and mixed["n"] == 12, mixed
     assert 0 <= mixed["fine_share"] <= 1 and mixed["coarse"] < mixed["fine"], mixed
-    large = json.loads(lentigo("eval", "--data", data, "--split", "all", "--min-side", 60000, check=0).stdout)
+    large = json.loads(lentigo("eval", "--data", few, "--split", "all", "--min-side", 60000, check=0).stdout)
     assert large["n"] == 0 and large["min_side"] == 60000, large
-    for name in ("a.json", "b.json"):
-        lentigo("eval", "--data", data, "--split", "val", "--fit-size", tmp / name, check=0)
-    assert (tmp / "a.json").read_bytes() == (tmp / "b.json").read_bytes()
-    plan = json.loads((tmp / "a.json").read_text())["sizes"]
-    assert plan["coarse"] < plan["fine"], plan
-    lentigo("eval", "--data", data, "--split", "val", "--size", "auto", "--fit-policy", tmp / "c.json", check=78)
+    flags = ("--size", "auto", "--model", model, "--replicates", 20)
+    refused = lentigo("model", "calibrate", "--data", few, *flags, check=78)
+    assert "too few pictures" in refused.stderr, refused.stderr
 
 
 need_redis()
@@ -121,6 +107,6 @@ with Scratch() as tmp:
     files = [upload / name for name in named_files(upload)]
     model = check_predict(tmp, [f for f in files if f.is_file()])
     check_run(tmp, upload, model)
-    check_eval(tmp, tmp / "demo", model)
+    check_calibrate(tmp, tmp / "demo", model)
     assert not processes_naming(tmp), processes_naming(tmp)
 print("test_size_auto: 1 passed, 0 failed")
