@@ -41,6 +41,8 @@ static char choose_separator(const char *text)
 
 void csv_begin(struct csv *c, char *text, const char *name)
 {
+    if (!strncmp(text, "\xEF\xBB\xBF", 3))
+        text += 3;
     *c = (struct csv){.at = text, .line = 1, .name = name};
     if (!strncasecmp(text, "sep=", 4) && text[4] && strchr(separators, text[4]) &&
         ends_line(text[5])) {

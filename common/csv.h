@@ -2,7 +2,7 @@
  *
  * RFC 4180 with what spreadsheets really write: LF, CRLF or CR at the end of a line, a line break
  * or a doubled quote inside quotes, spaces around a field (dropped unless quoted), blank lines
- * (skipped), and "sep=;" as a first line. */
+ * (skipped), "sep=;" as a first line, and a mark of the byte order (UTF-8) before everything. */
 #ifndef COMMON_CSV_H
 #define COMMON_CSV_H
 

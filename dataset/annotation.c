@@ -76,7 +76,7 @@ static int draw_onto(const struct drawing *d, const struct raster *r, int i, str
     if (!class && !s->is_hole)
         return err_set(err, ERR_INPUT,
                        "shape %d: its label means the picture's diagnosis, and there is none",
-                       i + 1);
+                       s->number);
     if (draw_shape(r, s, s->is_hole ? 0 : (uint8_t) class, err))
         return err_wrap(err, "shape %d", s->number);
     return 0;

@@ -176,7 +176,7 @@ int table_write(const struct table *t, const char *path, struct err *err)
     add_row(&text, t->names, t->n_columns);
     for (int i = 0; i < t->n_rows; i++)
         add_row(&text, t->cells + (size_t)i * (size_t)t->n_columns, t->n_columns);
-    int ret = buf_check(&text, path, err) || file_write(path, text.data, text.len, err);
+    int ret = buf_check(&text, path, err) || file_write_synced(path, text.data, text.len, err);
     buf_release(&text);
     return ret ? -1 : 0;
 }

@@ -228,6 +228,19 @@ static int load_one(const char *dir, int64_t iteration, struct progress_state *s
     return ret;
 }
 
+/* Of a state that was passed over. */
+static void drop(const char *dir, int64_t iteration)
+{
+    static const char *const suffixes[] = {".json", ".safetensors"};
+    char path[PATH_SIZE];
+    struct err ignored = {0}; /* what cannot be removed is written over when its iteration comes */
+
+    for (int i = 0; i < 2; i++)
+        if (!path_format(path, sizeof(path), &ignored, "%s/%" PRId64 "%s", dir, iteration,
+                         suffixes[i]))
+            unlink(path);
+}
+
 int checkpoint_load(const char *dir, struct progress_state *state, struct bank *weights,
                     struct optimiser *o, struct err *err)
 {
@@ -236,8 +249,11 @@ int checkpoint_load(const char *dir, struct progress_state *state, struct bank *
 
     for (int i = 0; i < n; i++) {
         struct err why = {0};
-        if (!load_one(dir, found[i], state, weights, o, &why))
+        if (!load_one(dir, found[i], state, weights, o, &why)) {
+            while (i-- > 0) /* they would count as the states that are kept */
+                drop(dir, found[i]);
             return 1;
+        }
         if (why.code == ERR_NOMEM)
             return err_set(err, ERR_NOMEM, "%s", why.msg);
         char quoted[300];

@@ -25,7 +25,8 @@ int checkpoint_save(const char *dir, const struct progress_state *state, const s
                     const struct optimiser *o, struct err *err);
 
 /* The latest whole state into `state`, `weights` and `o` (made with the run's configuration): 1, or 0
- * when there is none. What is broken is passed over with a warning in the log. */
+ * when there is none. What is broken is passed over with a warning in the log, and removed when an older
+ * one serves: it would count as one of the two that are kept. */
 int checkpoint_load(const char *dir, struct progress_state *state, struct bank *weights,
                     struct optimiser *o, struct err *err);
 

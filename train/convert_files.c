@@ -1,6 +1,5 @@
 /* Where pictures are found, and where a new folder is put together. */
 #include <errno.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -9,8 +8,7 @@
 
 #include "common/file.h"
 #include "train/convert.h"
-
-enum { OPEN_FOLDERS = 16 };
+#include "train/tools.h"
 
 bool convert_is_picture(const char *path)
 {
@@ -97,14 +95,6 @@ const struct tree_item *convert_find(const struct convert *c, const char *name, 
     return found;
 }
 
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
 int convert_draft_begin(char draft[SETTINGS_PATH_SIZE], const char *output, struct err *err)
 {
     size_t n = strlen(output);
@@ -128,6 +118,6 @@ int convert_draft_end(const char *draft, const char *output, bool is_good, struc
             return 0;
         err_set(err, err_code_of_errno(errno), "%s: %s", output, strerror(errno));
     }
-    (void)nftw(draft, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
+    tool_remove(draft);
     return -1;
 }

@@ -14,7 +14,7 @@
 #include "train/convert.h"
 #include "train/gallery.h"
 
-enum { MASK_SIZE_MAX = 256 << 20, LABELS_SIZE_MAX = 256 << 20 };
+enum { MASK_SIZE_MAX = 256 << 20, LABELS_SIZE_MAX = 256 << 20, ID_KEPT = 50 /* bytes */ };
 
 struct writer {
     struct convert *c;
@@ -42,8 +42,11 @@ static int make_id(struct convert_item *item, struct err *err)
     if (!ret && id.len < sizeof(item->id)) {
         memcpy(item->id, id.data, id.len + 1);
     } else if (!ret) {
+        int kept = ID_KEPT;
+        while (kept && ((unsigned char)id.data[kept] & 0xC0) == 0x80) /* amid a character */
+            kept--;
         sha256_hex(digest, item->name, strlen(item->name));
-        snprintf(item->id, sizeof(item->id), "%.50s~%.8s", id.data, digest);
+        snprintf(item->id, sizeof(item->id), "%.*s~%.8s", kept, id.data, digest);
     }
     buf_release(&id);
     return ret;

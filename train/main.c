@@ -21,6 +21,7 @@ static const struct tool tools[] = {
     {"dataset", "check",   COMMAND_DATASET, dataset_check  },
     {"dataset", "split",   COMMAND_DATASET, dataset_split  },
     {"dataset", "show",    COMMAND_DATASET, dataset_show   },
+    {"dataset", "balance", COMMAND_DATASET, dataset_balance},
     {"train",   NULL,      COMMAND_TRAIN,   train_model    },
 };
 enum { TOOLS = sizeof(tools) / sizeof(*tools) };

@@ -41,8 +41,8 @@ int optimiser_init(struct optimiser *o, const struct optimiser_config *config,
                    const struct bank *weights, struct err *err);
 void optimiser_release(struct optimiser *o); /* safe on a zeroed one */
 
-/* One step; `gradients` become zero. Returns their norm before clipping, which is not finite when one
- * of them is not; then nothing was changed. */
+/* One step; the gradients of what is trained become zero. Returns their norm before clipping, which is not
+ * finite when one of them is not; then nothing was changed, the gradients neither. */
 double optimiser_step(struct optimiser *o, struct bank *weights, struct bank *gradients,
                       double rate);
 

@@ -8,7 +8,6 @@
 #include "common/classes.h"
 #include "common/file.h"
 #include "dataset/check.h"
-#include "train/picture_class.h"
 
 enum { AHEAD = 3 /* batches made ready */ };
 
@@ -23,7 +22,7 @@ static int open_rows(struct trainer *t, struct err *err)
     t->n_train = cache_rows(t->cache, "train", t->train_rows);
     n = cache_rows(t->cache, "val", t->val_rows);
     for (int i = 0; i < n; i++) /* plain skin has no lesion to outline and no class to get right */
-        if (picture_class(t->cache, t->val_rows[i]))
+        if (cache_picture(t->cache, t->val_rows[i]).class)
             t->val_rows[t->n_val++] = t->val_rows[i];
     if (!t->n_train)
         return err_set(err, ERR_CONFIG,
@@ -73,7 +72,7 @@ static int open_loader(struct trainer *t, struct err *err)
     for (int i = 0; i < t->plan.n_sizes; i++)
         config.sizes[i] = t->plan.sizes[i];
     for (int i = 0; classes && i < t->n_train; i++)
-        classes[i] = class_for_sampling(picture_class(t->cache, t->train_rows[i]));
+        classes[i] = class_for_sampling(cache_picture(t->cache, t->train_rows[i]).class);
     if (classes && weights) {
         sampling_weights(weights, t->plan.sampling, classes, t->n_train);
         ret = loader_open(&t->loader, &config, err);

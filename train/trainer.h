@@ -44,8 +44,9 @@ struct trainer {
 int trainer_open(struct trainer *t, const struct settings *s, struct err *err);
 void trainer_close(struct trainer *t); /* safe on TRAINER_CLOSED */
 
-/* One iteration. 1: the loss or a gradient is not finite, and nothing was changed but running
- * statistics in memory; `err` says what, and the log names the pictures. */
+/* One iteration. 1: the loss, a gradient, a weight or a running statistic is not finite; `err` says what,
+ * and the log names the pictures. What is in memory is of no use then (the step may have been taken),
+ * and nothing of it was written. */
 int trainer_step(struct trainer *t, struct err *err);
 
 /* The weights as they are into last/, the validation split through them, and into best/ when the score

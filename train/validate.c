@@ -8,8 +8,9 @@
 #include "engine/engine.h"
 #include "preprocess/frame.h"
 #include "preprocess/resize.h"
-#include "train/picture_class.h"
 #include "train/spread.h"
+
+#define SCORE_STEPS 1e12 /* to 1; JSON keeps 15 digits (common/json.c) */
 
 /* What a thread uses again from picture to picture. */
 struct viewer {
@@ -24,7 +25,7 @@ struct viewer {
     struct err err;
 };
 
-struct gallery {
+struct viewing {
     const struct validator *v;
     struct engine *engine;
     struct viewer *viewers;
@@ -109,9 +110,8 @@ static struct lesion_input lesion_of(const struct cache_picture *p, const struct
     return in;
 }
 
-static int view_picture(struct gallery *g, struct viewer *w, int k, struct err *err)
+static int view_picture(struct viewing *g, struct viewer *w, int k, struct err *err)
 {
-    int truth = picture_class(g->v->cache, g->v->rows[k]);
     struct cache_picture p = cache_picture(g->v->cache, g->v->rows[k]);
     struct frame f = frame_of((struct slot_size){p.w, p.h}, g->v->size);
     size_t pixels = (size_t)p.w * (size_t)p.h;
@@ -130,13 +130,13 @@ static int view_picture(struct gallery *g, struct viewer *w, int k, struct err *
         w->is_lesion[i] = p.label[i] != 0;
     if (lesion_measure(w->scratch, &in, w->measures, err))
         return -1;
-    g->out->samples[k] = policy_sample_of(w->measures, truth);
+    g->out->samples[k] = policy_sample_of(w->measures, p.class);
     struct metrics_case one = {
         .predicted = w->predicted,
         .is_lesion = w->is_lesion,
         .w = p.w,
         .h = p.h,
-        .truth = truth,
+        .truth = p.class,
         .scores = w->measures->classes,
     };
     return metrics_add(&w->metrics, &one, err);
@@ -179,7 +179,7 @@ static int sketch_of(const struct validator *v, int k)
     return -1;
 }
 
-static int keep_sketch(struct gallery *g, const struct viewer *w, int k, struct sketch *s,
+static int keep_sketch(struct viewing *g, const struct viewer *w, int k, struct sketch *s,
                        struct err *err)
 {
     static const uint8_t white[3] = {255, 255, 255}, yellow[3] = {255, 220, 0};
@@ -199,7 +199,7 @@ static int keep_sketch(struct gallery *g, const struct viewer *w, int k, struct 
 
 static void view_part(void *arg, int thread, int k)
 {
-    struct gallery *g = arg;
+    struct viewing *g = arg;
     struct viewer *w = &g->viewers[thread];
     int sketch = sketch_of(g->v, k);
 
@@ -211,7 +211,7 @@ static void view_part(void *arg, int thread, int k)
 }
 
 /* The threads' figures as if one thread had counted all pictures in their order. */
-static int merge(const struct gallery *g, struct metrics *all, struct err *err)
+static int merge(const struct viewing *g, struct metrics *all, struct err *err)
 {
     int threads = g->v->threads;
 
@@ -224,7 +224,7 @@ static int merge(const struct gallery *g, struct metrics *all, struct err *err)
     return 0;
 }
 
-static int add_up(const struct gallery *g, struct err *err)
+static int add_up(const struct viewing *g, struct err *err)
 {
     struct validation *out = g->out;
     struct metrics all = {0};
@@ -237,11 +237,13 @@ static int add_up(const struct gallery *g, struct err *err)
     if (!out->figures)
         return err_set(err, ERR_NOMEM, "out of memory for figures");
     double auc = json_number_or(out->figures, "auc_malignant", NAN);
-    out->score = json_number_or(out->figures, "mean_jaccard", 0) + (isnan(auc) ? 0 : auc);
+    double score = json_number_or(out->figures, "mean_jaccard", 0) + (isnan(auc) ? 0 : auc);
+    /* As exact as a state keeps it: else a tie after --resume is none before. */
+    out->score = round(score * SCORE_STEPS) / SCORE_STEPS;
     return 0;
 }
 
-static int view_all(struct gallery *g, struct err *err)
+static int view_all(struct viewing *g, struct err *err)
 {
     struct validation *out = g->out;
 
@@ -260,7 +262,7 @@ static int view_all(struct gallery *g, struct err *err)
 
 int validate(const struct validator *v, const char *dir, struct validation *out, struct err *err)
 {
-    struct gallery g = {.v = v, .out = out};
+    struct viewing g = {.v = v, .out = out};
     const struct engine_config config = {
         .backend = v->backend, .precision = v->precision, .device = v->device, .threads = 1};
     struct model *model = NULL;

@@ -4,7 +4,8 @@
  * Inputs are made as for screening (preprocess/frame.h) from the cached pictures; maps are compared
  * with the mask at the cached size. The score by which the best weights are chosen is
  *   mean_jaccard + auc_malignant,
- * the former alone where the split has no malignant or no benign picture. */
+ * the former alone where the split has no malignant or no benign picture, rounded to 12 decimals, which
+ * JSON keeps. */
 #ifndef TRAIN_VALIDATE_H
 #define TRAIN_VALIDATE_H
 

@@ -154,7 +154,35 @@ def check_check(folder, data):
     assert "NOT PASSED" in said and "masks/p4.png: 300 x 200, the picture is 640 x 480" in said, said
 
 
+def check_balance(data):
+    said = lentigo("dataset", "balance", data, "--sampling", "even", check=0).stdout
+    assert "weights.csv" in said, said
+    trains = {r["id"] for r in rows(data / "labels.csv") if r["split"] == "train" and r["dx"]}
+    drawn = {r["id"]: float(r["weight"]) for r in rows(data / "weights.csv")}
+    assert set(drawn) == trains and abs(sum(drawn.values()) / len(drawn) - 1) < 1e-3, drawn
+
+
+def check_long_names(folder):
+    """An id that had to be cut is still UTF-8, wherever the cut falls."""
+    source = folder / "long"
+    source.mkdir()
+    for i in range(3):
+        name = "x" * i + "\u20ac" * 40  # three bytes each
+        picture(source / f"{name}.jpg", i)
+        labelme(source / f"{name}.json", [circle("melanoma", 200, 220, 90)])
+    (source / "classes.txt").write_text("melanoma = MEL\n")
+    lentigo("dataset", "convert", source, "-o", folder / "cut", check=0)
+    ids = [r["id"] for r in rows(folder / "cut" / "labels.csv")]
+    assert len(ids) == 3 and all("\u20ac~" in x and "%" not in x for x in ids), ids
+
+
 with Scratch() as scratch:
     check_split(scratch)
-    check_check(scratch, check_convert(scratch))
+    converted = check_convert(scratch)
+    check_check(scratch, converted)
+    (converted / "masks" / "p11.png").unlink()  # of two diagnoses: none to balance by
+    left = [line for line in (converted / "labels.csv").read_text().splitlines() if not line.startswith("p11,")]
+    (converted / "labels.csv").write_text("\n".join(left) + "\n")
+    check_balance(converted)
+    check_long_names(scratch)
 print("test_dataset: 1 passed, 0 failed")

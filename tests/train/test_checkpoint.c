@@ -159,6 +159,10 @@ static void broken_ones_are_passed_over(void **state)
     assert_int_equal(checkpoint_load(state_dir(), &s, &c.weights, &c.o, &err), 1);
     assert_int_equal(s.iteration, 50);
     same(&a, &c);
+    for (int k = 0; k < 2; k++) { /* the broken one goes, or 52 would push out 50 */
+        path_of(path, 60, k ? ".json" : ".safetensors");
+        assert_int_not_equal(access(path, F_OK), 0);
+    }
 
     save(&b, 60);
     path_of(path, 60, ".json");
