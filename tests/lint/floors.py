@@ -15,6 +15,7 @@ import source
 
 LIBRARIES = {"common", "engine", "preprocess", "lesion", "dataset", "queue"}
 PROGRAMS = {"worker", "scheduler", "reports", "tui", "cli", "train", "web"}
+TEST_FOLDERS = {"tests", "lint", "run", "fuzz", "torture", "gpu", "chaos", "emulate"}
 # What an include line starts with, and the folders it may stand in.
 HEADER_HOMES = {
     "vips/": {"preprocess"}, "turbojpeg.h": {"preprocess"}, "jpeglib.h": {"preprocess"},
@@ -88,7 +89,7 @@ def check_foreign(src, line, header):
 
 
 def check_source(src):
-    if place(src.path)[0] not in LIBRARIES | PROGRAMS | {"tests", "lint", "run", "fuzz", "torture", "gpu", "chaos"}:
+    if place(src.path)[0] not in LIBRARIES | PROGRAMS | TEST_FOLDERS:
         return [f"{src.path}:1: folder {src.folder} is not in the table of floors.py"]
     found = []
     for n, line in enumerate(src.code_and_strings.splitlines(), 1):
