@@ -205,7 +205,7 @@ static int write_pictures(struct build *b, const struct cache_config *config, st
         .rows = b->c->labels.rows,
         .n = (int)n,
         .bound = config->bound,
-        .children = config->children,
+        .settings = config->settings,
         .take = take,
         .context = b,
     };

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "common/settings.h"
 #include "dataset/labels.h"
 
 struct cache;
@@ -27,7 +28,7 @@ struct cache_config {
     const char
         *dir;  /* where the file lies; "" or NULL: place_cache's folder "sets" (common/place.h) */
     int bound; /* px, 32..1600: a longer longest side is made this long, none is enlarged */
-    int children; /* decoders at once; 0: one a core */
+    const struct settings *settings; /* of the decoders (pictures.h); borrowed */
 };
 
 struct cache_picture {

@@ -251,6 +251,7 @@ static int write_set(struct balance *b, struct err *err)
         .rows = b->all.rows,
         .n = b->all.n,
         .bound = PICTURES_BOUND_MAX,
+        .settings = b->settings,
         .take = copy_row,
         .context = b,
     };

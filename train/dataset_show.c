@@ -23,6 +23,7 @@ enum {
 };
 
 struct sheet {
+    const struct settings *settings;
     struct augment_config augment;
     uint64_t seed;
     int side, rows; /* px of a sample; pictures */
@@ -141,6 +142,7 @@ static int show(struct sheet *s, struct labels *labels, const char *dir, const c
         .bound = 2 * s->side < PICTURES_BOUND_MAX ? 2 * s->side : PICTURES_BOUND_MAX,
         .take = draw_row,
         .context = s,
+        .settings = s->settings,
     };
 
     if (choose_rows(labels, s, dir, err) || make_sheet(s, err))
@@ -157,6 +159,7 @@ static int show(struct sheet *s, struct labels *labels, const char *dir, const c
 int dataset_show(const struct settings *settings, int n, char **operands)
 {
     struct sheet s = {
+        .settings = settings,
         .seed = (uint64_t)settings->seed,
         .side = settings->size > 0 ? (int)settings->size : SIDE_PLAIN,
         .rows = settings->limit > 0 ? (int)settings->limit : ROWS_PLAIN,

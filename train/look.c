@@ -2,13 +2,13 @@
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/classes.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/version.h"
 #include "train/page.h"
+#include "train/tools.h"
 #include "train/trainer.h"
 #include "train/validate.h"
 
@@ -97,7 +97,7 @@ static int write_policy(struct trainer *t, const char *dir, const struct validat
     if (path_format(path, sizeof(path), err, "%s/policy.json", dir))
         return -1;
     if (policy_fit(&facts, name, v->samples, (size_t)v->n_samples, &unfit)) {
-        ticker_say(&t->ticker, "%s has no policy: %s", dir, unfit.msg);
+        ticker_say(&t->ticker, "%s/best has no policy: %s", t->folder.dir, unfit.msg);
         return 0;
     }
     return policy_write(&facts, path, err);
@@ -105,15 +105,15 @@ static int write_policy(struct trainer *t, const char *dir, const struct validat
 
 static int write_best(struct trainer *t, const struct validation *v, struct err *err)
 {
-    char dir[SETTINGS_PATH_SIZE], policy[SETTINGS_PATH_SIZE];
+    char draft[SETTINGS_PATH_SIZE];
 
-    if (path_format(dir, sizeof(dir), err, "%s/best", t->folder.dir) ||
-        path_format(policy, sizeof(policy), err, "%s/policy.json", dir))
+    if (path_format(draft, sizeof(draft), err, "%s/" RUN_BEST_DRAFT, t->folder.dir))
         return -1;
-    unlink(policy); /* thresholds never stand beside weights that they were not made for */
-    if (write_model(t, dir, v->figures, err) || write_policy(t, dir, v, err))
+    tool_remove(draft);
+    if (write_model(t, draft, v->figures, err) || write_policy(t, draft, v, err) ||
+        file_sync_fs(draft, err))
         return -1;
-    return file_sync_fs(dir, err);
+    return run_folder_adopt_best(&t->folder, err);
 }
 
 static int keep(struct trainer *t, const char *last, const struct validation *v, struct err *err)

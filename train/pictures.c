@@ -26,12 +26,13 @@ struct feed {
     uint8_t *pixels;  /* rgb, then label */
 };
 
-enum { SECONDS = 20, MEMORY_MB = 1024, MEGAPIXELS = 120, SLOTS_A_CHILD = 4 };
+enum { SLOTS_A_CHILD = 4 };
 
 static int open_decoder(struct feed *f, struct err *err)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    int children = f->request->children ? f->request->children : (int)(cores > 0 ? cores : 1);
+    const struct settings *s = f->request->settings;
+    int children = s->decoders ? (int)s->decoders : (int)(cores > 0 ? cores : 1);
 
     children = children < DECODE_CHILDREN_MAX ? children : DECODE_CHILDREN_MAX;
     f->slots = SLOTS_A_CHILD * children;
@@ -39,9 +40,9 @@ static int open_decoder(struct feed *f, struct err *err)
         .slots = f->slots,
         .children = children,
         .size_max = f->request->bound,
-        .seconds = SECONDS,
-        .memory_mb = MEMORY_MB,
-        .megapixels_max = MEGAPIXELS,
+        .seconds = (int)s->decode_seconds,
+        .memory_mb = (int)s->decode_mb,
+        .megapixels_max = (int)s->pixels_max,
     };
     f->answers = calloc((size_t)f->slots, sizeof(*f->answers));
     f->is_there = calloc((size_t)f->slots, sizeof(*f->is_there));
@@ -124,6 +125,8 @@ static int check(const struct feed *f, int row, const struct decoded *picture,
     char why[128];
 
     for (int k = 0; k < 2; k++) {
+        if (answers[k]->err.code == ERR_AGAIN) /* the machine's trouble, and not the picture's */
+            return err_set(err, ERR_AGAIN, "%s", answers[k]->err.msg);
         if (answers[k]->reason == REASON_NONE)
             continue;
         snprintf(why, sizeof(why), "%s: %s", reason_word(answers[k]->reason), answers[k]->err.msg);

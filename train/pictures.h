@@ -5,6 +5,7 @@
 #define TRAIN_PICTURES_H
 
 #include "common/err.h"
+#include "common/settings.h"
 #include "dataset/labels.h"
 #include "train/cache.h"
 
@@ -12,8 +13,9 @@ struct pictures_request {
     const char *data; /* the labelled set's folder */
     const struct label *rows;
     int n;
-    int bound;    /* px, 32..1600: a longer longest side is made this long, none is enlarged */
-    int children; /* decoders at once; 0: one a core */
+    int bound; /* px, 32..1600: a longer longest side is made this long, none is enlarged */
+    /* Decoders at once, and the limits of each; borrowed. */
+    const struct settings *settings;
     /* Gets row 0, 1, ... n - 1; the pixels are there until it returns, and label lies right behind rgb.
      * -1 stops. */
     int (*take)(void *context, int row, const struct cache_picture *picture, struct err *err);
@@ -24,7 +26,7 @@ enum { PICTURES_BOUND_MIN = 32, PICTURES_BOUND_MAX = 1600 };
 
 /* Opens a decoder for the time that it takes: call before the process has threads or much memory
  * (preprocess/decode.h). ERR_CONFIG names the file that cannot be decoded, or the mask that has another
- * size than its picture or is none. */
+ * size than its picture or is none; ERR_AGAIN: the machine had no room for a decoder. */
 int pictures_decode(const struct pictures_request *request, struct err *err);
 
 #endif

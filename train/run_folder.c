@@ -3,12 +3,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "common/file.h"
 #include "train/plan.h"
+#include "train/tools.h"
 
 enum { CONFIG_MAX = 1 << 20 };
 
@@ -55,6 +57,10 @@ static void sweep(const char *dir)
         if (!path_format(path, sizeof(path), &ignored, "%s%s", dir, parts[i]))
             file_sweep_drafts(path);
     }
+    char draft[SETTINGS_PATH_SIZE];
+    struct err ignored = {0};
+    if (!path_format(draft, sizeof(draft), &ignored, "%s/" RUN_BEST_DRAFT, dir))
+        tool_remove(draft);
 }
 
 int run_folder_open(struct run_folder *r, const char *dir, bool resume, struct err *err)
@@ -118,4 +124,22 @@ int run_folder_agree(const struct run_folder *r, json_t *config, bool resume, st
     int ret = compare(then, config, r->dir, err);
     json_decref(then);
     return ret;
+}
+
+int run_folder_adopt_best(const struct run_folder *r, struct err *err)
+{
+    char draft[SETTINGS_PATH_SIZE], best[SETTINGS_PATH_SIZE];
+
+    if (path_format(draft, sizeof(draft), err, "%s/" RUN_BEST_DRAFT, r->dir) ||
+        path_format(best, sizeof(best), err, "%s/best", r->dir))
+        return -1;
+    /* A folder with something in it cannot be renamed over: the two change places. */
+    if (renameat2(AT_FDCWD, draft, AT_FDCWD, best, RENAME_EXCHANGE)) {
+        if (errno == EINVAL) /* a file system that cannot: for a moment there is none */
+            tool_remove(best);
+        if (rename(draft, best))
+            return err_set(err, err_code_of_errno(errno), "%s: %s", best, strerror(errno));
+    }
+    tool_remove(draft);
+    return file_sync_fs(best, err);
 }

@@ -28,4 +28,10 @@ void run_folder_close(struct run_folder *r); /* safe on {.lock = -1} */
  * {"settings": plan_settings, other keys}. */
 int run_folder_agree(const struct run_folder *r, json_t *config, bool resume, struct err *err);
 
+/* Puts best.draft/, which is whole and synced, in the place of best/ in one step: weights, card and
+ * thresholds of two validations never stand beside each other. What was best/ is removed. ERR_AGAIN: the
+ * disk; best/ stays as it was. */
+#define RUN_BEST_DRAFT "best.draft"
+int run_folder_adopt_best(const struct run_folder *r, struct err *err);
+
 #endif

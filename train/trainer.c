@@ -38,6 +38,7 @@ static int open_cache(struct trainer *t, struct err *err)
         .data = t->plan.settings->data,
         .dir = t->plan.settings->cache,
         .bound = t->plan.bound,
+        .settings = s,
     };
 
     if (!s->unchecked && dataset_check_passed(s->data, NULL, err))

@@ -8,12 +8,25 @@
 #include <string.h>
 
 #include "common/file.h"
+#include "common/settings.h"
 #include "preprocess/encode.h"
 
 struct small_picture {
     const char *id, *dx, *split;
     int w, h;
 };
+
+/* Of the decoders: two, and limits as without flags. The rest is zero. */
+static inline const struct settings *small_set_settings(void)
+{
+    static struct settings s; /* several paths of 4 kB */
+
+    s.decoders = 2;
+    s.decode_seconds = 20;
+    s.decode_mb = 1024;
+    s.pixels_max = 120;
+    return &s;
+}
 
 static inline void small_set_fail(const struct err *err)
 {

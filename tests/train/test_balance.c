@@ -35,7 +35,7 @@ static const struct settings *settings_of(const char *sampling, const char *out)
 {
     static struct settings s; /* several paths of 4 kB */
 
-    memset(&s, 0, sizeof(s));
+    s = *small_set_settings();
     snprintf(s.sampling, sizeof(s.sampling), "%s", sampling);
     snprintf(s.augment, sizeof(s.augment), "medium,grey=1");
     snprintf(s.output, sizeof(s.output), "%s", out);
@@ -53,7 +53,8 @@ static int balance(const char *sampling, const char *out)
 static void weights_are_written_and_read(void **state)
 {
     static const char *const ids[] = {"a", "b", "c", "d", "e"};
-    const struct cache_config config = {.data = dir, .dir = dir, .bound = 64, .children = 1};
+    const struct cache_config config = {
+        .data = dir, .dir = dir, .bound = 64, .settings = small_set_settings()};
     struct cache *c = NULL;
     struct err err = {0};
     float w[N];
@@ -121,6 +122,7 @@ static void copies_even_the_classes_that_train(void **state)
         .n = labels.n,
         .bound = 256,
         .take = count_one,
+        .settings = small_set_settings(),
         .context = &count,
     };
     if (pictures_decode(&request, &err))

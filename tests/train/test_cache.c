@@ -36,7 +36,8 @@ static struct cache_config config_of(const char *data)
     static char kept[64]; /* the test's own; one at a time */
 
     snprintf(kept, sizeof(kept), "%s/kept", dir);
-    return (struct cache_config){.data = data, .dir = kept, .bound = BOUND, .children = 2};
+    return (struct cache_config){
+        .data = data, .dir = kept, .bound = BOUND, .settings = small_set_settings()};
 }
 
 static struct cache *open_set(void)
@@ -212,7 +213,7 @@ static void what_is_wrong_names_its_file(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         char other[64], path[128], kept[128];
         const struct cache_config config = {
-            .data = other, .dir = kept, .bound = BOUND, .children = 2};
+            .data = other, .dir = kept, .bound = BOUND, .settings = small_set_settings()};
         struct cache *c = NULL;
         struct err err = {0};
         snprintf(other, sizeof(other), "%s/bad%zu", dir, i);
@@ -244,7 +245,8 @@ static void what_is_wrong_names_its_file(void **state)
 static int build_on_full_disk(void)
 {
     char full[64], data[64];
-    const struct cache_config config = {.data = data, .dir = full, .bound = BOUND, .children = 2};
+    const struct cache_config config = {
+        .data = data, .dir = full, .bound = BOUND, .settings = small_set_settings()};
     struct cache *c = NULL;
     struct err err = {0};
 

@@ -311,7 +311,8 @@ static void bad_configurations_are_refused(void **state)
 static int make_set(void **state)
 {
     struct err err = {0};
-    const struct cache_config config = {.data = dir, .dir = dir, .bound = 128, .children = 2};
+    const struct cache_config config = {
+        .data = dir, .dir = dir, .bound = 128, .settings = small_set_settings()};
 
     (void)state;
     log_init("test", LOG_ERROR);
