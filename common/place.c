@@ -1,10 +1,13 @@
 #include "common/place.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
+
+_Static_assert((int)SETTINGS_PATH_SIZE >= PATH_MAX, "realpath writes up to PATH_MAX bytes");
 
 /* Folder of the running program, without a slash at the end. */
 static int program_dir(char out[SETTINGS_PATH_SIZE], struct err *err)
@@ -123,10 +126,7 @@ int place_model(char out[SETTINGS_PATH_SIZE], const char *model, struct err *err
                place_data(found, name, err)) {
         return -1;
     }
-    char *real = realpath(found, NULL);
-    if (!real)
+    if (!realpath(found, out))
         return err_set(err, ERR_CONFIG, "model %s: %s", found, strerror(errno));
-    int ret = path_format(out, SETTINGS_PATH_SIZE, err, "%s", real);
-    free(real);
-    return ret;
+    return 0;
 }
