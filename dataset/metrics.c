@@ -252,13 +252,15 @@ static double specificity_at_95(const struct choice *c)
     for (int i = 0; i < c->n; i++)
         if (class_is_malignant(image_at(c, i)->truth))
             c->scores[malignant++] = metrics_malignant(image_at(c, i));
+    if (!malignant || malignant == c->n)
+        return NAN;
     qsort(c->scores, (size_t)malignant, sizeof(*c->scores), by_value);
-    double threshold = malignant ? c->scores[malignant * 5 / 100] : 0;
+    double threshold = c->scores[malignant * 5 / 100];
     for (int i = 0; i < c->n; i++)
         if (!class_is_malignant(image_at(c, i)->truth) &&
             metrics_malignant(image_at(c, i)) < threshold)
             below++;
-    return malignant < c->n ? (double)below / (c->n - malignant) : NAN;
+    return (double)below / (c->n - malignant);
 }
 
 static double balanced_accuracy(const struct choice *c)

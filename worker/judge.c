@@ -361,6 +361,15 @@ static json_t *curve_json(const struct judgement *j)
     return list;
 }
 
+/* labels.csv gives any bytes as a source's name. */
+static void put_source(json_t **sources, const struct judged_part *source)
+{
+    json_t *name = json_text(*source->name ? source->name : "unknown");
+
+    json_put(sources, name ? json_string_value(name) : "", name ? part_json(source) : NULL);
+    json_decref(name);
+}
+
 json_t *judgement_to_json(const struct judgement *j)
 {
     json_t *object = metrics_to_json(&j->metrics), *classes = json_object(),
@@ -372,8 +381,7 @@ json_t *judgement_to_json(const struct judgement *j)
         if (j->classes[class].n)
             json_put(&classes, class_word(class), class_json(j, class));
     for (int s = 0; s < j->n_sources; s++)
-        json_put(&sources, *j->sources[s].name ? j->sources[s].name : "unknown",
-                 part_json(&j->sources[s]));
+        put_source(&sources, &j->sources[s]);
     json_put(&object, "per_class", classes);
     json_put(&object, "per_source", sources);
     json_put(&object, "scores", scores_json(&j->scores));

@@ -90,6 +90,22 @@ static void parts_are_their_own_images(void **state)
     judgement_release(&j);
 }
 
+/* Source Y has no malignant image, and class 1 no benign one: nothing to be specific against. */
+static void specificity_needs_both_kinds(void **state)
+{
+    struct judgement j;
+
+    (void)state;
+    fill(&j, 200);
+    near(j.whole.value[METRIC_SPECIFICITY], 0.5); /* 0.1 is below 0.4, 0.45 is not */
+    const struct judged_part *parts[] = {&j.sources[1], &j.classes[1], &j.classes[2]};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+        assert_true(isnan(parts[i]->value[METRIC_SPECIFICITY]));
+        assert_true(isnan(parts[i]->range[METRIC_SPECIFICITY].low));
+    }
+    judgement_release(&j);
+}
+
 /* The only lesion of class 1 is in every draw of its class, so nothing of it varies. */
 static void intervals_are_of_lesions(void **state)
 {
@@ -138,13 +154,37 @@ static void json_has_all_parts(void **state)
     judgement_release(&j);
 }
 
+/* A table saved in another encoding than UTF-8. */
+static void a_source_is_any_bytes(void **state)
+{
+    static const double scores[METRICS_CLASSES] = {0, 1};
+    static const struct label odd = {.id = "e", .split = "val", .source = "Z\xfcrich", .class = 1};
+    const uint8_t one = 1;
+    const struct metrics_case seen = {&one, &one, 1, 1, 1, scores};
+    struct judgement j = {0};
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(judgement_add(&j, &seen, &odd, &err), 0);
+    assert_int_equal(judgement_finish(&j, &(struct judge_plan){0, 1}, &err), 0);
+    json_t *object = judgement_to_json(&j);
+    assert_non_null(object);
+    json_t *sources = json_object_get(object, "per_source");
+    assert_int_equal(json_object_size(sources), 1);
+    assert_int_equal(json_object_iter_key(json_object_iter(sources))[0], 'Z');
+    json_decref(object);
+    judgement_release(&j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_by_hand),
         cmocka_unit_test(parts_are_their_own_images),
+        cmocka_unit_test(specificity_needs_both_kinds),
         cmocka_unit_test(intervals_are_of_lesions),
         cmocka_unit_test(json_has_all_parts),
+        cmocka_unit_test(a_source_is_any_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
