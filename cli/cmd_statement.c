@@ -12,7 +12,7 @@ struct reading {
     bool is_json;
     int n;
     struct statement last;
-    int64_t wrong;
+    int64_t wrong, mended;
 };
 
 static int print_statement(void *ctx, const struct statement *s, const json_t *text,
@@ -49,10 +49,21 @@ static void print_wrong(void *ctx, const char *where, const char *what)
         printf("%s: %s\n", where, what);
 }
 
+static void print_mended(void *ctx, const char *where, const char *what)
+{
+    struct reading *r = ctx;
+
+    if (r->mended++ < LINES_MAX)
+        printf("%s: %s\n", where, what);
+}
+
 static void conclude(const struct reading *r)
 {
     if (r->wrong > LINES_MAX)
         printf("... and %" PRId64 " more\n", r->wrong - LINES_MAX);
+    if (r->mended)
+        printf("damaged results that were mended, as the spool's log says: %" PRId64 "\n",
+               r->mended);
     if (r->wrong)
         printf("NOT AS STATED: %" PRId64 "\n", r->wrong);
     else
@@ -63,6 +74,7 @@ static void conclude(const struct reading *r)
 static int show(struct reading *r, const struct settings *s, const char *out, struct err *err)
 {
     struct spool *spool = NULL;
+    const struct statement_listener listener = {print_wrong, print_mended, r};
     int64_t wrong;
     struct err why = {0};
 
@@ -74,7 +86,7 @@ static int show(struct reading *r, const struct settings *s, const char *out, st
     if (!ret && !r->n && !r->is_json)
         printf("no statement yet: the first is made at the end of a run, or of a day (UTC)\n");
     if (s->verify) {
-        ret = statement_verify(spool, print_wrong, r, &wrong, err);
+        ret = statement_verify(spool, &listener, &wrong, err);
         if (!ret && !r->is_json)
             conclude(r);
     }

@@ -19,6 +19,7 @@ struct maker {
     struct spool *spool;
     const atomic_bool *stop;
     struct marks stated; /* facts of earlier statements */
+    struct marks tries;  /* "result <upload>/<key>/<n> <try>" of these */
     struct sites sites;
     FILE *out; /* the facts file */
     int64_t facts;
@@ -72,9 +73,26 @@ static int read_result(const char *path, enum result_status *status, char sha256
                                                           : 0;
 }
 
+/* By a retry, or, with the digest of what came in its place, because it was damaged and mended away. */
+static int state_reopened(struct maker *m, int n, int try, const char *instead, struct err *err)
+{
+    char fact[FACT_SIZE];
+    struct statement_counts *c;
+
+    snprintf(fact, sizeof(fact), "reopened %s/%s/%d %d%s%s", m->study->upload, m->study->key, n,
+             try, instead ? " " : "", instead ? instead : "");
+    int is_new = state(m, fact, err);
+    if (is_new <= 0)
+        return is_new;
+    if (!(c = counts(m, err)))
+        return -1;
+    c->reopened++;
+    return 0;
+}
+
 static int state_result(struct maker *m, const char *path, int n, int try, struct err *err)
 {
-    char sha256[SHA256_HEX_SIZE], fact[FACT_SIZE];
+    char sha256[SHA256_HEX_SIZE], of_try[FACT_SIZE / 2], fact[FACT_SIZE];
     enum result_status status;
     struct statement_counts *c;
 
@@ -82,31 +100,18 @@ static int state_result(struct maker *m, const char *path, int n, int try, struc
         return -1;
     if (status == RESULT_NONE)
         return 0;
-    snprintf(fact, sizeof(fact), "result %s/%s/%d %d %s %s", m->study->upload, m->study->key, n,
-             try, result_status_word(status), sha256);
+    snprintf(of_try, sizeof(of_try), "result %s/%s/%d %d", m->study->upload, m->study->key, n, try);
+    snprintf(fact, sizeof(fact), "%s %s %s", of_try, result_status_word(status), sha256);
     int is_new = state(m, fact, err);
     if (is_new <= 0)
         return is_new;
+    if (marks_have(&m->tries, of_try) && state_reopened(m, n, try, sha256, err))
+        return -1;
     if (!(c = counts(m, err)))
         return -1;
     c->done += status == RESULT_DONE;
     c->set_aside += status == RESULT_SET_ASIDE;
     c->cancelled += status == RESULT_CANCELLED;
-    return 0;
-}
-
-static int state_reopened(struct maker *m, int n, int try, struct err *err)
-{
-    char fact[FACT_SIZE];
-    struct statement_counts *c;
-
-    snprintf(fact, sizeof(fact), "reopened %s/%s/%d %d", m->study->upload, m->study->key, n, try);
-    int is_new = state(m, fact, err);
-    if (is_new <= 0)
-        return is_new;
-    if (!(c = counts(m, err)))
-        return -1;
-    c->reopened++;
     return 0;
 }
 
@@ -122,7 +127,7 @@ static int state_image(struct maker *m, int n, bool has_history, struct err *err
             return -1;
         if (access(path, F_OK))
             break;
-        if (state_result(m, path, n, try, err) || state_reopened(m, n, try, err))
+        if (state_result(m, path, n, try, err) || state_reopened(m, n, try, NULL, err))
             return -1;
     }
     if (path_format(path, sizeof(path), err, "%s/results/%d.json", m->dir, n))
@@ -172,7 +177,15 @@ static int state_study(void *ctx, const char *study_dir, const struct study *stu
 
 static int mark_fact(void *ctx, const char *fact, struct err *err)
 {
-    return marks_add(ctx, fact, err);
+    struct maker *m = ctx;
+    char try[FACT_SIZE];
+    int used = 0;
+
+    if (marks_add(&m->stated, fact, err))
+        return -1;
+    (void)sscanf(fact, "result %*s %*d%n", &used); // NOLINT(cert-err34-c): `used` tells
+    snprintf(try, sizeof(try), "%.*s", used, fact);
+    return used ? marks_add(&m->tries, try, err) : 0;
 }
 
 static int mark_statement(void *ctx, const struct statement *statement, const json_t *text,
@@ -196,7 +209,7 @@ static int mark_statement(void *ctx, const struct statement *statement, const js
             return -1;
         row->counts.carried = counts_from_json(site).left;
     }
-    return statement_each_fact(m->spool, statement->file, mark_fact, &m->stated, err);
+    return statement_each_fact(m->spool, statement->file, mark_fact, m, err);
 }
 
 /* ---- writing ---- */
@@ -263,6 +276,35 @@ static int note(struct spool *s, const struct statement *made, struct err *err)
     return ret;
 }
 
+struct search {
+    const struct statement *statement;
+    bool is_noted;
+};
+
+static int find_note(void *ctx, const json_t *event, struct err *err)
+{
+    struct search *search = ctx;
+
+    (void)err;
+    search->is_noted =
+        search->is_noted || (!strcmp(json_text_or(event, "event", ""), "statement") &&
+                             !strcmp(json_text_or(event, "file", ""), search->statement->file));
+    return 0;
+}
+
+/* A maker killed between the statement and its line leaves the newest one without. */
+static int note_last(struct maker *m, struct err *err)
+{
+    struct search search = {.statement = &m->last};
+    int64_t at = 0;
+
+    if (!m->last.file[0])
+        return 0;
+    if (spool_log_each(m->spool, &at, find_note, &search, err))
+        return -1;
+    return search.is_noted ? 0 : note(m->spool, &m->last, err);
+}
+
 /* The facts are durable before the statement that has their digest, that before the log's line. */
 static int put_in_place(struct maker *m, const char *day, const char *draft, struct statement *out,
                         struct err *err)
@@ -301,10 +343,11 @@ static int make(struct maker *m, const char *day, bool always, struct statement 
 {
     char draft[SPOOL_PATH_SIZE];
 
-    if (statement_each(m->spool, mark_statement, m, err) ||
+    if (statement_each(m->spool, mark_statement, m, err) || note_last(m, err) ||
         statement_path(m->spool, "draft", draft, err))
         return -1;
     marks_sort(&m->stated);
+    marks_sort(&m->tries);
     m->out = fopen(draft, "we");
     if (!m->out)
         return err_set(err, ERR_AGAIN, "%s: %s", draft, strerror(errno));
@@ -346,6 +389,7 @@ int statement_make(struct spool *s, const char *day, bool always, const atomic_b
     int ret = make(&m, day, always, &made, err);
     close(fd);
     marks_release(&m.stated);
+    marks_release(&m.tries);
     sites_release(&m.sites);
     if (!ret)
         *out = made;

@@ -10,13 +10,15 @@
  *    "total":{the same}}
  *
  * For each site carried + received + reopened = done + set_aside + cancelled + left, where `carried`
- * is the `left` of the statement before and `reopened` counts results that a retry took back. A
+ * is the `left` of the statement before and `reopened` counts results that a retry took back or a mending (mend.h) replaced. A
  * statement holds every fact that was there when it was made and stood in none before; what comes
  * later, also to a day that has one, goes into the next. None is ever written again. A fact is
  *
  *   study <upload>/<key> <images> <sha256 of study.json>
  *   result <upload>/<key>/<n> <try, from 0> <status> <sha256 of results/<n>.json>
- *   reopened <upload>/<key>/<n> <try>
+ *   reopened <upload>/<key>/<n> <try>                         by a retry
+ *   reopened <upload>/<key>/<n> <try> <sha256>                another result of this try was stated; that
+ *                                                             of this digest came in its place
  *   report <upload>/<key> <sha256 of report.json>
  *
  * The newest statement is named, with its digest, by a line of the spool's log
@@ -69,10 +71,18 @@ int statement_each(const struct spool *s,
                                 struct err *err),
                    void *ctx, struct err *err);
 
-/* Prove the chain: every digest, every sum, every fact against the file that it is about. `wrong`
- * hears of each thing that is not as it was stated; `*n_wrong` counts them. ERR_AGAIN: not readable. */
-int statement_verify(const struct spool *s,
-                     void (*wrong)(void *ctx, const char *where, const char *what), void *ctx,
+/* What a proof says; `ctx` is handed on. */
+struct statement_listener {
+    void (*wrong)(void *ctx, const char *where, const char *what); /* not as it was stated */
+    /* a stated result that is not there, once for each time that the spool's log says that this image's
+     * was damaged and moved to mended/ (mend.h): nothing wrong */
+    void (*mended)(void *ctx, const char *where, const char *what);
+    void *ctx;
+};
+
+/* Prove the chain: every digest, every sum, every fact against the file that it is about. `*n_wrong`
+ * counts what `wrong` heard. ERR_AGAIN: not readable. */
+int statement_verify(const struct spool *s, const struct statement_listener *listener,
                      int64_t *n_wrong, struct err *err);
 
 #endif

@@ -4,17 +4,25 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "queue/census.h"
 #include "queue/order.h"
 #include "queue/result.h"
 #include "queue/statement_priv.h"
 
 enum { WHAT_SIZE = 320 };
 
+/* A damaged result that the doctor moved to mended/. */
+struct mending {
+    char id[WIRE_ID_SIZE]; /* of its image */
+    bool is_used;          /* for one stated result */
+};
+
 struct verifier {
     const struct spool *spool;
-    void (*wrong)(void *ctx, const char *where, const char *what);
-    void *ctx;
+    const struct statement_listener *listener;
     int64_t n_wrong;
+    struct mending *mendings; /* owned: of the spool's log */
+    int n_mendings;
     /* the chain so far */
     struct statement last;
     struct sites left;
@@ -28,8 +36,40 @@ struct verifier {
 static void find(struct verifier *v, const char *where, const char *what)
 {
     v->n_wrong++;
-    if (v->wrong)
-        v->wrong(v->ctx, where, what);
+    v->listener->wrong(v->listener->ctx, where, what);
+}
+
+/* ---- mendings ---- */
+
+static int note_mending(void *ctx, const json_t *event, struct err *err)
+{
+    struct verifier *v = ctx;
+
+    if (strcmp(json_text_or(event, "event", ""), "mended") != 0 ||
+        strcmp(json_text_or(event, "finding", ""), census_word(CENSUS_DAMAGED_RESULT)) != 0)
+        return 0;
+    size_t n = (size_t)v->n_mendings;
+    struct mending *grown = realloc(v->mendings, (n + 1) * sizeof(*grown));
+    if (!grown)
+        return err_set(err, ERR_NOMEM, "mendings of a spool");
+    v->mendings = grown;
+    v->mendings[n] = (struct mending){0};
+    snprintf(v->mendings[n].id, sizeof(v->mendings[n].id), "%s", json_text_or(event, "where", ""));
+    v->n_mendings++;
+    return 0;
+}
+
+/* A stated result is not there: mended away, or wrong. Each mending speaks for one. */
+static void miss_result(struct verifier *v, const char *where, const char *what)
+{
+    for (int i = 0; i < v->n_mendings; i++)
+        if (!v->mendings[i].is_used && !strcmp(v->mendings[i].id, where)) {
+            v->mendings[i].is_used = true;
+            v->listener->mended(v->listener->ctx, where,
+                                "was damaged and mended since it was stated");
+            return;
+        }
+    find(v, where, what);
 }
 
 /* ---- facts ---- */
@@ -79,7 +119,7 @@ static void check_digest(struct verifier *v, const char *where, const char *now,
         if (has_digest(path, sha256, &is_old))
             return;
         if (try >= 0 && is_old) { /* this very try was moved there */
-            find(v, where, "changed since it was stated");
+            miss_result(v, where, "changed since it was stated");
             return;
         }
         if (try >= 0)
@@ -87,7 +127,8 @@ static void check_digest(struct verifier *v, const char *where, const char *now,
     }
     if (path_format(path, sizeof(path), &ignored, "%s/%s", v->dir, now) ||
         !has_digest(path, sha256, &is_there))
-        find(v, where, is_there ? "changed since it was stated" : "gone since it was stated");
+        miss_result(v, where,
+                    is_there ? "changed since it was stated" : "gone since it was stated");
 }
 
 static struct statement_counts *counts(struct verifier *v, struct err *err)
@@ -279,18 +320,17 @@ static int check_note(void *ctx, const json_t *event, struct err *err)
     return 0;
 }
 
-int statement_verify(const struct spool *s,
-                     void (*wrong)(void *ctx, const char *where, const char *what), void *ctx,
+int statement_verify(const struct spool *s, const struct statement_listener *listener,
                      int64_t *n_wrong, struct err *err)
 {
     struct verifier *v = calloc(1, sizeof(*v));
     struct names names = {0};
-    int64_t at = 0;
+    int64_t first = 0, at = 0;
 
     if (!v)
         return err_set(err, ERR_NOMEM, "verify statements");
-    *v = (struct verifier){.spool = s, .wrong = wrong, .ctx = ctx};
-    int ret = statement_names(s, &names, err);
+    *v = (struct verifier){.spool = s, .listener = listener};
+    int ret = spool_log_each(s, &first, note_mending, v, err) || statement_names(s, &names, err);
     for (int i = 0; i < names.n && !ret; i++)
         ret = check_statement(v, names.at[i], err);
     ret = ret || spool_log_each(s, &at, check_note, v, err);
@@ -298,6 +338,7 @@ int statement_verify(const struct spool *s,
     names_release(&names);
     sites_release(&v->left);
     sites_release(&v->sites);
+    free(v->mendings);
     free(v);
     return ret ? -1 : 0;
 }

@@ -4,10 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "common/file.h"
 #include "queue/intake.h"
+#include "queue/mend.h"
 #include "queue/order.h"
 #include "queue/result.h"
 #include "queue/statement.h"
@@ -48,12 +51,13 @@ static void take_in(struct spool *s, const char *root, const char *name)
 struct finishing {
     int n; /* the image of each study to finish */
     enum result_status status;
+    int version; /* other bytes for each */
 };
 
 static int finish_image(void *ctx, const char *dir, const struct study *study, struct err *err)
 {
     const struct finishing *f = ctx;
-    json_t *entry = json_pack("{s:i}", "n", f->n);
+    json_t *entry = json_pack("{s:i,s:i}", "n", f->n, "version", f->version);
 
     (void)study;
     int ret = result_write(dir, f->n, f->status, entry, NULL, err);
@@ -61,13 +65,18 @@ static int finish_image(void *ctx, const char *dir, const struct study *study, s
     return ret;
 }
 
-static void finish(struct spool *s, int n, enum result_status status)
+static void finish_with(struct spool *s, int n, enum result_status status, int version)
 {
-    struct finishing f = {n, status};
+    struct finishing f = {n, status, version};
     struct err err = {0};
 
     if (spool_each_study(s, finish_image, &f, &err))
         fail_msg("%s", err.msg);
+}
+
+static void finish(struct spool *s, int n, enum result_status status)
+{
+    finish_with(s, n, status, 0);
 }
 
 static struct statement make(struct spool *s, const char *day, bool always)
@@ -82,6 +91,7 @@ static struct statement make(struct spool *s, const char *day, bool always)
 
 struct heard {
     char text[4096];
+    int mended;
 };
 
 static void hear(void *ctx, const char *where, const char *what)
@@ -92,13 +102,21 @@ static void hear(void *ctx, const char *where, const char *what)
     snprintf(h->text + n, sizeof(h->text) - n, "%s: %s\n", where, what);
 }
 
+static void hear_mended(void *ctx, const char *where, const char *what)
+{
+    (void)where;
+    (void)what;
+    ((struct heard *)ctx)->mended++;
+}
+
 static int verify(struct spool *s, struct heard *heard)
 {
+    const struct statement_listener listener = {hear, hear_mended, heard};
     struct err err = {0};
     int64_t wrong;
 
     *heard = (struct heard){0};
-    if (statement_verify(s, hear, heard, &wrong, &err))
+    if (statement_verify(s, &listener, &wrong, &err))
         fail_msg("%s", err.msg);
     return (int)wrong;
 }
@@ -285,6 +303,75 @@ static void each_changed_byte_is_named(void **state)
     }
 }
 
+/* Image 0 of each study: as a disk loses its bytes, and as `doctor --repair` clears up. */
+static int damage_and_mend(void *ctx, const char *dir, const struct study *study, struct err *err)
+{
+    char path[SPOOL_PATH_SIZE + 32], where[WIRE_ID_SIZE + 32], did[MEND_DID_SIZE];
+
+    snprintf(path, sizeof(path), "%s/results/0.json", dir);
+    temp_write_text(path, "{\"status\": \"do");
+    snprintf(where, sizeof(where), "%s/%s/0", study->upload, study->key);
+    assert_int_equal(spool_mend(ctx, CENSUS_DAMAGED_RESULT, where, did, err), 1);
+    return 0;
+}
+
+static void a_mended_result_is_counted_once(void **state)
+{
+    struct spool *s = open_at(*state);
+    char upload[64], path[SPOOL_PATH_SIZE];
+    struct err err = {0};
+    struct heard heard;
+
+    take_in(s, *state, "a");
+    finish(s, 0, RESULT_DONE);
+    finish(s, 1, RESULT_SET_ASIDE);
+    struct statement a = make(s, "2026-01-01", false);
+    expect_counts(&a, COUNTS(.received = 6, .done = 2, .set_aside = 2, .left = 2));
+
+    assert_int_equal(spool_each_study(s, damage_and_mend, s, &err), 0);
+    assert_int_equal(verify(s, &heard), 0);
+    assert_int_equal(heard.mended, 2);
+    finish_with(s, 0, RESULT_SET_ASIDE, 1);
+    struct statement b = make(s, "2026-01-02", false);
+    expect_counts(&b, COUNTS(.carried = 2, .reopened = 2, .set_aside = 2, .left = 2));
+    assert_int_equal(verify(s, &heard), 0);
+    assert_int_equal(heard.mended, 2);
+    assert_string_equal(make(s, "2026-01-03", false).file, "");
+
+    assert_int_equal(spool_each_upload(s, note_upload, upload, &err), 0);
+    snprintf(path, sizeof(path), "%s/spool/uploads/%s/studies/s000000/results/0.json",
+             (const char *)*state, upload);
+    change(path, '+'); /* one mending excuses one result, not the next */
+    assert_int_equal(verify(s, &heard), 1);
+    assert_non_null(strstr(heard.text, "s000000/0: changed"));
+    spool_close(s);
+}
+
+static void a_missing_line_is_noted_later(void **state)
+{
+    struct spool *s = open_at(*state);
+    struct buf log;
+    struct err err = {0};
+
+    take_in(s, *state, "a");
+    int64_t before = spool_log_size(s);
+    struct statement made = make(s, "2026-01-01", false);
+    int64_t after = spool_log_size(s);
+    assert_true(after > before);
+    assert_int_equal(truncate(temp_path(*state, "spool/log"), before), 0); /* killed before it */
+    assert_string_equal(make(s, "2026-01-01", false).file, "");
+    assert_int_equal(spool_log_size(s), after);
+    assert_string_equal(make(s, "2026-01-01", false).file, "");
+    assert_int_equal(spool_log_size(s), after);
+    buf_init(&log, 1 << 20);
+    assert_int_equal(file_read(temp_path(*state, "spool/log"), &log, &err), 0);
+    buf_add_text(&log, "");
+    assert_non_null(strstr(log.data, made.sha256));
+    buf_release(&log);
+    expect_sound(s);
+    spool_close(s);
+}
+
 static void a_statement_is_due_once_a_day(void **state)
 {
     static const struct {
@@ -313,8 +400,8 @@ static void a_statement_is_due_once_a_day(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(each_fact_stands_in_one_statement),
-        TEST(each_changed_byte_is_named),
+        TEST(each_fact_stands_in_one_statement), TEST(each_changed_byte_is_named),
+        TEST(a_mended_result_is_counted_once),   TEST(a_missing_line_is_noted_later),
         TEST(a_statement_is_due_once_a_day),
     };
 
