@@ -181,18 +181,36 @@ bool file_is_draft(const char *name, bool *is_alive)
     return at < end && at > name && at[-1] == '.';
 }
 
-void file_sweep_drafts(const char *dir)
+/* `name`: of the file that the draft was to become; NULL: of any. */
+static void sweep(const char *dir, const char *name)
 {
     DIR *folder = opendir(dir);
     const struct dirent *entry;
+    size_t n = name ? strlen(name) : 0;
     bool is_alive;
 
     if (!folder)
         return;
-    while ((entry = readdir(folder)))
-        if (file_is_draft(entry->d_name, &is_alive) && !is_alive)
-            (void)unlinkat(dirfd(folder), entry->d_name, 0);
+    while ((entry = readdir(folder))) {
+        const char *is = entry->d_name;
+        /* behind the name comes ".<digits>.tmp" and nothing else */
+        if (name && (strncmp(is, name, n) != 0 || is[n] != '.' ||
+                     strspn(is + n + 1, "0123456789") + n + 1 + strlen(".tmp") != strlen(is)))
+            continue;
+        if (file_is_draft(is, &is_alive) && !is_alive)
+            (void)unlinkat(dirfd(folder), is, 0);
+    }
     closedir(folder);
+}
+
+void file_sweep_drafts(const char *dir)
+{
+    sweep(dir, NULL);
+}
+
+void file_sweep_drafts_of(const char *dir, const char *name)
+{
+    sweep(dir, name);
 }
 
 int file_draft(const char *path, const void *bytes, size_t n, struct err *err)

@@ -34,8 +34,11 @@ int file_adopt_first(const char *path, struct err *err);
 bool file_is_draft(const char *name, bool *is_alive);
 
 /* Remove the drafts in a folder whose writers are gone: a kill leaves some. What cannot be read or
- * removed stays. */
+ * removed stays. For a folder of ours only: a stranger's file may be called so. */
 void file_sweep_drafts(const char *dir);
+
+/* The same in a folder that others write into too: only the drafts of dir/<name>. */
+void file_sweep_drafts_of(const char *dir, const char *name);
 
 /* file_write with fsync of the file before and of its folder after the rename. */
 int file_write_synced(const char *path, const void *bytes, size_t n, struct err *err);

@@ -167,6 +167,23 @@ static void sweep_pictures(const struct dossier *d)
     }
 }
 
+/* OUT is the user's: only what a killed process of ours began there. */
+static void sweep_output(const struct dossier *d, const char *dir)
+{
+    static const char *const ours[] = {"report.html", "report.pdf", "report.json"};
+    static const char *const kinds[] = {"mask.png", "overlay.jpg"};
+    char name[SPOOL_PATH_SIZE];
+    struct err ignored = {0};
+
+    for (size_t k = 0; k < sizeof(ours) / sizeof(*ours); k++)
+        file_sweep_drafts_of(dir, ours[k]);
+    for (int i = 0; i < d->study.n_images; i++)
+        for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
+            if (!path_format(name, sizeof(name), &ignored, "%s.%s", d->study.images[i].stem,
+                             kinds[k]))
+                file_sweep_drafts_of(dir, name);
+}
+
 static int write_all(struct publisher *p, const struct dossier *d, const struct buf *json,
                      struct err *err)
 {
@@ -179,7 +196,7 @@ static int write_all(struct publisher *p, const struct dossier *d, const struct 
             (is_run && write_into(dir, "report.json", json, err)))
             return -1;
         if (is_run)
-            file_sweep_drafts(dir);
+            sweep_output(d, dir);
     }
     return write_into(d->dir, "report.json.draft", json, err);
 }

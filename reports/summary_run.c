@@ -62,7 +62,11 @@ static int write_json(const struct summary *s, const struct settings *settings, 
 
 static int write_all(const struct summary *s, const struct settings *settings, struct err *err)
 {
-    file_sweep_drafts(settings->output);
+    static const char *const ours[] = {"worklist.csv", "set-aside.csv", "summary.html",
+                                       "summary.json"};
+
+    for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++)
+        file_sweep_drafts_of(settings->output, ours[i]);
     if (write_page(s, settings, "worklist.csv", summary_worklist, err) ||
         write_page(s, settings, "set-aside.csv", summary_set_aside, err) ||
         write_page(s, settings, "summary.html", summary_html, err) || write_json(s, settings, err))

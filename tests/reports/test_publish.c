@@ -117,11 +117,17 @@ static void what_the_dead_left_is_swept(void **state)
     put(results, "1.mask.png"); /* was set aside */
     put(dir, "report.json.999999999.tmp");
     put(out, "report.html.999999999.tmp");
+    put(out, "IMG_0000.mask.png.999999999.tmp");
+    put(out, "notes.999999999.tmp"); /* the user's own */
+    put(out, "report.html.mine.999999999.tmp");
     publish(&settings, dir, &o);
     assert_false(is_there(results, "0.json.999999999.tmp"));
     assert_false(is_there(results, "1.mask.png"));
     assert_false(is_there(dir, "report.json.999999999.tmp"));
     assert_false(is_there(out, "report.html.999999999.tmp"));
+    assert_false(is_there(out, "IMG_0000.mask.png.999999999.tmp"));
+    assert_true(is_there(out, "notes.999999999.tmp"));
+    assert_true(is_there(out, "report.html.mine.999999999.tmp"));
     assert_true(is_there(results, "0.mask.png") && is_there(results, "1.json"));
 }
 
