@@ -8,6 +8,7 @@
 #include "common/file.h"
 #include "common/status.h"
 #include "queue/mend.h"
+#include "queue/order.h"
 
 enum {
     LINES_MAX = 20, /* of one kind; the rest is counted */
@@ -194,7 +195,12 @@ static int mend_one(struct checkup *c, const struct finding *f, struct err *err)
 
 static int note_refill(struct checkup *c, struct err *err)
 {
-    json_t *event = json_pack("{s:s, s:I}", "event", "refilled", "jobs", (json_int_t)c->jobs);
+    char by[ORDER_BY_SIZE], at[CLOCK_ISO_SIZE];
+
+    order_by(by);
+    json_t *event =
+        json_pack("{s:s, s:I, s:o, s:s}", "event", "refilled", "jobs", (json_int_t)c->jobs, "by",
+                  json_text(by), "at", clock_iso(at, clock_wall_ms()));
     int ret = event ? spool_log_append(c->spool, event, err) : err_set(err, ERR_NOMEM, "log");
 
     json_decref(event);

@@ -30,7 +30,7 @@ class Installation:
     def start_redis(self):
         self.redis = subprocess.Popen(
             ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--save", "",
-             "--dir", str(self.dir)], stdout=subprocess.DEVNULL)
+             "--dir", str(self.dir)], stdout=subprocess.DEVNULL, preexec_fn=die_with_us)
         wait_until(self.socket.exists, 10, "Redis listens")
 
     def kill_redis(self):
@@ -38,13 +38,13 @@ class Installation:
         self.redis.wait()
         self.socket.unlink(missing_ok=True)
 
-    def start(self, **fake):
+    def start(self, *flags, **fake):
         fake = {"FAKE_" + k: str(v) for k, v in fake.items()}
         with open(self.log, "a") as log:
             self.scheduler = subprocess.Popen(
                 [str(BIN / "lentigo-scheduler"), "--spool", str(self.spool), "--redis",
-                 str(self.socket), "--node", "test", "--allow-volatile", "--lease-ms", "2000"],
-                stdout=subprocess.DEVNULL, stderr=log,
+                 str(self.socket), "--node", "test", "--allow-volatile", "--lease-ms", "2000",
+                 *flags], stdout=subprocess.DEVNULL, stderr=log, preexec_fn=die_with_us,
                 env=environment(LENTIGO_LIBEXEC=str(FAKES), FAKE_LOG=str(self.taken_file), **fake))
 
     def kill(self):

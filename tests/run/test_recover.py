@@ -95,7 +95,7 @@ def a_lost_index_is_found_and_filled(tmp, few):
     """Each way in which Redis can disagree with the spool."""
     with Mended(tmp, "redis") as at:
         upload = at.submit(few)
-        at.start(MS=300)
+        at.start("--workers", "1", MS=300)
         wait_until(lambda: len(at.statuses()) >= 3, 30, "some results")
         children = children_of(at.scheduler.pid)
         at.kill()
@@ -131,7 +131,9 @@ def a_lost_index_is_found_and_filled(tmp, few):
         assert set(entries(at)) == {f"{upload}/s{k:06}/{n}" for k in range(12) for n in range(5)} - taken
         again = at.doctor(command="recover", check=0)
         assert again["jobs_put_in"] == open_images, again
-        at.start()
+        noted = at.orders("refilled")
+        assert len(noted) == 2 and all(e["by"] and e["at"] for e in noted), noted
+        at.start("--workers", "1")  # what it takes first is what nobody had finished
         at.wait_done()
         begun = [t for t in at.taken() if t.count("/") == 2]
         assert not taken & set(begun[len(taken) + 4:]), "what was done was done again"
