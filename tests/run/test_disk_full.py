@@ -23,7 +23,8 @@ def fill(path):
 
 def start_told(told, *args):
     return subprocess.Popen([str(BIN / "lentigo"), *map(str, args)], stdout=subprocess.DEVNULL,
-                            stderr=open(told, "wb"), env=environment(), start_new_session=True)
+                            stderr=open(told, "wb"), env=environment(), start_new_session=True,
+                            preexec_fn=die_with_us)
 
 
 with Scratch() as tmp:

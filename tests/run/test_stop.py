@@ -18,6 +18,7 @@ def enlarge(upload, to):
 
 def begin(upload, out, sockets, **more):
     sockets.mkdir(exist_ok=True)
+    more.setdefault("preexec_fn", die_with_us)
     return subprocess.Popen([str(BIN / "lentigo"), "run", str(upload), "-o", str(out)],
                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                             env=environment(XDG_RUNTIME_DIR=str(sockets)), start_new_session=True,
@@ -78,7 +79,8 @@ with Scratch() as tmp:
 
     # nohup: a signal that is ignored at the start stays so.
     out = tmp / "kept"
-    run = begin(upload, out, sockets, preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    run = begin(upload, out, sockets,
+                preexec_fn=lambda: (die_with_us(), signal.signal(signal.SIGHUP, signal.SIG_IGN)))
     for folder, pattern, _ in phases.values():
         meet(run, lambda: has(out if folder == tmp else folder, pattern.removeprefix("out/")), "it")
         os.kill(run.pid, signal.SIGHUP)

@@ -17,6 +17,7 @@ def start_worker(*flags):
     theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PIPE_BYTES)
 
     def prepare():
+        die_with_us()
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
         os.dup2(theirs.fileno(), 3)
