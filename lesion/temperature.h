@@ -6,7 +6,9 @@
  * T > 1 flattens, T < 1 sharpens, 1 changes nothing; the order of an image's classes stays. T is the one
  * that makes the negative log likelihood of the diagnoses least; that is convex in 1/T, so there is one.
  * It is chosen after the means and not inside the network's softmax: outline, confidence and `--size auto`
- * stay as they are, and the engine knows nothing of it. */
+ * stay as they are, and the engine knows nothing of it. Where a model has a policy of version 2 (policy.h)
+ * all that people see is after it: classes and malignant probability of results and reports, and the
+ * figures of `eval`. */
 #ifndef LESION_TEMPERATURE_H
 #define LESION_TEMPERATURE_H
 
