@@ -40,7 +40,6 @@ enum settings_command {
     COMMAND_RECOVER = 1 << 20,
     COMMAND_STATEMENT = 1 << 21,
     COMMAND_REPLAY = 1 << 22,
-    COMMAND_WATCH = 1 << 23,
     COMMAND_CALIBRATE = 1 << 24,
     COMMAND_ALL = (1 << 25) - 1,
 };
