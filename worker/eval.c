@@ -5,6 +5,7 @@
 
 #include "common/file.h"
 #include "common/status.h"
+#include "dataset/mask.h"
 #include "worker/eval_priv.h"
 #include "worker/tools.h"
 
@@ -125,6 +126,25 @@ static int load_image(struct evaluation *e, const struct label *label, struct er
                : 0;
 }
 
+/* Of a class map the row gets the class that covers most, as training takes it. */
+static int read_mask(struct evaluation *e, long row, const char *path, struct err *err)
+{
+    const struct picture *mask = &e->mask.display;
+    size_t size = (size_t)mask->w * (size_t)mask->h;
+    int *class = &e->labels.rows[row].class;
+    struct err why = {0};
+
+    if (mask_read(e->truth, mask->rgb, mask->w, mask->h, e->is_map[row] ? 0 : *class, &why))
+        return err_set(err, ERR_CONFIG, "%s: %s", path, why.msg);
+    if (e->is_map[row])
+        *class = mask_main_class(e->truth, size);
+    if (!*class)
+        return err_set(err, ERR_CONFIG, "%s: a class map without a lesion says no diagnosis", path);
+    for (size_t i = 0; i < size; i++)
+        e->truth[i] = e->truth[i] != 0;
+    return 0;
+}
+
 static int load_mask(struct evaluation *e, const struct label *label, struct err *err)
 {
     const struct picture *mask = &e->mask.display;
@@ -133,12 +153,9 @@ static int load_mask(struct evaluation *e, const struct label *label, struct err
     if (path_format(path, sizeof(path), err, "%s/masks/%s.png", e->settings->data, label->id) ||
         decode_file(e, MASK, path, &e->mask, err))
         return -1;
-    size_t size = (size_t)mask->w * (size_t)mask->h;
-    if (reserve(&e->truth, &e->truth_capacity, size, err))
+    if (reserve(&e->truth, &e->truth_capacity, (size_t)mask->w * (size_t)mask->h, err))
         return -1;
-    for (size_t i = 0; i < size; i++)
-        e->truth[i] = mask->rgb[3 * i] > 127;
-    return 0;
+    return read_mask(e, label - e->labels.rows, path, err);
 }
 
 int evaluation_load(struct evaluation *e, const struct label *label, struct err *err)
@@ -152,7 +169,9 @@ static int evaluate_row(struct evaluation *e, const struct label *label, struct 
         return -1;
     if (is_left_out(e))
         return 0;
-    return load_mask(e, label, err) || count_image(e, label, err) ? -1 : 0;
+    if (load_mask(e, label, err))
+        return -1;
+    return count_image(e, label, err) ? err_wrap(err, "image %s", label->id) : 0;
 }
 
 static json_t *risk_shares(const struct evaluation *e)
@@ -226,6 +245,16 @@ int evaluation_run(struct evaluation *e, struct err *err)
     return ret;
 }
 
+static int find_maps(struct evaluation *e, struct err *err)
+{
+    e->is_map = calloc((size_t)e->labels.n + 1, sizeof(*e->is_map));
+    if (!e->is_map)
+        return err_set(err, ERR_NOMEM, "labels of %d images", e->labels.n);
+    for (int i = 0; i < e->labels.n; i++)
+        e->is_map[i] = !e->labels.rows[i].class;
+    return 0;
+}
+
 static int prepare_calibration(struct evaluation *e, struct err *err)
 {
     size_t room = (size_t)e->labels.n + 1;
@@ -250,7 +279,7 @@ int evaluation_open(struct evaluation **out, const struct settings *s, bool is_c
     e->is_calibration = is_calibration;
     if (!subject_open(&e->subject, &e->decoder, &shape, s, err) &&
         !analyst_open(&e->analyst, &e->subject, err) &&
-        !labels_read(&e->labels, s->data, s->split, s->limit, err)) {
+        !labels_read(&e->labels, s->data, s->split, s->limit, err) && !find_maps(e, err)) {
         if (!e->labels.n)
             err_set(err, ERR_CONFIG, "%s: no image of split %s", s->data, s->split);
         else if (!(is_calibration ? prepare_calibration(e, err) : eval_more_open(e, err))) {
@@ -271,6 +300,7 @@ void evaluation_close(struct evaluation *e)
     labels_release(&e->labels);
     free(e->predicted);
     free(e->truth);
+    free(e->is_map);
     free(e->samples);
     free(e->lesions);
     size_trial_free(e->trial);

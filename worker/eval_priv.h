@@ -48,7 +48,8 @@ struct evaluation {
     struct subject subject;
     struct decoder *decoder;
     struct analyst analyst;
-    struct labels labels;
+    struct labels labels; /* a class map's row has no class until its mask is loaded */
+    bool *is_map;         /* labels.n: the mask is a class map (dataset/mask.h) */
     struct judgement judged;
     struct eval_other *other;   /* NULL: nothing to compare with */
     struct eval_robust *robust; /* NULL: not wanted */
@@ -85,7 +86,8 @@ struct judge_plan evaluation_plan(const struct evaluation *e);
 /* What `eval` prints, after judgement_finish; the caller's, NULL when memory is gone. */
 json_t *evaluation_to_json(const struct evaluation *e);
 
-/* Picture and mask of `label` into e->image, e->mask and e->truth. ERR_CONFIG names the file. */
+/* Picture and mask of `label`, a row of e->labels, into e->image, e->mask and e->truth. The row of a class
+ * map gets the class that covers most. ERR_CONFIG names the file. */
 int evaluation_load(struct evaluation *e, const struct label *label, struct err *err);
 
 /* e->truth, borrowed until the next load. */

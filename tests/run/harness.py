@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 
 BIN = pathlib.Path(sys.argv[1])
 SKIP = 77
@@ -174,6 +175,14 @@ def kill(pid, sig=signal.SIGKILL):
         pass
 
 
+def black_and_white(class_map, path):
+    """A class map (a PNG with a palette) as the mask of a picture with one diagnosis: all classes white."""
+    at = class_map.index(b"PLTE")
+    end = at + 4 + int.from_bytes(class_map[at - 4:at], "big")
+    colours = b"PLTE" + b"\0" * 3 + b"\xff" * (end - at - 7)
+    path.write_bytes(class_map[:at] + colours + zlib.crc32(colours).to_bytes(4, "big") + class_map[end + 4:])
+
+
 def labelled_set(path, demo_dir, split="val", large=False):
     """Lesions drawn by demo() as a labelled set of `split`, added to what is there: twelve pictures, two of
     three called melanomas; or a large one for choosing thresholds on. That needs lesions on the wrong side:
@@ -197,7 +206,7 @@ def labelled_set(path, demo_dir, split="val", large=False):
         for _ in range(copies):
             name = f"{split}{len(list((path / 'images').iterdir()))}"
             (path / "images" / f"{name}.jpg").symlink_to(demo_dir / "upload" / t["file"])
-            (path / "masks" / f"{name}.png").symlink_to(demo_dir / "truth" / t["mask"])
+            black_and_white((demo_dir / "truth" / t["mask"]).read_bytes(), path / "masks" / f"{name}.png")
             lines.append(f"{name},{dx},{split},{'A' if len(lines) % 2 else 'B'},L{name}")
     with open(path / "labels.csv", "a") as f:
         f.write("\n".join(lines) + "\n")

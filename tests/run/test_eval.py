@@ -114,6 +114,33 @@ def check_page(tmp, data):
     assert unsure["robustness"] == got["robustness"], "not the same twice"
 
 
+def check_class_maps(tmp, data):
+    """A row without dx: its mask says the class of each pixel, as the drawn truth does."""
+    maps, name = tmp / "maps", "val0"
+    shutil.copytree(data, maps, symlinks=True)
+    mask, listed = maps / "masks" / f"{name}.png", tmp / "maps.csv"
+    truth = json.loads((tmp / "demo" / "truth" / "truth.json").read_text())["images"]
+    class_map = (tmp / "demo" / "truth" / next(t["mask"] for t in truth if t["status"] == "done")).read_bytes()
+    plain_mask, table = mask.read_bytes(), (maps / "labels.csv").read_text()
+    old = next(line for line in table.splitlines() if line.startswith(name + ","))
+    without_dx = table.replace(old, ",".join([name, ""] + old.split(",")[2:]))
+
+    mask.write_bytes(class_map)
+    (maps / "labels.csv").write_text(without_dx)
+    got = figures(maps, "--limit", 2, "--table", listed, "--report", tmp / "maps.html")
+    row, other = rows(listed)
+    assert got["n"] == 2 and row["id"] == name and row["dx"] == "MEL", (got, row)
+    before = next(r for r in rows(tmp / "images.csv") if r["id"] == name)
+    assert before["dx"] == "NV" and before["jaccard"] == row["jaccard"], (before, row)
+
+    for mask_bytes, labels, says in ((plain_mask, without_dx, "no class map"),
+                                     (class_map, table, "no black and white mask")):
+        mask.write_bytes(mask_bytes)
+        (maps / "labels.csv").write_text(labels)
+        refused = lentigo("eval", "--data", maps, "--split", "val", check=78)
+        assert f"{name}.png: {says}" in refused.stderr, refused.stderr
+
+
 def check_bad(tmp, data):
     for args, status, says in ((("--tta", "all"), 64, "tta"),
                                (("--compare", tmp / "none.csv"), 78, "none.csv"),
@@ -143,5 +170,6 @@ with Scratch() as tmp:
     check_models(tmp, data, plain)
     check_mirror_images(data, plain)
     check_page(tmp, data)
+    check_class_maps(tmp, data)
     check_bad(tmp, data)
 print("test_eval: 1 passed, 0 failed")
