@@ -192,11 +192,12 @@ static int bench(struct bench *b, const struct settings *s, const char *dir, str
 
     if (open_bench(b, s, dir, err) || spool_open(&spool, b->run.settings.spool, err))
         return -1;
+    int ret = spool_mark_bench(spool, err);
     spool_close(spool);
-    if (write_backlog(b, err))
+    if (ret || write_backlog(b, err))
         return -1;
-    int ret = run_children_start_redis(&b->run, &b->children, err) || measure_memory(b, err) ||
-              measure_jobs(b, err);
+    ret = run_children_start_redis(&b->run, &b->children, err) || measure_memory(b, err) ||
+          measure_jobs(b, err);
     run_children_end(&b->children);
     run_socket_close();
     return ret ? -1 : 0;

@@ -40,7 +40,7 @@ const struct setting settings_table[] = {
     {"why",            0,   SETTING_PATH,   AT(why),            0, 0,          "",     NULL, COMMAND_CANCEL | COMMAND_RETRY | COMMAND_PAUSE, "TEXT", "why this is asked for; kept with who and when"},
     {"reason",         0,   SETTING_WORD,   AT(reason),         0, 0,          "",     NULL, COMMAND_ASIDE | COMMAND_RETRY, "R", "only images set aside for this reason, such as decode_timeout"},
     {"repair",         0,   SETTING_FLAG,   AT(repair),         0, 0,          "no",   NULL, COMMAND_DOCTOR, NULL, "mend what can be mended without loss; no scheduler may be at work"},
-    {"work",           0,   SETTING_CHOICE, AT(work),           0, 0,          "images", "images|nothing", COMMAND_WORKER, "W", "images, or nothing: answer each job at once (lentigo bench queue)"},
+    {"work",           0,   SETTING_CHOICE, AT(work),           0, 0,          "images", "images|nothing", COMMAND_WORKER, "W", "images, or nothing: answer each job at once (in the spool of lentigo bench queue only)"},
     {"verify",         0,   SETTING_FLAG,   AT(verify),         0, 0,          "no",   NULL, COMMAND_STATEMENT, NULL, "prove each statement: digests, sums, and every result that it names"},
     {"mask",           0,   SETTING_PATH,   AT(mask),           0, 0,          "",     NULL, COMMAND_PREDICT, "DIR", "write class maps as palette PNG into DIR"},
     {"tta",            0,   SETTING_CHOICE, AT(tta),            0, 0,          "none", "none|flips", COMMAND_PREDICT | COMMAND_EVAL | COMMAND_CALIBRATE, "T", "none, or flips: a vote with the picture's three mirror images, four times the network's time"},

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -103,6 +102,21 @@ void spool_close(struct spool *s)
 const char *spool_root(const struct spool *s)
 {
     return s->root;
+}
+
+int spool_mark_bench(const struct spool *s, struct err *err)
+{
+    char path[SPOOL_PATH_SIZE];
+
+    return in_root(s, "bench", path, err) || file_write(path, "", 0, err) ? -1 : 0;
+}
+
+bool spool_is_bench(const char *root)
+{
+    char path[SPOOL_PATH_SIZE];
+    struct err ignored = {0};
+
+    return !path_format(path, sizeof(path), &ignored, "%s/bench", root) && !access(path, F_OK);
 }
 
 /* Who holds the lock, as the holder wrote it; "unknown" in the instant before it did. */

@@ -3,6 +3,7 @@
  *   <root>/version                                  "1\n"
  *   <root>/lock                                     held by the scheduler (flock)
  *   <root>/log                                      JSON lines: decisions, witnessed crashes
+ *   <root>/bench                                    `lentigo bench queue` made it: its jobs have no pictures
  *   <root>/incoming/<upload>/...                    being received; swept at the next intake
  *   <root>/uploads/<upload>/upload.json             accepted: this folder was renamed into place
  *   <root>/uploads/<upload>/studies/<key>/study.json
@@ -16,6 +17,7 @@
 #ifndef QUEUE_SPOOL_H
 #define QUEUE_SPOOL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -30,6 +32,10 @@ struct spool;
 int spool_open(struct spool **out, const char *root, struct err *err);
 void spool_close(struct spool *s); /* NULL is fine */
 const char *spool_root(const struct spool *s);
+
+/* Say that this spool is for measuring the queue alone, and ask. */
+int spool_mark_bench(const struct spool *s, struct err *err);
+bool spool_is_bench(const char *root);
 
 /* One holder at a time; ERR_AGAIN names the holder's pid. Given up by spool_close. */
 int spool_lock(struct spool *s, struct err *err);

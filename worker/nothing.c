@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include "common/status.h"
+#include "queue/spool.h"
 #include "queue/wire.h"
+#include "worker/tools.h"
 
 enum { CREDIT = 512, OUT_MAX = 4 << 20, CHUNK = 256 << 10 };
 
@@ -60,7 +62,7 @@ static int serve(struct nothing *w, struct err *err)
     snprintf(m->risk, sizeof(m->risk), "routine");
     while (!ret && !(ret = send_all(w, err)) && !w->is_draining) {
         n = recv(WIRE_FD, chunk, CHUNK, 0);
-        if (n <= 0 && errno != EINTR)
+        if (!n || (n < 0 && errno != EINTR)) /* the scheduler is gone: errno is an older one's */
             break;
         ret = n > 0 ? wire_feed(&w->in, chunk, (size_t)n, on_line, w, err) : 0;
     }
@@ -68,11 +70,18 @@ static int serve(struct nothing *w, struct err *err)
     return ret;
 }
 
-int nothing_run(void)
+int nothing_run(const char *spool)
 {
     static struct nothing worker; /* one a process */
     struct err err = {0};
 
+    if (!spool_is_bench(spool)) {
+        err_set(&err, ERR_CONFIG,
+                "work=nothing answers jobs and makes no results, and %s is no spool that lentigo "
+                "bench queue made: leave the setting work out",
+                spool);
+        return tool_fail(&err);
+    }
     buf_init(&worker.in, WIRE_LINE_MAX + CHUNK);
     buf_init(&worker.out, OUT_MAX);
     int ret = serve(&worker, &err);

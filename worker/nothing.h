@@ -5,7 +5,9 @@
 #ifndef WORKER_NOTHING_H
 #define WORKER_NOTHING_H
 
-/* Serve the scheduler on WIRE_FD until it goes away or asks to drain; the exit status. */
-int nothing_run(void);
+/* Serve the scheduler on WIRE_FD until it goes away or asks to drain; the exit status. Refused, with
+ * a message, where `spool` is not marked as a bench's (spool_is_bench): acknowledged jobs without results
+ * are lost work anywhere else. */
+int nothing_run(const char *spool);
 
 #endif

@@ -27,6 +27,13 @@ with Scratch() as tmp:
     assert plain["cpu_ms_per_image"] > 0, plain
     assert line("decode", folder)["display"] is True
 
+    queue = line("queue", "--limit", "400")
+    assert queue["jobs"] == 400 and queue["redis_bytes_per_image"] > 0, queue
+    real = tmp / "a real spool"  # whose jobs nobody acknowledges without a result
+    done = subprocess.run([str(BIN / "lentigo-worker"), "--spool", str(real), "--work", "nothing"], timeout=60,
+                          env=environment(), capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 78 and "bench queue" in done.stderr, done
+
     assert "nowhere" in lentigo("bench", "decode", folder / "nowhere", check=78).stderr
     assert "a folder of images" in lentigo("bench", "decode", check=None).stderr
 
