@@ -120,15 +120,15 @@ static int find(struct replay *r, const char *given, struct err *err)
 static void forget_environment(void)
 {
     static const char *const kept[] = {"LENTIGO_LIBEXEC=", "LENTIGO_DATADIR=", "LENTIGO_CACHEDIR="};
-    char name[SETTINGS_WORD_SIZE];
 
     for (char **at = environ; *at;) {
-        bool is_kept = strncmp(*at, "LENTIGO_", 8) != 0;
+        bool is_kept = strncmp(*at, "LENTIGO_", 8) != 0 || !strchr(*at, '=');
         for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++)
             is_kept = is_kept || !strncmp(*at, kept[i], strlen(kept[i]));
-        snprintf(name, sizeof(name), "%.*s", (int)strcspn(*at, "="), *at);
-        if (is_kept || unsetenv(name))
+        char *name = is_kept ? NULL : strndup(*at, strcspn(*at, "=")); /* of any length */
+        if (!name || unsetenv(name))
             at++;
+        free(name);
     }
 }
 

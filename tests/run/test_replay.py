@@ -63,6 +63,10 @@ def of_a_run(tmp, demo_upload, model):
     says("is gone")()
     (tmp / "away").rename(study / "originals" / number)
     replay(reports[0], check=0)
+    crowded = environment(**{"LENTIGO_" + "X" * 100: "1", "LENTIGO_SIZE": "64"})  # forgotten, of any length
+    done = subprocess.run([str(BIN / "lentigo"), "replay", str(reports[0])], env=crowded, timeout=120,
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done
     assert "name a report.json" in lentigo("replay", out / "summary.json", check=64).stderr
     assert lentigo("replay", out / "nothing/report.json", check=64).stderr
 
@@ -75,7 +79,7 @@ def of_an_installation(tmp, few):
         at.scheduler = subprocess.Popen(
             [str(BIN / "lentigo-scheduler"), "--spool", str(at.spool), "--redis", str(at.socket),
              "--node", "test", "--allow-volatile", "--size", "256"], stdout=subprocess.DEVNULL,
-            stderr=log, env=environment())
+            stderr=log, env=environment(), preexec_fn=die_with_us)
         at.wait_done()
         at.stop()
         for report in at.spool.glob("uploads/*/studies/*/report.json"):
