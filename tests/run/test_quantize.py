@@ -32,7 +32,8 @@ def labelled_set(path, upload):
             continue
         name = f"p{len(lines)}"
         shutil.copy(picture, path / "images" / f"{name}.jpg")
-        mask.rename(path / "masks" / f"{name}.png")
+        black_and_white(mask.read_bytes(), path / "masks" / f"{name}.png")
+        mask.unlink()
         n = len(lines)
         lines.append(f"{name},{'MEL' if n // 2 % 2 else 'NV'},{'val' if n % 2 else 'train'}")
     (path / "labels.csv").write_text("\n".join(lines) + "\n")
