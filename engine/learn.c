@@ -26,8 +26,9 @@ static const struct learn_backend *const backends[] = {
     NULL,
 };
 
-/* The fastest first. */
-static const char *const precisions[] = {"bf16", "f32"};
+/* What `auto` takes first. Only f32 for now: bf16 through oneDNN has run on no machine yet, so it is for
+ * those who ask for it. When the tests with label bf16 have passed on one, it goes to the front. */
+static const char *const precisions[] = {"f32", "bf16"};
 enum { PRECISIONS = sizeof(precisions) / sizeof(*precisions) };
 
 static bool does(const struct learn_backend *b, const struct learner_config *c,

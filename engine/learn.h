@@ -21,8 +21,8 @@ struct learner;
 
 struct learner_config {
     const char *backend;   /* "auto", "ref", "onednn", "cudnn" */
-    const char *precision; /* of maps and of the weights that are multiplied: "auto", "f32", "bf16";
-                              sums, statistics, parameters and their gradients are f32 */
+    const char *precision; /* of maps and of the weights that are multiplied: "auto" (f32),
+                              "f32", "bf16"; sums, statistics, parameters and their gradients are f32 */
     const char *device;    /* "auto", "cpu", "cuda:N" */
     int threads;           /* at least 1 */
 };

@@ -85,11 +85,6 @@ size_t stem_scratch(int w)
     return 3 * (size_t)STEM_INPUTS * ((size_t)w + 3);
 }
 
-size_t learn_stem_scratch(int w)
-{
-    return 3 * (size_t)STEM_INPUTS * ((size_t)w + 3);
-}
-
 size_t classes_scratch(int w)
 {
     enum { LANES_MAX = 16 };

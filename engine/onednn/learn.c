@@ -93,10 +93,12 @@ static void onednn_close(struct learn_inner *l)
     free(l);
 }
 
-/* Denormals are zero in the threads that OpenMP has already, too. */
+/* At the start of each call: OpenMP's number belongs to the calling thread, where a stream of the engine
+ * sets its own, and is frozen into each primitive when that is made. Denormals are zero in the threads
+ * that OpenMP has already, too. */
 static void start_threads(int threads)
 {
-    omp_set_num_threads(threads); /* per thread, and frozen into each primitive when it is made */
+    omp_set_num_threads(threads);
 #pragma omp parallel num_threads(threads)
     denormals_flush();
 }
@@ -121,7 +123,6 @@ static int onednn_open(struct learn_inner **out, const struct learner_config *co
         return err_set(err, ERR_NOMEM, "out of memory for a learner");
     }
     place_norms(l);
-    start_threads(l->shared.threads);
     if (DNNL_FAILED(err, dnnl_engine_create(&l->shared.engine, dnnl_cpu, 0)) ||
         DNNL_FAILED(err, dnnl_stream_create(&l->shared.stream, l->shared.engine,
                                             dnnl_stream_default_flags))) {
@@ -250,6 +251,7 @@ static int onednn_forward(struct learn_inner *l, const struct learn_params *para
 {
     struct learn_plan *plan = NULL;
 
+    start_threads(l->shared.threads);
     l->last = NULL;
     if (find_plan(l, batch, &plan, err))
         return -1;
@@ -315,6 +317,7 @@ static int onednn_backward(struct learn_inner *l, const struct learn_params *par
 {
     struct learn_step step = step_of(l, params, gradients);
 
+    start_threads(l->shared.threads);
     for (int i = LAYER_COUNT - 1; i > L_IN; i--)
         if (back_layer(&step, i, err))
             return -1;

@@ -197,8 +197,7 @@ int direct_init(struct direct *d, const struct direct_shape *shape, struct err *
         !DNNL_FAILED(err, dnnl_primitive_desc_create(&forward, &desc, NULL, shape->engine, NULL)))
         ret = 0;
     for (int kind = DIRECT_FORWARD; kind <= DIRECT_LEARN && !ret; kind++)
-        if (kind != DIRECT_BACK || shape->needs_back)
-            ret = make_conv(d, shape, &descs, kind, kind == DIRECT_FORWARD ? NULL : forward, err);
+        ret = make_conv(d, shape, &descs, kind, kind == DIRECT_FORWARD ? NULL : forward, err);
     dnnl_primitive_desc_destroy(forward);
     if (ret)
         direct_release(d);

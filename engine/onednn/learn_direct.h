@@ -38,7 +38,6 @@ struct direct_shape {
     dnnl_data_type_t type;
     int n, layer;
     struct shape in, out;
-    bool needs_back; /* by the source */
 };
 
 /* ERR_DEVICE where oneDNN would use its reference code; frees what was made on failure. */

@@ -46,11 +46,10 @@ struct learn_stem_job {
     const uint8_t *rgb; /* h,w,3 of one image */
     int h, w;
     const float *weight; /* 3,3,3,STEM_CHANNELS: row, column, input, output; of (x - 127.5)/127.5 */
-    float *rows;         /* learn_stem_scratch(w) floats */
+    float *rows;         /* stem_scratch(w) floats */
     void *z;             /* ceil(h/2),ceil(w/2),STEM_CHANNELS; backward: its gradient */
     float *sums;         /* backward: as `weight`; added to */
 };
-size_t learn_stem_scratch(int w);
 
 /* Depthwise convolution and average pool backwards, of one image. */
 struct halve_back_job {
@@ -148,7 +147,7 @@ struct learn_kernels {
                            double *sums);
     void (*norm_back)(const struct norm_back_job *job, size_t first, size_t count);
 
-    /* Rows [first, first + count) of the output. */
+    /* Of one image, whole. */
     void (*stem)(const struct learn_stem_job *job);
     void (*stem_back)(const struct learn_stem_job *job);
     void (*halve_back)(const struct halve_back_job *job);

@@ -115,7 +115,7 @@ static size_t most(size_t a, size_t b)
  * block and sums of what it was resized from. */
 static size_t thread_bytes(const struct learn_plan *p, size_t elem_size)
 {
-    size_t need = (learn_stem_scratch(p->w) + LEARN_OWN_SUMS) * sizeof(float);
+    size_t need = (stem_scratch(p->w) + LEARN_OWN_SUMS) * sizeof(float);
 
     for (int i = 0; i < LAYER_COUNT; i++) {
         struct shape big = p->shapes[i], small = p->shapes[network[i].in[0]];
@@ -199,8 +199,7 @@ static int make_layer(struct learn_plan *p, const struct learn_shared *shared, i
                                  .n = p->n,
                                  .layer = i,
                                  .in = p->shapes[l->in[0]],
-                                 .out = p->shapes[i],
-                                 .needs_back = true};
+                                 .out = p->shapes[i]};
     p->ways[i] = dense_way(shared->type, i, p->shapes[i]);
     return p->ways[i] == WAY_DIRECT ? direct_init(&p->direct[i], &shape, err) : 0;
 }

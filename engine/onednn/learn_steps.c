@@ -73,7 +73,7 @@ static struct learn_stem_job stem_job(const struct learn_step *s, int part, size
         .w = p->w,
         .rows = step_scratch(s, part),
         .z = image_of(s, step_inner(s, L_F0), L_F0, image),
-        .sums = own_sums(s, part, learn_stem_scratch(p->w)),
+        .sums = own_sums(s, part, stem_scratch(p->w)),
     };
 }
 
@@ -114,14 +114,14 @@ void step_stem_back(const struct learn_step *s)
     for (int part = 0; part < s->shared->threads; part++) {
         size_t image, end;
         step_part(s, part, (size_t)s->plan->n, &image, &end);
-        memset(own_sums(s, part, learn_stem_scratch(s->plan->w)), 0, STEM_COUNT * sizeof(float));
+        memset(own_sums(s, part, stem_scratch(s->plan->w)), 0, STEM_COUNT * sizeof(float));
         for (; image < end; image++) {
             struct learn_stem_job job = stem_job(s, part, image);
             s->shared->kernels->stem_back(&job);
         }
     }
     for (int part = 0; part < s->shared->threads; part++) {
-        const float *sums = own_sums(s, part, learn_stem_scratch(s->plan->w));
+        const float *sums = own_sums(s, part, stem_scratch(s->plan->w));
         for (int i = 0; i < STEM_COUNT; i++)
             to[i] += sums[turned(i)];
     }

@@ -114,8 +114,6 @@ static int onednn_stream_open(struct backend_stream **out, struct backend_engine
 
     if (!s)
         return err_set(err, ERR_NOMEM, "out of memory for a stream");
-    /* Per thread, and frozen into each primitive when it is made. */
-    omp_set_num_threads(threads);
     s->engine = e;
     s->threads = threads;
     if (DNNL_FAILED(err,
@@ -490,6 +488,9 @@ static int onednn_run(struct backend_stream *s, int w, int h, struct engine_imag
 {
     struct plan *p;
 
+    /* Belongs to the calling thread, where a learner sets its own, and is frozen into each primitive when
+     * that is made. */
+    omp_set_num_threads(s->threads);
     s->last = NULL;
     memset(s->ms, 0, sizeof(s->ms));
     if (find_plan(s, n, h, w, &p, err))

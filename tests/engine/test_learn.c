@@ -16,8 +16,9 @@ enum { N = 3, H = 37, W = 54, THREADS = 2 };
 
 static const struct kind {
     const char *backend, *precision;
-    double close; /* NMSE of all gradients against the oracle's in double; random weights on maps of
-                     2x2 are steep: how exact a backend is, its own tests tell */
+    double
+        close; /* NMSE of all gradients against the oracle's in double; norms over maps of 2x2 are
+                     steep: how exact a backend is, its own tests tell */
 } kinds[] = {
     {"ref",    "f32", 1e-12},
     {"onednn", "f32", 1e-6 },
@@ -45,6 +46,7 @@ static bool rig_init(struct net_rig *r, const struct kind *k)
     learn_tensors_init(&r->params);
     learn_tensors_init(&r->gradients);
     learn_tensors_random(&r->params, 21);
+    learn_tensors_keep_off_corners(&r->params);
     r->rgb = malloc((size_t)N * H * W * 3);
     for (int i = 0; i < N; i++)
         draw_picture(r->rgb + (size_t)i * H * W * 3, W, H, (uint64_t)i + 8);
@@ -225,12 +227,12 @@ static void the_same_bits_again(void **state)
 {
     (void)state;
     for (int k = 0; k < KINDS; k++) {
-        float *all[2];
-        size_t count[2];
+        float *all[2] = {NULL, NULL};
+        size_t count[2] = {0, 0};
         for (int i = 0; i < 2; i++) {
             struct net_rig r;
             if (!rig_init(&r, &kinds[k]))
-                return;
+                break;
             if (i == 1) {
                 struct learn_tensors kept;
                 learn_tensors_init(&kept);
@@ -246,6 +248,8 @@ static void the_same_bits_again(void **state)
             rig_release(&r);
         }
         assert_int_equal(count[0], count[1]);
+        if (!count[0])
+            continue;
         assert_memory_equal(all[0], all[1], count[0] * sizeof(float));
         free(all[0]);
         free(all[1]);
@@ -327,6 +331,7 @@ static void words_of_the_default(void **state)
     assert_int_equal(learner_open(&l, &any, &err), 0);
     print_message("auto: %s %s on %s\n", learner_facts(l)->backend, learner_facts(l)->precision,
                   learner_facts(l)->device);
+    assert_string_equal(learner_facts(l)->precision, "f32"); /* bf16 is for those who ask for it */
     learner_close(l);
     any.backend = "ref";
     assert_int_equal(learner_open(&l, &any, &err), 0);
