@@ -85,7 +85,7 @@ const struct setting settings_table[] = {
     {"class-weights",  0,   SETTING_WORD,   AT(class_weights),  0, 0,          "",     NULL, COMMAND_TRAIN, "A,...", "weights of the eight classes in ce and ohem (default: all 1)"},
     {"ohem-kept",      0,   SETTING_REAL,   AT(ohem_kept),      0, 1,          "0.25", NULL, COMMAND_TRAIN, "X", "but keeps this share of a batch's pixels at least"},
     {"augment",        0,   SETTING_PATH,   AT(augment),        0, 0,          "medium", NULL, COMMAND_TRAIN | COMMAND_DATASET, "A", "off, light, medium or strong, and changes: medium,rotate=20,hair=0.3"},
-    {"sampling",       0,   SETTING_CHOICE, AT(sampling),       0, 0,          "root", "uniform|root|even", COMMAND_TRAIN | COMMAND_DATASET, "S", "how often pictures of rare classes come: uniform as they are, even as often as others, root between"},
+    {"sampling",       0,   SETTING_CHOICE, AT(sampling),       0, 0,          "root", "uniform|root|even|file", COMMAND_TRAIN | COMMAND_DATASET, "S", "how often pictures of rare classes come: uniform as they are, even as often as others, root between; file (train): by weights.csv of the set"},
     {"cache",          0,   SETTING_PATH,   AT(cache),          0, 0,          "",     NULL, COMMAND_TRAIN, "DIR", "where decoded pictures are kept (default: sets in LENTIGO_CACHEDIR or ~/.cache/lentigo)"},
     {"loaders",        0,   SETTING_NUMBER, AT(loaders),        0, 256,        "0",    NULL, COMMAND_TRAIN, "N", "threads that make batches ready (0: as many as compute)"},
     {"validate-every", 0,   SETTING_NUMBER, AT(validate_every), 0, 100000000,  "1000", NULL, COMMAND_TRAIN, "N", "iterations between looks at the validation split (0: only at the end)"},

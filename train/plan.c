@@ -123,6 +123,7 @@ int plan_make(struct plan *out, const struct settings *s, struct err *err)
 {
     *out = (struct plan){.settings = s};
     out->threads = clamp(s->threads ? (int)s->threads : cores(), 1, SPREAD_THREADS_MAX);
+    out->samples_by_file = !strcmp(s->sampling, "file");
     out->loaders = clamp(s->loaders ? (int)s->loaders : out->threads, 1, LOADER_THREADS_MAX);
     out->learner = (struct learner_config){
         .backend = s->backend,
@@ -135,7 +136,7 @@ int plan_make(struct plan *out, const struct settings *s, struct err *err)
                        "train: --data DIR and -o RUN are needed (see lentigo train --help)");
     if (read_sizes(out, s, err) || read_loss(out, s, err) || read_optimiser(out, s, err) ||
         augment_parse(&out->augment, s->augment, err) ||
-        sampling_rule_of(&out->sampling, s->sampling, err)) {
+        (!out->samples_by_file && sampling_rule_of(&out->sampling, s->sampling, err))) {
         err->code = err->code == ERR_CONFIG ? ERR_INPUT : err->code; /* a flag: status 64 */
         return -1;
     }

@@ -25,6 +25,7 @@ struct plan {
     struct schedule schedule;
     struct augment_config augment;
     enum sampling_rule sampling;
+    bool samples_by_file;        /* weights.csv in place of the rule (weights.h) */
     int size;                    /* px: of validation, and of the model that comes out */
     int sizes[LOADER_SIZES_MAX]; /* of the batches */
     int n_sizes;

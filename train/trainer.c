@@ -7,7 +7,9 @@
 
 #include "common/classes.h"
 #include "common/file.h"
+#include "common/sha256.h"
 #include "dataset/check.h"
+#include "train/weights.h"
 
 enum { AHEAD = 3 /* batches made ready */ };
 
@@ -52,14 +54,31 @@ static int class_for_sampling(int class)
     return class ? class : class_of("NV");
 }
 
-static int open_loader(struct trainer *t, struct err *err)
+static int open_draws(struct trainer *t, struct err *err)
 {
     int *classes = calloc((size_t)t->n_train, sizeof(*classes));
-    float *weights = calloc((size_t)t->n_train, sizeof(*weights));
+    int ret = 0;
+
+    t->draws = calloc((size_t)t->n_train, sizeof(*t->draws));
+    for (int i = 0; classes && i < t->n_train; i++)
+        classes[i] = class_for_sampling(cache_picture(t->cache, t->train_rows[i]).class);
+    if (!classes || !t->draws)
+        ret = err_set(err, ERR_NOMEM, "weights of %d pictures", t->n_train);
+    else if (t->plan.samples_by_file)
+        ret = weights_read(t->draws, t->cache, t->train_rows, t->n_train, t->plan.settings->data,
+                           err);
+    else
+        sampling_weights(t->draws, t->plan.sampling, classes, t->n_train);
+    free(classes);
+    return ret;
+}
+
+static int open_loader(struct trainer *t, struct err *err)
+{
     struct loader_config config = {
         .cache = t->cache,
         .rows = t->train_rows,
-        .weights = weights,
+        .weights = t->draws,
         .n = t->n_train,
         .augment = t->plan.augment,
         .batch = (int)t->plan.settings->batch,
@@ -68,21 +87,10 @@ static int open_loader(struct trainer *t, struct err *err)
         .threads = t->plan.loaders,
         .ahead = AHEAD,
     };
-    int ret = -1;
 
     for (int i = 0; i < t->plan.n_sizes; i++)
         config.sizes[i] = t->plan.sizes[i];
-    for (int i = 0; classes && i < t->n_train; i++)
-        classes[i] = class_for_sampling(cache_picture(t->cache, t->train_rows[i]).class);
-    if (classes && weights) {
-        sampling_weights(weights, t->plan.sampling, classes, t->n_train);
-        ret = loader_open(&t->loader, &config, err);
-    } else {
-        err_set(err, ERR_NOMEM, "weights of %d pictures", t->n_train);
-    }
-    free(classes);
-    free(weights);
-    return ret;
+    return loader_open(&t->loader, &config, err);
 }
 
 static int open_network(struct trainer *t, struct err *err)
@@ -112,6 +120,11 @@ static int make_config(struct trainer *t, struct err *err)
     t->config = json_object();
     json_put(&t->config, "settings", plan_settings(&t->plan));
     json_put(&t->config, "data_sha256", json_text(cache_digest(t->cache)));
+    if (t->plan.samples_by_file) {
+        char digest[SHA256_HEX_SIZE];
+        sha256_hex(digest, t->draws, (size_t)t->n_train * sizeof(*t->draws));
+        json_put(&t->config, "weights_sha256", json_text(digest));
+    }
     json_put(&t->config, "train_pictures", json_integer(t->n_train));
     json_put(&t->config, "validation_pictures", json_integer(t->n_val));
     json_put(&t->config, "backend", json_text(facts->backend));
@@ -146,7 +159,7 @@ int trainer_open(struct trainer *t, const struct settings *s, struct err *err)
 {
     ticker_open(&t->ticker);
     if (plan_make(&t->plan, s, err) || run_folder_open(&t->folder, s->output, s->resume, err) ||
-        open_cache(t, err) || open_network(t, err) || make_config(t, err) ||
+        open_cache(t, err) || open_draws(t, err) || open_network(t, err) || make_config(t, err) ||
         run_folder_agree(&t->folder, t->config, s->resume, err) || open_loader(t, err))
         return -1;
     return go_on(t, err);
@@ -164,6 +177,7 @@ void trainer_close(struct trainer *t)
     json_decref(t->config);
     free(t->train_rows);
     free(t->val_rows);
+    free(t->draws);
     cache_close(t->cache);
     run_folder_close(&t->folder);
 }

@@ -23,6 +23,7 @@ struct trainer {
     struct cache *cache;
     int *train_rows, *val_rows; /* of the cache */
     int n_train, n_val;
+    float *draws; /* n_train: how often each is drawn (dataset/sampling.h) */
     struct learner *learner;
     struct loss *loss;
     struct loader *loader;
