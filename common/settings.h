@@ -77,6 +77,7 @@ struct settings {
     long workers;   /* worker processes on this node */
     long reporters; /* report processes on this node */
     bool allow_volatile;
+    bool allow_mixed;
     char why[SETTINGS_PATH_SIZE];    /* of an operator's order; for its record */
     char reason[SETTINGS_WORD_SIZE]; /* of images set aside (reason.h); empty = any */
     char work[SETTINGS_WORD_SIZE];   /* images|nothing: of a worker */

@@ -37,6 +37,7 @@ const struct setting settings_table[] = {
     {"workers",        0,   SETTING_NUMBER, AT(workers),        0, 64,         "0",    NULL, COMMAND_RUN | COMMAND_SCHEDULER, "N", "worker processes on this machine, or for each of its GPUs (0: one for each GPU or, without any, for each NUMA node)"},
     {"reporters",      0,   SETTING_NUMBER, AT(reporters),      1, 64,         "1",    NULL, COMMAND_RUN | COMMAND_SCHEDULER, "N", "report processes on this machine"},
     {"allow-volatile", 0,   SETTING_FLAG,   AT(allow_volatile), 0, 0,          "no",   NULL, COMMAND_SCHEDULER, NULL, "accept a Redis without append-only file or with eviction (logged)"},
+    {"allow-mixed",    0,   SETTING_FLAG,   AT(allow_mixed),    0, 0,          "no",   NULL, COMMAND_SCHEDULER, NULL, "go on in a spool whose results another model, policy, precision or size made"},
     {"why",            0,   SETTING_PATH,   AT(why),            0, 0,          "",     NULL, COMMAND_CANCEL | COMMAND_RETRY | COMMAND_PAUSE, "TEXT", "why this is asked for; kept with who and when"},
     {"reason",         0,   SETTING_WORD,   AT(reason),         0, 0,          "",     NULL, COMMAND_ASIDE | COMMAND_RETRY, "R", "only images set aside for this reason, such as decode_timeout"},
     {"repair",         0,   SETTING_FLAG,   AT(repair),         0, 0,          "no",   NULL, COMMAND_DOCTOR, NULL, "mend what can be mended without loss; no scheduler may be at work"},

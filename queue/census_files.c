@@ -73,8 +73,9 @@ static bool is_of_upload(const char *name, int unused)
 
 static bool is_of_root(const char *name, int unused)
 {
-    static const char *const known[] = {"version",    "lock",   "log",   "incoming",   "uploads",
-                                        "statements", "mended", "bench", "lost+found", NULL};
+    static const char *const known[] = {"version",    "lock",           "log",    "incoming",
+                                        "uploads",    "statements",     "mended", "bench",
+                                        "lost+found", "made_with.json", NULL};
 
     return is_one_of(known, name, unused);
 }

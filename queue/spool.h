@@ -4,6 +4,7 @@
  *   <root>/lock                                     held by the scheduler (flock)
  *   <root>/log                                      JSON lines: decisions, witnessed crashes
  *   <root>/bench                                    `lentigo bench queue` made it: its jobs have no pictures
+ *   <root>/made_with.json                           model, policy, precision and size of its results
  *   <root>/incoming/<upload>/...                    being received; swept at the next intake
  *   <root>/uploads/<upload>/upload.json             accepted: this folder was renamed into place
  *   <root>/uploads/<upload>/studies/<key>/study.json

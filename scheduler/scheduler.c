@@ -10,12 +10,14 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "queue/client.h"
+#include "scheduler/made_with.h"
 #include "scheduler/scheduler_priv.h"
 
 enum {
     TICK_MS = 50,
     PUBLISH_EVERY_MS = 500,
     DISK_EVERY_MS = 1000,
+    MADE_WITH_EVERY_MS = 500,
     DISK_FREE_MIN = 4 << 20, /* bytes: a few images' results, and the log */
     DRAIN_MS = 60000,        /* longer than a worker needs for what it holds */
     FAILS_MAX = 10, /* starts in a row that came to nothing before a run gives a child up */
@@ -30,7 +32,10 @@ int64_t scheduler_now_ms(void)
 
 bool scheduler_takes_work(const struct scheduler *s, int64_t now_ms)
 {
-    return s->state == SCHEDULER_RUNNING && !s->is_disk_full && now_ms >= s->hold_until_ms;
+    bool is_known = s->is_made_with || !s->facts.model_sha256[0];
+
+    return s->state == SCHEDULER_RUNNING && is_known && !s->is_disk_full &&
+           now_ms >= s->hold_until_ms;
 }
 
 /* ---- ends ---- */
@@ -110,6 +115,23 @@ static void check_facts(struct scheduler *s, const struct child_facts *facts)
     }
 }
 
+/* Nor from one scheduler to the next; a disk that fails is asked again. */
+static void look_at_made_with(struct scheduler *s, int64_t now)
+{
+    struct err err = {0};
+    char quoted[512];
+
+    if (s->is_made_with || !s->facts.model_sha256[0] || s->state != SCHEDULER_RUNNING ||
+        now < s->made_with_at_ms)
+        return;
+    s->is_made_with = !made_with_check(s->spool, &s->facts, s->settings->allow_mixed, &err);
+    s->made_with_at_ms = now + MADE_WITH_EVERY_MS;
+    if (err.code == ERR_CONFIG)
+        scheduler_stop(s, STATUS_CONFIG, "spool.differs", err.msg);
+    else if (!s->is_made_with)
+        log_event(LOG_WARN, "spool.unsure", "why=%s", log_quote(quoted, sizeof(quoted), err.msg));
+}
+
 static void on_up(void *ctx, struct child *child)
 {
     struct scheduler *s = ctx;
@@ -120,6 +142,7 @@ static void on_up(void *ctx, struct child *child)
         reporting_pump(s);
     } else {
         check_facts(s, &child->facts);
+        look_at_made_with(s, scheduler_now_ms());
         s->lease_at_ms = 0;
         dispatch_pump(s);
     }
@@ -264,6 +287,7 @@ static void on_tick(uv_timer_t *handle)
     orders_tick(s, now);
     link_tick(s, now);
     look_at_disk(s, now);
+    look_at_made_with(s, now);
     tick_children(s, now);
     dispatch_tick(s, now);
     reporting_tick(s, now);

@@ -82,6 +82,8 @@ struct scheduler {
     struct child *workers, *reporters; /* within children */
     int n_children, n_workers, n_reporters;
     struct child_facts facts; /* of the first worker: the others must agree */
+    bool is_made_with;        /* they are what the spool is made with; no work before */
+    int64_t made_with_at_ms;  /* when to look (again) */
     struct reporting reporting;
     struct stating stating;
     struct figures figures;

@@ -207,6 +207,8 @@ def other_worker(world, what):
     """After a death the worker that comes has other settings, or is another version."""
     if "other" not in world.options:
         return False
+    if not (world.spool / "made_with.json").exists():
+        return False  # the spool is what its first worker makes it, and that is to be the usual one
     flag = world.folder / what
     flag.touch()
     kill(world, "lentigo-worker", 0)
