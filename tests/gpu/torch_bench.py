@@ -63,7 +63,7 @@ class Pieces:
             return (u8.permute(0, 3, 1, 2).to(kind) - 127.5) / 127.5
 
         def core(x):
-            return net.seg_heads[0](net.ppseg_head(net.backbone(x)))
+            return net.seg_heads[0](net.ppseg_head(net.backbone(x))[0])
 
         def last(logits, h, w):
             return F.interpolate(logits, (h, w), mode="bilinear", align_corners=False)
