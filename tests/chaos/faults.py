@@ -9,10 +9,10 @@ import time
 
 import processes
 import proxy
-from worlds import DECODE_SECONDS, LEASE_MS
+from worlds import LEASE_MS
 
 LEASE = LEASE_MS / 1000
-MEMORY = pathlib.Path("/sys/fs/cgroup/memory")
+MEMORY, GROUP = pathlib.Path("/sys/fs/cgroup/memory"), "lentigo-chaos-"
 DISK_FINE, DISK_FULL, DISK_READ_ONLY = range(3)
 EVERYBODY = ["lentigo-worker", "lentigo-scheduler", "lentigo-reports", "zygote", "decode"]
 
@@ -32,6 +32,8 @@ def victims(world, kind):
 
 def kill(world, kind, nth, number=signal.SIGKILL):
     found = victims(world, kind)
+    if found and number == signal.SIGTERM:
+        world.told.add(found[nth % len(found)])
     return bool(found) and processes.send(found[nth % len(found)], number)
 
 
@@ -58,13 +60,10 @@ def stop_all(world, seconds):
 def out_of_memory(world, seconds):
     """The kernel's own killer, in a cgroup that leaves the worker nothing more to take."""
     workers = victims(world, "lentigo-worker")
-    group = MEMORY / f"lentigo-chaos-{os.getpid()}"
-    if not workers:
+    group = MEMORY / f"{GROUP}{os.getpid()}"
+    if not workers or not world.has_groups:
         return False
-    try:
-        group.mkdir()
-    except OSError:
-        return processes.send(workers[0], signal.SIGKILL)  # what the killer does
+    group.mkdir(exist_ok=True)
     try:
         (group / "memory.limit_in_bytes").write_text(str(4 << 20))
         for pid in [workers[0], *processes.below(workers[0])]:
@@ -76,6 +75,21 @@ def out_of_memory(world, seconds):
         (group / "memory.limit_in_bytes").write_text("-1")
     finally:
         empty_group(group)
+    return True
+
+
+def own_groups():
+    """Whether there is a right to groups of memory; those that killed rounds left are removed."""
+    for group in MEMORY.glob(f"{GROUP}*"):
+        if not pathlib.Path(f"/proc/{group.name[len(GROUP):]}").exists():
+            empty_group(group)
+    group = MEMORY / f"{GROUP}{os.getpid()}"
+    try:
+        group.mkdir(exist_ok=True)
+        (group / "memory.limit_in_bytes").write_text("-1")
+        group.rmdir()
+    except OSError:
+        return False
     return True
 
 
@@ -269,8 +283,8 @@ FAULTS = {
                                            "lentigo"),
                             "nth": number(0, 3), "number": one_of(signal.SIGTERM)}),
     "stop": (4, stop, {"kind": one_of(*EVERYBODY, "redis-server"), "nth": number(0, 3),
-                       "seconds": some(1.2 * LEASE, 2 * DECODE_SECONDS)}),
-    "machine_sleeps": (1, stop_all, {"seconds": some(1.2 * LEASE, 2 * DECODE_SECONDS)}),
+                       "seconds": some(1.2 * LEASE, 1.6 * LEASE)}),
+    "machine_sleeps": (1, stop_all, {"seconds": some(1.2 * LEASE, 1.6 * LEASE)}),
     "out_of_memory": (2, out_of_memory, {"seconds": some(0.3, 1)}),
     "redis_empty": (2, redis_empty, {"seconds": some(0, 1)}),
     "redis_flush": (1, redis_flush, {}),

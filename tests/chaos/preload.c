@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -170,6 +171,11 @@ int mkdir(const char *path, mode_t mode)
     return fails(fault_of(path)) ? -1 : (int)syscall(SYS_mkdir, path, mode);
 }
 
+int link(const char *from, const char *to)
+{
+    return fails(fault_of(to)) ? -1 : (int)syscall(SYS_link, from, to);
+}
+
 int linkat(int from_dir, const char *from, int to_dir, const char *to, int flags)
 {
     return fails(fault_of(to)) ? -1 : (int)syscall(SYS_linkat, from_dir, from, to_dir, to, flags);
@@ -189,3 +195,46 @@ ssize_t pwrite(int fd, const void *bytes, size_t n, off_t at)
 {
     return fails(fault_of_fd(fd)) ? -1 : syscall(SYS_pwrite64, fd, bytes, n, at);
 }
+
+/* ---- streams: the C library writes them past write(), so ours stands beneath them ---- */
+
+static ssize_t stream_write(void *cookie, const char *bytes, size_t n)
+{
+    ssize_t done = write((int)(intptr_t)cookie, bytes, n);
+
+    return done < 0 ? 0 : done; /* 0 is the error of a stream, errno says which */
+}
+
+static int stream_close(void *cookie)
+{
+    return (int)syscall(SYS_close, (int)(intptr_t)cookie);
+}
+
+static int flags_of(const char *mode)
+{
+    bool is_both = strchr(mode, '+') != NULL;
+    int flags = *mode == 'r'   ? (is_both ? O_RDWR : O_RDONLY)
+                : *mode == 'w' ? (is_both ? O_RDWR : O_WRONLY) | O_CREAT | O_TRUNC
+                               : (is_both ? O_RDWR : O_WRONLY) | O_CREAT | O_APPEND;
+
+    return flags | (strchr(mode, 'e') ? O_CLOEXEC : 0) | (strchr(mode, 'x') ? O_EXCL : 0);
+}
+
+FILE *fopen(const char *restrict path, const char *restrict mode)
+{
+    int flags = flags_of(mode), fd = open(path, flags, 0666);
+
+    if (fd < 0)
+        return NULL;
+    if (is_ours && (flags & O_ACCMODE) == O_WRONLY && !strncmp(path, prefix, strlen(prefix)))
+        return fopencookie((void *)(intptr_t)fd, "w",
+                           (cookie_io_functions_t){.write = stream_write, .close = stream_close});
+    return fdopen(fd, mode);
+}
+
+/* ---- the same for sources that are compiled for large files ---- */
+
+int open64(const char *path, int flags, ...) __attribute__((alias("open")));
+int openat64(int dir, const char *path, int flags, ...) __attribute__((alias("openat")));
+ssize_t pwrite64(int fd, const void *bytes, size_t n, off64_t at) __attribute__((alias("pwrite")));
+FILE *fopen64(const char *restrict path, const char *restrict mode) __attribute__((alias("fopen")));

@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "run"))
 from harness import *  # noqa: E402,F403
 
 POISONED = BIN.parent / "tests" / "poisoned" / "lentigo-worker"
-FLAGS = ["--size", "64", "--lease-ms", "2000", "--decode-seconds", "1", "--decode-mb", "256",
+FLAGS = ["--size", "64", "--lease-ms", "4000", "--decode-seconds", "2", "--decode-mb", "256",
          "--reports", "json"]
 # what the name asks for: reason, stage and signal that it must be set aside with; None: it is refused
 # what it wants, and is a picture like others
@@ -55,7 +55,8 @@ def programs(folder):
 
 def run(upload, out, libexec, source):
     """The run's seconds, and its log."""
-    env = environment(LENTIGO_LIBEXEC=str(libexec), LENTIGO_DATADIR=str(source))
+    env = environment(LENTIGO_LIBEXEC=str(libexec), LENTIGO_DATADIR=str(source),
+                      LENTIGO_TEST_ESCAPE=str(libexec.parent / "escaped"))
     began = time.time()
     done = subprocess.run([BIN / "lentigo", "run", upload, "-o", out, *FLAGS], env=env, text=True,
                           capture_output=True, timeout=900)
@@ -138,7 +139,7 @@ with Scratch() as tmp:
     check_bad(told, aside)
     calm, ours = masks(tmp / "calm"), masks(tmp / "out")
     assert all(ours.get(n) == d for n, d in calm.items()), "a neighbour has other bytes"
-    assert not pathlib.Path("/tmp/lentigo-escaped").exists()
+    assert not (libexec.parent / "escaped").exists()
     assert not processes_naming(tmp), "a process is left"
     lentigo("doctor", tmp / "out", check=0)
     print(json.dumps({"good": args.good, "bad": args.each * len(args.only), "calm_s": round(calm_s, 1),

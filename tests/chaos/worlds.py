@@ -2,11 +2,9 @@
 
 Both live in a folder (a small disk of their own where mounting is allowed), start again what died as
 an operator or systemd would, and know when everything is finished, from the spool alone."""
-import ctypes
 import json
 import mmap
 import os
-import pathlib
 import signal
 import struct
 import subprocess
@@ -17,8 +15,10 @@ import processes
 import proxy
 from harness import BIN, environment
 
-LEASE_MS = 1500
+# Short beside the faults that outlast them, long beside what a loaded machine makes a worker wait.
+LEASE_MS = 3000
 DECODE_SECONDS = 2
+WHOLE_S = 180  # within which a world must be whole again: hangs are found, a loaded machine is not
 DISK = "size=160m"
 FLAGS = ["--size", "64", "--lease-ms", str(LEASE_MS), "--decode-seconds", str(DECODE_SECONDS)]
 RUN_STATUS = {0, 75, 78, -signal.SIGKILL, -signal.SIGINT, -signal.SIGTERM}
@@ -50,7 +50,9 @@ class World:
         self.control = Control(folder / "control")
         self.options = options
         self.statuses, self.problems, self.ended = [], [], False
-        self.is_stopping, self.hold_redis = False, False
+        self.told = set()  # pids that were asked to end
+        self.has_groups = False
+        self.is_stopping, self.hold_redis, self.flags = False, False, FLAGS
         self.env = environment(
             CHAOS_CONTROL=str(folder / "control"), CHAOS_DISK=str(self.disk) + "/",
             LD_PRELOAD=str(libraries / "chaos_preload.so"), XDG_RUNTIME_DIR=str(folder / "sockets"))
@@ -79,7 +81,7 @@ class World:
     def popen(self, program, *args, log="log", **kw):
         with open(self.folder / log, "ab") as f:
             return subprocess.Popen([str(BIN / program), *map(str, args)], stdout=f, stderr=f,
-                                    env=self.env, start_new_session=True, **kw)
+                                   env=self.env, start_new_session=True, **kw)
 
     def lentigo(self, *args, seconds=30):
         """An operator's command; what it says goes to the round's notes."""
@@ -182,7 +184,7 @@ class RunWorld(World):
             time.sleep(0.1)
             self.run = self.popen("lentigo", *self.command)
 
-    def finish(self, seconds):
+    def finish(self, seconds=WHOLE_S):
         done = self.wait(lambda: self.ended and self.is_whole(), seconds,
                          "the run ends with status 0")
         self.is_stopping = True
@@ -238,7 +240,7 @@ class Installation(World):
 
     def start_scheduler(self, node="one", log="scheduler"):
         return self.popen("lentigo-scheduler", "--spool", self.spool, "--redis", self.proxy_or_socket(),
-                          "--node", node, *FLAGS, log=log)
+                          "--node", node, *self.flags, log=log)
 
     def proxy_or_socket(self):
         return self.folder / "proxy.sock"
@@ -275,10 +277,16 @@ class Installation(World):
         answers = [proxy.ask(self.socket, "XLEN", k) for k in keys]
         return answers + [proxy.ask(self.socket, "SCARD", "lentigo:{s0}:queued")]
 
-    def finish(self, seconds):
+    def is_ready(self):
+        """A scheduler that was told to end already ends at once at the second time."""
+        return self.scheduler.poll() is None and self.scheduler.pid not in self.told
+
+    def finish(self, seconds=WHOLE_S):
         done = self.wait(self.is_whole, seconds, "everything is finished") and \
-            self.wait(lambda: self.accepted, 10, "the upload is accepted") and \
-            self.wait(lambda: self.pending() == [b":0\r\n"] * 4, 10, "nothing is pending in Redis")
+            self.wait(lambda: self.accepted, seconds, "the upload is accepted") and \
+            self.wait(lambda: self.pending() == [b":0\r\n"] * 4, seconds,
+                      "nothing is pending in Redis") and \
+            self.wait(self.is_ready, seconds, "the scheduler runs")
         if not done:
             self.problems.append(f"pending in Redis: {self.pending()}")
         self.is_stopping = True
@@ -286,9 +294,9 @@ class Installation(World):
         self.sender.join()
         processes.send(self.scheduler.pid, signal.SIGTERM if done else signal.SIGKILL)
         try:
-            status = self.scheduler.wait(30)
+            status = self.scheduler.wait(WHOLE_S)
         except subprocess.TimeoutExpired:
-            status = "none within 30 s"
+            status = f"none within {WHOLE_S} s"
             self.scheduler.kill()
             self.scheduler.wait()
         if done and status != 0:
