@@ -215,10 +215,10 @@ static void threads_of_a_stream_change_nothing(void **state)
     skip(); /* it does not see libgomp's barriers, so every access is a race to it */
 #endif
     for (size_t i = 0; i < sizeof(precisions) / sizeof(*precisions); i++) {
-        struct picture one = picture_new(W, H, 4), more = picture_new(W, H, 4);
         struct rig r;
         if (!can("auto", precisions[i]))
             continue;
+        struct picture one = picture_new(W, H, 4), more = picture_new(W, H, 4);
         rig_open(&r, model_path, "auto", precisions[i]);
         run(&r, W, H, &one.image, 1);
         rig_close(&r);
