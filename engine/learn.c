@@ -26,8 +26,8 @@ static const struct learn_backend *const backends[] = {
     NULL,
 };
 
-/* What `auto` takes first. Only f32 for now: bf16 through oneDNN has run on no machine yet, so it is for
- * those who ask for it. When the tests with label bf16 have passed on one, it goes to the front. */
+/* What `auto` takes first. bf16 is for those who ask for it: its tests passed on a Xeon (docs/figures.md), but
+ * no model has been trained with it yet. */
 static const char *const precisions[] = {"f32", "bf16"};
 enum { PRECISIONS = sizeof(precisions) / sizeof(*precisions) };
 
