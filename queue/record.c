@@ -73,23 +73,35 @@ static json_t *field_to_json(const struct record_field *f, const void *at)
     return NULL;
 }
 
+static bool is_of(const struct record_field *f, unsigned kind)
+{
+    return !f->kinds || (f->kinds & kind);
+}
+
 void record_put(json_t **object, const struct record_field *fields, size_t n_fields, unsigned kind,
                 const void *record)
 {
-    for (size_t i = 0; i < n_fields; i++) {
-        const struct record_field *f = &fields[i];
-        if (!f->kinds || (f->kinds & kind))
-            json_put(object, f->key, field_to_json(f, (const char *)record + f->offset));
-    }
+    for (size_t i = 0; i < n_fields; i++)
+        if (is_of(&fields[i], kind))
+            json_put(object, fields[i].key,
+                     field_to_json(&fields[i], (const char *)record + fields[i].offset));
 }
 
-static int text_from_json(const struct record_field *f, char *at, const json_t *object,
+void record_put_row(json_t **array, const struct record_field *fields, size_t n_fields,
+                    unsigned kind, const void *record)
+{
+    for (size_t i = 0; i < n_fields; i++)
+        if (is_of(&fields[i], kind))
+            json_add(array, field_to_json(&fields[i], (const char *)record + fields[i].offset));
+}
+
+static int text_from_json(const struct record_field *f, char *at, const json_t *value,
                           struct err *err)
 {
-    const char *text;
+    const char *text = json_string_value(value);
 
-    if (json_get_text(object, f->key, &text, err))
-        return -1;
+    if (!text)
+        return err_set(err, ERR_INPUT, "key \"%s\" is missing or no text", f->key);
     size_t n = strlen(text);
     if (f->type == RECORD_TEXT && n < f->size)
         memcpy(at, text, n + 1);
@@ -99,52 +111,67 @@ static int text_from_json(const struct record_field *f, char *at, const json_t *
     return 0;
 }
 
-static int word_from_json(const struct record_field *f, int *at, const json_t *object,
+static int word_from_json(const struct record_field *f, int *at, const json_t *value,
                           struct err *err)
 {
-    const char *text;
+    const char *text = json_string_value(value);
 
-    if (json_get_text(object, f->key, &text, err))
-        return -1;
-    for (int v = (int)f->min; v <= (int)f->max; v++) {
+    for (int v = (int)f->min; text && v <= (int)f->max; v++) {
         if (!strcmp(f->word(v), text)) {
             *at = v;
             return 0;
         }
     }
-    return err_set(err, ERR_INPUT, "key \"%s\": unknown word \"%.40s\"", f->key, text);
+    return err_set(err, ERR_INPUT, "key \"%s\": unknown word \"%.40s\"", f->key, text ? text : "");
 }
 
-static int int_from_json(const struct record_field *f, int *at, const json_t *object,
+static int int_from_json(const struct record_field *f, int64_t *at, const json_t *value,
                          struct err *err)
 {
-    int64_t value;
+    json_int_t n = json_integer_value(value);
 
-    if (json_get_int(object, f->key, f->min, f->max, &value, err))
-        return -1;
-    *at = (int)value;
+    if (!json_is_integer(value) || n < f->min || n > f->max)
+        return err_set(err, ERR_INPUT, "key \"%s\" is missing or no whole number of %lld to %lld",
+                       f->key, (long long)f->min, (long long)f->max);
+    *at = n;
     return 0;
 }
 
-static int field_from_json(const struct record_field *f, void *at, const json_t *object,
+static int small_int_from_json(const struct record_field *f, int *at, const json_t *value,
+                               struct err *err)
+{
+    int64_t n;
+
+    if (int_from_json(f, &n, value, err))
+        return -1;
+    *at = (int)n;
+    return 0;
+}
+
+static int number_from_json(const struct record_field *f, double *at, const json_t *value,
+                            struct err *err)
+{
+    if (!json_is_null(value) && !json_is_number(value))
+        return err_set(err, ERR_INPUT, "key \"%s\" is missing or no number", f->key);
+    *at = json_is_null(value) ? (double)NAN : json_number_value(value);
+    return 0;
+}
+
+/* `value` is NULL when there is none. */
+static int field_from_json(const struct record_field *f, void *at, const json_t *value,
                            struct err *err)
 {
-    const json_t *value = json_object_get(object, f->key);
-
     switch (f->type) {
     case RECORD_TEXT:
-    case RECORD_BYTES: return text_from_json(f, at, object, err);
-    case RECORD_INT: return int_from_json(f, at, object, err);
-    case RECORD_INT64: return json_get_int(object, f->key, f->min, f->max, at, err);
-    case RECORD_WORD: return word_from_json(f, at, object, err);
+    case RECORD_BYTES: return text_from_json(f, at, value, err);
+    case RECORD_INT: return small_int_from_json(f, at, value, err);
+    case RECORD_INT64: return int_from_json(f, at, value, err);
+    case RECORD_WORD: return word_from_json(f, at, value, err);
+    case RECORD_NUMBER: return number_from_json(f, at, value, err);
     case RECORD_BOOL:
         if (!json_is_boolean(value))
             return err_set(err, ERR_INPUT, "key \"%s\" is neither true nor false", f->key);
         *(bool *)at = json_is_true(value);
-        return 0;
-    case RECORD_NUMBER:
-        *(double *)at = (double)NAN;
-        return json_is_null(value) ? 0 : json_get_number(object, f->key, at, err);
     }
     return 0;
 }
@@ -153,8 +180,24 @@ int record_get(void *record, const struct record_field *fields, size_t n_fields,
                const json_t *object, struct err *err)
 {
     for (size_t i = 0; i < n_fields; i++)
-        if (!fields[i].kinds || (fields[i].kinds & kind))
-            if (field_from_json(&fields[i], (char *)record + fields[i].offset, object, err))
-                return -1;
+        if (is_of(&fields[i], kind) &&
+            field_from_json(&fields[i], (char *)record + fields[i].offset,
+                            json_object_get(object, fields[i].key), err))
+            return -1;
     return 0;
+}
+
+int record_get_row(void *record, const struct record_field *fields, size_t n_fields, unsigned kind,
+                   const json_t *array, struct err *err)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < n_fields; i++)
+        if (is_of(&fields[i], kind) &&
+            field_from_json(&fields[i], (char *)record + fields[i].offset,
+                            json_array_get(array, at++), err))
+            return -1;
+    return json_array_size(array) == at
+               ? 0
+               : err_set(err, ERR_INPUT, "a row of %zu, not %zu", json_array_size(array), at);
 }

@@ -37,4 +37,11 @@ void record_put(json_t **object, const struct record_field *fields, size_t n_fie
 int record_get(void *record, const struct record_field *fields, size_t n_fields, unsigned kind,
                const json_t *object, struct err *err);
 
+/* The same without keys, for long lists: a JSON array of the fields of `kind` in the table's order, no
+ * more and no less. */
+void record_put_row(json_t **array, const struct record_field *fields, size_t n_fields,
+                    unsigned kind, const void *record);
+int record_get_row(void *record, const struct record_field *fields, size_t n_fields, unsigned kind,
+                   const json_t *array, struct err *err);
+
 #endif

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -186,12 +187,52 @@ static bool is_plain_name(const char *name)
     return name[0] && name[0] != '.' && !strchr(name, '/') && strlen(name) <= 255;
 }
 
-int spool_study_dir(const struct spool *s, const char *upload, const char *key,
-                    char out[SPOOL_PATH_SIZE], struct err *err)
+static int study_dir_in(const char *root, const char *upload, const char *key,
+                        char out[SPOOL_PATH_SIZE], struct err *err)
 {
     if (!is_plain_name(upload) || !is_plain_name(key))
         return err_set(err, ERR_INPUT, "\"%.80s/%.80s\" names no study", upload, key);
-    return path_format(out, SPOOL_PATH_SIZE, err, "%s/uploads/%s/studies/%s", s->root, upload, key);
+    return path_format(out, SPOOL_PATH_SIZE, err, "%s/uploads/%s/studies/%s", root, upload, key);
+}
+
+int spool_study_dir(const struct spool *s, const char *upload, const char *key,
+                    char out[SPOOL_PATH_SIZE], struct err *err)
+{
+    return study_dir_in(s->root, upload, key, out, err);
+}
+
+int spool_cut_id(const char *id, char upload[64], char key[32], int *n)
+{
+    const char *slash = strchr(id, '/'), *second = slash ? strchr(slash + 1, '/') : NULL;
+    size_t rest = slash ? strlen(slash + 1) : 0;
+    size_t key_length = second ? (size_t)(second - slash - 1) : rest;
+    char *end;
+
+    if (!slash || slash - id >= 64 || key_length >= 32)
+        return -1;
+    memcpy(upload, id, (size_t)(slash - id));
+    upload[slash - id] = 0;
+    memcpy(key, slash + 1, key_length);
+    key[key_length] = 0;
+    *n = -1;
+    if (!second)
+        return 0;
+    errno = 0;
+    long number = strtol(second + 1, &end, 10);
+    if (errno || end == second + 1 || *end || number < 0 || number > INT_MAX)
+        return -1;
+    *n = (int)number;
+    return 0;
+}
+
+int spool_image_of_id(const char *root, const char *id, char study_dir[SPOOL_PATH_SIZE], int *n,
+                      struct err *err)
+{
+    char upload[64], key[32];
+
+    if (spool_cut_id(id, upload, key, n) || *n < 0)
+        return err_set(err, ERR_INPUT, "\"%.100s\" names no image", id);
+    return study_dir_in(root, upload, key, study_dir, err);
 }
 
 int spool_study_read(const char *study_dir, struct study *out, struct err *err)

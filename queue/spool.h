@@ -48,6 +48,14 @@ int spool_holder(const struct spool *s);
 int spool_study_dir(const struct spool *s, const char *upload, const char *key,
                     char out[SPOOL_PATH_SIZE], struct err *err);
 
+/* Cut "<upload>/<key>" (`*n` is -1) or "<upload>/<key>/<n>". -1: it is neither. */
+int spool_cut_id(const char *id, char upload[64], char key[32], int *n);
+
+/* Folder of the study and number of the image "<upload>/<key>/<n>" in the spool at `root`, which need
+ * not be there. ERR_INPUT: no such id. */
+int spool_image_of_id(const char *root, const char *id, char study_dir[SPOOL_PATH_SIZE], int *n,
+                      struct err *err);
+
 int spool_study_read(const char *study_dir, struct study *out, struct err *err);
 
 /* Call `visit` for each study of each accepted upload, in order of upload and key; a visit that

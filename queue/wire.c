@@ -1,5 +1,6 @@
 #include "queue/wire.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <sys/socket.h>
@@ -9,7 +10,7 @@
 #include "queue/record_priv.h"
 
 static const char *const kind_words[] = {
-    [WIRE_HELLO] = "hello",   [WIRE_JOB] = "job",           [WIRE_STUDY] = "study",
+    [WIRE_HELLO] = "hello",   [WIRE_JOBS] = "jobs",         [WIRE_STUDY] = "study",
     [WIRE_DRAIN] = "drain",   [WIRE_ALIVE] = "alive",       [WIRE_DONE] = "done",
     [WIRE_FAILED] = "failed", [WIRE_REPORTED] = "reported", [WIRE_STATS] = "stats",
 };
@@ -47,7 +48,8 @@ static const char *code_word(int c)
 #define AT(field)   offsetof(struct wire_message, field), sizeof(((struct wire_message *)0)->field)
 #define TEXT(field) RECORD_TEXT, AT(field), 0, 0, NULL
 #define INT(field)  RECORD_INT, AT(field), 0, INT_MAX, NULL
-#define WITH_ID     (BIT(JOB) | BIT(DONE) | BIT(FAILED) | BIT(STUDY) | BIT(REPORTED))
+#define WITH_ID     (BIT(FAILED) | BIT(STUDY) | BIT(REPORTED))
+#define WITH_ITEMS  (BIT(JOBS) | BIT(DONE) | BIT(ALIVE))
 
 /* clang-format off */
 static const struct record_field fields[] = {
@@ -64,26 +66,9 @@ static const struct record_field fields[] = {
     {"size",                  RECORD_INT, AT(size), 0, SIZE_PX_MAX, NULL, BIT(HELLO)},
     {"id",                    TEXT(id), WITH_ID},
     {"attempt",               INT(attempt), WITH_ID},
-    {"study_dir",             RECORD_BYTES, AT(study_dir), 0, 0, NULL, BIT(JOB) | BIT(STUDY)},
-    {"n",                     RECORD_INT, AT(image.n), 0, INT_MAX, NULL, BIT(JOB)},
-    {"file",                  TEXT(image.file), BIT(JOB)},
-    {"stem",                  TEXT(image.stem), BIT(JOB)},
-    {"sha256",                TEXT(image.sha256), BIT(JOB)},
-    {"size_bytes",            RECORD_INT64, AT(image.size_bytes), 0, INT64_MAX, NULL, BIT(JOB)},
-    {"lesion_id",             TEXT(image.lesion_id), BIT(JOB)},
-    {"body_site",             TEXT(image.body_site), BIT(JOB)},
-    {"acquired_at",           TEXT(image.acquired_at), BIT(JOB)},
-    {"notes",                 TEXT(image.notes), BIT(JOB)},
-    {"mm_per_px",             RECORD_NUMBER, AT(image.mm_per_px), 0, 0, NULL, BIT(JOB)},
-    {"is_duplicate",          RECORD_BOOL, AT(image.is_duplicate), 0, 0, NULL, BIT(JOB)},
-    {"set_aside",             RECORD_WORD, AT(image.set_aside), 0, REASON_COUNT - 1, reason_word_of, BIT(JOB)},
-    {"detail",                TEXT(image.detail), BIT(JOB)},
-    {"is_alone",              RECORD_BOOL, AT(is_alone), 0, 0, NULL, BIT(JOB)},
-    {"want_display",          RECORD_BOOL, AT(want_display), 0, 0, NULL, BIT(JOB)},
-    {"status",                RECORD_WORD, AT(status), RESULT_NONE, RESULT_CANCELLED, status_word, BIT(DONE)},
-    {"reason",                RECORD_WORD, AT(reason), 0, REASON_COUNT - 1, reason_word_of, BIT(DONE)},
-    {"risk",                  TEXT(risk), BIT(DONE) | BIT(REPORTED)},
-    {"malignant_probability", RECORD_NUMBER, AT(malignant_probability), 0, 0, NULL, BIT(DONE)},
+    {"dir",                   RECORD_BYTES, AT(dir), 0, 0, NULL, BIT(JOBS) | BIT(STUDY)},
+    {"want_display",          RECORD_BOOL, AT(want_display), 0, 0, NULL, BIT(JOBS)},
+    {"risk",                  TEXT(risk), BIT(REPORTED)},
     {"code",                  RECORD_WORD, AT(code), ERR_OK + 1, ERR_BUG, code_word, BIT(FAILED)},
     {"text",                  TEXT(text), BIT(FAILED)},
     {"stage",                 RECORD_WORD, AT(stage), 0, STAGE_COUNT, stage_word, BIT(FAILED)},
@@ -98,27 +83,71 @@ static const struct record_field stage_fields[] = {
     {"lanes",   RECORD_INT, STAGE_AT(lanes), 0, INT_MAX, NULL, 0},
     {"waiting", RECORD_INT, STAGE_AT(waiting), 0, INT_MAX, NULL, 0},
 };
-/* clang-format on */
-enum { FIELDS = sizeof(fields) / sizeof(*fields), STAGE_FIELDS = 4 };
 
-/* ALIVE's list and STATS's stages: the two parts that are no single field. */
+#define ITEM_AT(field) offsetof(struct wire_item, field), sizeof(((struct wire_item *)0)->field)
+static const struct record_field item_fields[] = {
+    {"id",                    RECORD_TEXT, ITEM_AT(id), 0, 0, NULL, WITH_ITEMS},
+    {"attempt",               RECORD_INT, ITEM_AT(attempt), 0, INT_MAX, NULL, BIT(JOBS) | BIT(DONE)},
+    {"is_alone",              RECORD_BOOL, ITEM_AT(is_alone), 0, 0, NULL, BIT(JOBS)},
+    {"is_urgent",             RECORD_BOOL, ITEM_AT(is_urgent), 0, 0, NULL, BIT(JOBS)},
+    {"status",                RECORD_WORD, ITEM_AT(status), RESULT_DONE, RESULT_CANCELLED, status_word, BIT(DONE)},
+    {"reason",                RECORD_WORD, ITEM_AT(reason), 0, REASON_COUNT - 1, reason_word_of, BIT(DONE)},
+    {"risk",                  RECORD_TEXT, ITEM_AT(risk), 0, 0, NULL, BIT(DONE)},
+    {"malignant_probability", RECORD_NUMBER, ITEM_AT(malignant_probability), 0, 0, NULL, BIT(DONE)},
+};
+/* clang-format on */
+enum {
+    FIELDS = sizeof(fields) / sizeof(*fields),
+    STAGE_FIELDS = sizeof(stage_fields) / sizeof(*stage_fields),
+    ITEM_FIELDS = sizeof(item_fields) / sizeof(*item_fields)
+};
+
+void wire_begin(struct wire_message *m, enum wire_kind kind)
+{
+    memset(m, 0, offsetof(struct wire_message, items));
+    m->kind = kind;
+}
+
+struct wire_item *wire_add(struct wire_message *m, const char *id)
+{
+    assert(m->n_items < WIRE_ITEMS_MAX);
+    struct wire_item *item = &m->items[m->n_items++];
+    *item = (struct wire_item){0};
+    snprintf(item->id, sizeof(item->id), "%s", id);
+    return item;
+}
+
+static json_t *items_to_json(const struct wire_message *m)
+{
+    json_t *rows = json_array();
+
+    for (int i = 0; i < m->n_items; i++) {
+        json_t *row = json_array();
+        record_put_row(&row, item_fields, ITEM_FIELDS, 1u << m->kind, &m->items[i]);
+        json_add(&rows, row);
+    }
+    return rows;
+}
+
+static json_t *stages_to_json(const struct wire_message *m)
+{
+    json_t *stages = json_array();
+
+    for (int i = 0; i < STAGE_COUNT; i++) {
+        json_t *stage = json_object();
+        record_put(&stage, stage_fields, STAGE_FIELDS, 0, &m->stages[i]);
+        json_add(&stages, stage);
+    }
+    return stages;
+}
+
+/* The two parts that are no single field. */
 static void put_lists(json_t **object, const struct wire_message *m)
 {
-    if (m->kind == WIRE_ALIVE) {
-        json_t *ids = json_array();
-        for (int i = 0; i < m->n_alive && i < WIRE_ALIVE_MAX; i++)
-            json_add(&ids, json_text(m->alive[i]));
-        json_put(object, "alive", ids);
-    }
-    if (m->kind == WIRE_STATS) {
-        json_t *stages = json_array();
-        for (int i = 0; i < STAGE_COUNT; i++) {
-            json_t *stage = json_object();
-            record_put(&stage, stage_fields, STAGE_FIELDS, 0, &m->stages[i]);
-            json_add(&stages, stage);
-        }
-        json_put(object, "stages", stages);
-    }
+    if (1u << m->kind & WITH_ITEMS)
+        json_put(object, "items", items_to_json(m));
+    if (m->kind == WIRE_STATS)
+        json_put(object, "stages", stages_to_json(m));
 }
 
 int wire_format(const struct wire_message *m, struct buf *out, struct err *err)
@@ -148,20 +177,22 @@ done:
     return ret;
 }
 
-static int get_alive(struct wire_message *m, const json_t *object, struct err *err)
+static int get_items(struct wire_message *m, const json_t *object, struct err *err)
 {
-    const json_t *ids = json_object_get(object, "alive"), *id;
+    const json_t *rows = json_object_get(object, "items"), *row;
     size_t i;
 
-    if (!json_is_array(ids) || json_array_size(ids) > WIRE_ALIVE_MAX)
-        return err_set(err, ERR_INPUT, "key \"alive\" is no list of at most %d", WIRE_ALIVE_MAX);
-    json_array_foreach(ids, i, id)
+    if (!json_is_array(rows) || json_array_size(rows) > WIRE_ITEMS_MAX)
+        return err_set(err, ERR_INPUT, "key \"items\" is no list of at most %d", WIRE_ITEMS_MAX);
+    json_array_foreach(rows, i, row)
     {
-        if (json_string_length(id) == 0 || json_string_length(id) >= WIRE_ID_SIZE)
-            return err_set(err, ERR_INPUT, "key \"alive\": entry %zu is no id", i);
-        memcpy(m->alive[i], json_string_value(id), json_string_length(id) + 1);
+        m->items[i] = (struct wire_item){0};
+        if (record_get_row(&m->items[i], item_fields, ITEM_FIELDS, 1u << m->kind, row, err))
+            return -1;
+        if (!m->items[i].id[0])
+            return err_set(err, ERR_INPUT, "key \"items\": row %zu has no id", i);
     }
-    m->n_alive = (int)i;
+    m->n_items = (int)i;
     return 0;
 }
 
@@ -202,8 +233,8 @@ static int get_message(struct wire_message *m, const json_t *object, struct err 
     }
     if (record_get(m, fields, FIELDS, 1u << kind, object, err))
         return -1;
-    if (m->kind == WIRE_ALIVE)
-        return get_alive(m, object, err);
+    if (1u << kind & WITH_ITEMS)
+        return get_items(m, object, err);
     return m->kind == WIRE_STATS ? get_stages(m, object, err) : 0;
 }
 
@@ -212,7 +243,7 @@ int wire_parse(struct wire_message *out, const char *line, size_t n, struct err 
     json_t *object = json_parse(line, n, "wire", err);
     int ret = -1;
 
-    memset(out, 0, sizeof(*out));
+    wire_begin(out, WIRE_HELLO);
     if (object)
         ret = get_message(out, object, err);
     if (ret && err->code != ERR_NOMEM)

@@ -4,11 +4,14 @@
  * other side is gone: a child then gives up its work and ends. The first message of a child is
  * HELLO with WIRE_VERSION; another version is refused.
  *
- *   scheduler -> worker    JOB, DRAIN (finish what you have, then end)
+ *   scheduler -> worker    JOBS, DRAIN (finish what you have, then end)
  *   worker -> scheduler    HELLO, ALIVE, DONE, FAILED, STATS
  *   scheduler -> reporter  STUDY, DRAIN
  *   reporter -> scheduler  HELLO, REPORTED, FAILED, STATS
- */
+ *
+ * JOBS, ALIVE and DONE speak of many images at once, each a row of a list: what a line costs, they share.
+ * A job is no more than a name; what is known of the image stands in its study.json, which whoever works
+ * on it reads. */
 #ifndef QUEUE_WIRE_H
 #define QUEUE_WIRE_H
 
@@ -20,19 +23,18 @@
 #include "common/err.h"
 #include "common/reason.h"
 #include "queue/result.h"
-#include "queue/study.h"
 
 enum {
-    WIRE_VERSION = 1,
+    WIRE_VERSION = 2,
     WIRE_FD = 3,
-    WIRE_LINE_MAX = 128 << 10, /* the longest ALIVE fits */
+    WIRE_LINE_MAX = 128 << 10, /* the longest DONE fits */
     WIRE_ID_SIZE = 128,
-    WIRE_ALIVE_MAX = 512
+    WIRE_ITEMS_MAX = 512
 };
 
 enum wire_kind {
     WIRE_HELLO,
-    WIRE_JOB,
+    WIRE_JOBS,
     WIRE_STUDY,
     WIRE_DRAIN,
     WIRE_ALIVE,
@@ -60,6 +62,18 @@ struct wire_stage_stats {
     int waiting;     /* items in front of the stage now */
 };
 
+/* One image of a list: JOBS carries the first four, ALIVE the id, DONE all but the flags. */
+struct wire_item {
+    char id[WIRE_ID_SIZE]; /* "<upload>/<study key>/<n>" */
+    int attempt;
+    bool is_alone;  /* a suspect: run nothing beside it */
+    bool is_urgent; /* before what waits already */
+    enum result_status status;
+    enum reason reason;
+    char risk[16]; /* word */
+    double malignant_probability;
+};
+
 struct wire_message {
     enum wire_kind kind;
     /* HELLO */
@@ -68,35 +82,34 @@ struct wire_message {
     char model[64], model_sha256[65], policy_sha256[65];
     char precision[16], backend[16], device[32];
     int size;
-    /* JOB, DONE, FAILED: "<upload>/<study key>/<n>"; STUDY, REPORTED: "<upload>/<study key>" */
+    /* STUDY, REPORTED: "<upload>/<study key>"; FAILED: this or that of an image */
     char id[WIRE_ID_SIZE];
     int attempt;
-    /* JOB, STUDY */
-    char study_dir[4096];
-    /* JOB */
-    struct study_image image; /* extra is not sent */
-    bool is_alone;            /* a suspect: run nothing beside it */
-    bool want_display;        /* HTML or PDF reports will be made */
-    /* DONE */
-    enum result_status status;
-    enum reason reason;
-    char risk[16]; /* DONE, REPORTED: risk word of the image, of the study */
-    double malignant_probability;
+    char dir[4096];    /* JOBS: root of the spool; STUDY: folder of the study */
+    bool want_display; /* JOBS: HTML or PDF reports will be made */
+    char risk[16];     /* REPORTED: risk word of the study */
     /* FAILED: the item is given back */
     enum err_code code;
     char text[240];
     enum wire_stage stage;
     int signal; /* a child died of it while it held only this item, else 0 */
-    /* ALIVE: items that moved on since the last one */
-    int n_alive;
-    char alive[WIRE_ALIVE_MAX][WIRE_ID_SIZE];
     /* STATS */
     struct wire_stage_stats stages[STAGE_COUNT];
     int64_t memory_kb; /* proportional set size of the child and its own children */
+    /* JOBS: to do; DONE: terminal, the results are on the disk; ALIVE: moved on since the last one.
+     * What lies behind n_items has no meaning. */
+    int n_items;
+    struct wire_item items[WIRE_ITEMS_MAX];
 };
 
 /* Append the message and a newline; only the fields of its kind are written. ERR_LIMIT, ERR_NOMEM. */
 int wire_format(const struct wire_message *m, struct buf *out, struct err *err);
+
+/* Make an empty message of the kind: cheaper than zeroing all of it. */
+void wire_begin(struct wire_message *m, enum wire_kind kind);
+
+/* A new zeroed row at the end of the list; there must be room. */
+struct wire_item *wire_add(struct wire_message *m, const char *id);
 
 /* Parse one line (without newline); fields of other kinds are zeroed. ERR_BUG: the other side does
  * not speak this version. A HELLO of another version is read as far as `version` and is no error:

@@ -25,7 +25,7 @@ struct job {
 struct server {
     struct publisher publisher;
     struct buf pending;
-    struct wire_message message; /* 70 kB: one for all, in and out */
+    struct wire_message message; /* 90 kB: one for all, in and out */
     struct job jobs[CREDIT];
     int n_jobs;
     bool is_draining;
@@ -36,8 +36,7 @@ static int send_hello(struct server *v, struct err *err)
 {
     struct wire_message *m = &v->message;
 
-    memset(m, 0, sizeof(*m));
-    m->kind = WIRE_HELLO;
+    wire_begin(m, WIRE_HELLO);
     m->version = WIRE_VERSION;
     m->pid = (int)getpid();
     m->credit = CREDIT;
@@ -53,8 +52,7 @@ static int send_stats(struct server *v, struct err *err)
     struct wire_message *m = &v->message;
 
     v->stats_us = clock_mono_us();
-    memset(m, 0, sizeof(*m));
-    m->kind = WIRE_STATS;
+    wire_begin(m, WIRE_STATS);
     m->stages[STAGE_REPORT] =
         (struct wire_stage_stats){.items = v->items, .busy_us = v->busy_us, .lanes = 1};
     m->memory_kb = memory_tree_kb((int)getpid());
@@ -65,10 +63,8 @@ static int send_reported(struct server *v, const struct job *job, struct err *er
 {
     struct wire_message *m = &v->message;
 
-    memset(m, 0, sizeof(*m));
-    m->kind = WIRE_REPORTED;
+    wire_begin(m, WIRE_REPORTED);
     m->attempt = job->attempt;
-    m->malignant_probability = job->outcome.malignant;
     snprintf(m->id, sizeof(m->id), "%s", job->id);
     snprintf(m->risk, sizeof(m->risk), "%s", risk_word(job->outcome.risk));
     return wire_write(WIRE_FD, m, err);
@@ -82,8 +78,7 @@ static int send_failed(struct server *v, const struct job *job, const struct err
 
     log_event(LOG_WARN, "report.failed", "study=%s code=%s text=%s", job->id, err_name(why->code),
               log_quote(text, sizeof(text), why->msg));
-    memset(m, 0, sizeof(*m));
-    m->kind = WIRE_FAILED;
+    wire_begin(m, WIRE_FAILED);
     m->attempt = job->attempt;
     m->code = why->code;
     m->stage = STAGE_REPORT;
@@ -161,7 +156,7 @@ static void take_message(struct server *v)
     memset(job, 0, sizeof(*job));
     job->attempt = m->attempt;
     snprintf(job->id, sizeof(job->id), "%s", m->id);
-    snprintf(job->dir, sizeof(job->dir), "%s", m->study_dir);
+    snprintf(job->dir, sizeof(job->dir), "%s", m->dir);
 }
 
 static bool has_line(const struct server *v)

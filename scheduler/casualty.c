@@ -90,7 +90,7 @@ void casualty_worker_ended(struct scheduler *s, struct child *worker, int status
 void casualty_set_aside(struct scheduler *s, struct flight *flight)
 {
     const struct study_image *image;
-    const char *dir;
+    char dir[SPOOL_PATH_SIZE];
     char detail[240], id[WIRE_ID_SIZE], quoted[512];
     struct err err = {0};
     enum reason reason = suspects_judge(&s->suspects, flight->image, detail);
@@ -98,7 +98,7 @@ void casualty_set_aside(struct scheduler *s, struct flight *flight)
     if (reason == REASON_NONE)
         return;
     index_format_image(&s->index, flight->image, id);
-    if (studies_image(&s->studies, s->spool, &s->index, flight->image, &image, &dir, &err) ||
+    if (intake_look_up(s, flight->image, &image, dir, &err) ||
         walk_write_aside(dir, image, reason, detail, &err) || file_sync_fs(dir, &err)) {
         log_event(LOG_ERROR, "image.not_set_aside", "image=%s why=%s", id,
                   log_quote(quoted, sizeof(quoted), err.msg));

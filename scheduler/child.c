@@ -87,7 +87,7 @@ static void greet(struct child *c, const struct wire_message *m)
         return;
     }
     note_facts(&c->facts, m);
-    c->credit = m->credit < WIRE_ALIVE_MAX ? m->credit : WIRE_ALIVE_MAX;
+    c->credit = m->credit < WIRE_ITEMS_MAX ? m->credit : WIRE_ITEMS_MAX;
     c->state = CHILD_UP;
     c->up_ms = c->progress_ms = clock_mono_us() / 1000;
     log_event(LOG_INFO, "child.up", "child=%s pid=%d credit=%d", roles[c->role], c->pid, c->credit);
@@ -96,7 +96,7 @@ static void greet(struct child *c, const struct wire_message *m)
 
 static int on_line(void *ctx, const char *line, size_t n, struct err *err)
 {
-    static struct wire_message m; /* 75 kB; only the loop's thread comes here */
+    static struct wire_message m; /* 90 kB; only the loop's thread comes here */
     struct child *c = ctx;
 
     if (wire_parse(&m, line, n, err))

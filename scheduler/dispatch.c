@@ -9,8 +9,7 @@
 #include "scheduler/scheduler_priv.h"
 
 enum {
-    LEASE_AGAIN_MS = 100,    /* after an empty answer */
-    BROKEN_STUDY_MS = 10000, /* before a study.json that cannot be read is tried again */
+    LEASE_AGAIN_MS = 100, /* after an empty answer */
     RENEWALS_PER_LEASE = 4,
     ABSENT_MS = 500, /* ten ticks */
 };
@@ -163,39 +162,44 @@ void dispatch_leased(void *ctx, const struct broker_leased *jobs, int n)
 
 /* ---- to the workers ---- */
 
-static bool send_job(struct scheduler *s, struct flight *flight, struct child *worker)
+/* Put the job into the worker's line, which flush_jobs sends. */
+static void give_job(struct scheduler *s, struct flight *flight, struct child *worker)
 {
-    static struct wire_message m; /* 75 kB; only the loop's thread comes here */
-    const struct study_image *image;
-    const char *dir;
-    struct err err = {0};
-    char quoted[512];
-
-    if (studies_image(&s->studies, s->spool, &s->index, flight->image, &image, &dir, &err)) {
-        log_event(LOG_ERROR, "study.unreadable", "why=%s",
-                  log_quote(quoted, sizeof(quoted), err.msg));
-        flight->not_before_ms = scheduler_now_ms() + BROKEN_STUDY_MS;
-        return false;
-    }
-    m = (struct wire_message){.kind = WIRE_JOB,
-                              .attempt = flight->lease.attempt,
-                              .image = *image,
-                              .is_alone = s->index.images[flight->image].is_suspect,
-                              .want_display = s->want_display};
-    index_format_image(&s->index, flight->image, m.id);
-    snprintf(m.study_dir, sizeof(m.study_dir), "%s", dir);
-    if (!child_send(worker, &m))
-        return false;
+    struct wire_message *m = &s->outgoing[worker - s->workers];
+    const struct index_image *image = &s->index.images[flight->image];
     int64_t now = scheduler_now_ms();
+    char id[WIRE_ID_SIZE];
+
+    index_format_image(&s->index, flight->image, id);
+    struct wire_item *job = wire_add(m, id);
+    job->attempt = flight->attempt = flight->lease.attempt;
+    job->is_alone = flight->is_alone = image->is_suspect;
+    job->is_urgent = flight->lease.class == 0;
     pace_begin(&s->figures.pace, now);
     flight->worker = worker;
-    flight->attempt = m.attempt;
-    flight->is_alone = m.is_alone;
     flight->has_moved = false;
     flight->progress_ms = now;
     if (!worker->in_flight++)
         worker->progress_ms = now;
-    return true;
+}
+
+/* No memory for the line, or the worker is about to end: they wait here as before. */
+static void take_back(struct scheduler *s, struct child *worker, const struct wire_message *m)
+{
+    for (int i = 0; i < m->n_items; i++)
+        flights_of(&s->flights, &s->index, index_image_of_id(&s->index, m->items[i].id))->worker =
+            NULL;
+    worker->in_flight -= m->n_items;
+}
+
+static void flush_jobs(struct scheduler *s)
+{
+    for (int i = 0; i < s->n_workers; i++) {
+        struct wire_message *m = &s->outgoing[i];
+        if (m->n_items && !child_send(&s->workers[i], m))
+            take_back(s, &s->workers[i], m);
+        m->n_items = 0;
+    }
 }
 
 static bool can_take(const struct child *worker)
@@ -286,8 +290,9 @@ static bool send_held(struct scheduler *s, int64_t now)
         struct child *worker = is_suspect ? lone_worker(s) : freest_worker(s);
         has_suspect = has_suspect || is_suspect;
         if (worker)
-            send_job(s, flight, worker);
+            give_job(s, flight, worker);
     }
+    flush_jobs(s);
     return has_suspect;
 }
 
@@ -341,23 +346,23 @@ void dispatch_pump(struct scheduler *s)
 /* ---- from the workers ---- */
 
 /* The flight that the worker speaks of; NULL when it is no longer the worker's. */
-static struct flight *flight_of_message(struct scheduler *s, const struct child *worker,
-                                        const struct wire_message *m)
+static struct flight *flight_of_answer(struct scheduler *s, const struct child *worker,
+                                       const char *id, int attempt)
 {
-    uint32_t image = index_image_of_id(&s->index, m->id);
+    uint32_t image = index_image_of_id(&s->index, id);
     struct flight *flight = image == INDEX_NONE ? NULL : flights_of(&s->flights, &s->index, image);
 
-    if (flight && flight->worker == worker && flight->attempt == m->attempt)
+    if (flight && flight->worker == worker && flight->attempt == attempt)
         return flight;
     log_event(LOG_WARN, "answer.late", "pid=%d", worker->pid);
     return NULL;
 }
 
-static void on_done(struct scheduler *s, struct child *worker, const struct wire_message *m)
+static void on_done(struct scheduler *s, struct child *worker, const struct wire_item *item)
 {
-    struct flight *flight = flight_of_message(s, worker, m);
+    struct flight *flight = flight_of_answer(s, worker, item->id, item->attempt);
 
-    if (!flight || m->status == RESULT_NONE)
+    if (!flight)
         return;
     worker->in_flight--;
     worker->items++;
@@ -365,20 +370,20 @@ static void on_done(struct scheduler *s, struct child *worker, const struct wire
     s->n_done++;
     if (dispatch_drop_cancelled(s, flight))
         return;
-    if (m->status == RESULT_SET_ASIDE)
-        log_event(LOG_WARN, "image.set_aside", "image=%s reason=%s attempt=%d", m->id,
-                  reason_word(m->reason), m->attempt);
+    if (item->status == RESULT_SET_ASIDE)
+        log_event(LOG_WARN, "image.set_aside", "image=%s reason=%s attempt=%d", item->id,
+                  reason_word(item->reason), item->attempt);
     figures_note(&s->figures, &s->index, flight->image,
-                 &(struct figures_image){.status = m->status,
-                                         .reason = m->reason,
-                                         .risk = m->risk,
-                                         .malignant_probability = m->malignant_probability});
-    dispatch_settled(s, flight, m->status);
+                 &(struct figures_image){.status = item->status,
+                                         .reason = item->reason,
+                                         .risk = item->risk,
+                                         .malignant_probability = item->malignant_probability});
+    dispatch_settled(s, flight, item->status);
 }
 
 static void on_failed(struct scheduler *s, struct child *worker, const struct wire_message *m)
 {
-    struct flight *flight = flight_of_message(s, worker, m);
+    struct flight *flight = flight_of_answer(s, worker, m->id, m->attempt);
 
     if (!flight)
         return;
@@ -386,29 +391,31 @@ static void on_failed(struct scheduler *s, struct child *worker, const struct wi
     casualty_failed(s, flight, m);
 }
 
-static void on_alive(struct scheduler *s, const struct child *worker, const struct wire_message *m)
+static void on_alive(struct scheduler *s, const struct child *worker, const struct wire_item *item)
 {
-    for (int i = 0; i < m->n_alive; i++) {
-        uint32_t image = index_image_of_id(&s->index, m->alive[i]);
-        struct flight *flight =
-            image == INDEX_NONE ? NULL : flights_of(&s->flights, &s->index, image);
-        if (flight && flight->worker == worker) {
-            flight->progress_ms = scheduler_now_ms();
-            flight->has_moved = true;
-        }
-    }
+    uint32_t image = index_image_of_id(&s->index, item->id);
+    struct flight *flight = image == INDEX_NONE ? NULL : flights_of(&s->flights, &s->index, image);
+
+    if (!flight || flight->worker != worker)
+        return;
+    flight->progress_ms = scheduler_now_ms();
+    flight->has_moved = true;
 }
 
 void dispatch_message(struct scheduler *s, struct child *worker, const struct wire_message *m)
 {
-    if (m->kind == WIRE_DONE || m->kind == WIRE_FAILED || m->kind == WIRE_ALIVE)
-        worker->progress_ms = scheduler_now_ms();
-    switch (m->kind) {
-    case WIRE_DONE: on_done(s, worker, m); break;
-    case WIRE_FAILED: on_failed(s, worker, m); break;
-    case WIRE_ALIVE: on_alive(s, worker, m); break;
-    default: log_event(LOG_WARN, "worker.odd_message", "kind=%d", (int)m->kind); return;
+    if (m->kind != WIRE_DONE && m->kind != WIRE_FAILED && m->kind != WIRE_ALIVE) {
+        log_event(LOG_WARN, "worker.odd_message", "kind=%d", (int)m->kind);
+        return;
     }
+    worker->progress_ms = scheduler_now_ms();
+    if (m->kind == WIRE_FAILED)
+        on_failed(s, worker, m);
+    for (int i = 0; i < m->n_items; i++)
+        if (m->kind == WIRE_DONE)
+            on_done(s, worker, &m->items[i]);
+        else
+            on_alive(s, worker, &m->items[i]);
     dispatch_pump(s);
 }
 

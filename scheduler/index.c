@@ -1,8 +1,8 @@
 #include "scheduler/index.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <limits.h>
+
+#include "queue/spool.h"
 
 enum { FIRST_ROOM = 64 };
 
@@ -145,7 +145,7 @@ int index_add_study(struct index *x, const char *upload, const char *key, const 
         .upload = place, .first = x->n_images, .n_images = (uint32_t)n, .remaining = (uint32_t)n};
     snprintf(s->key, sizeof(s->key), "%s", key);
     for (int i = 0; i < n; i++)
-        x->images[x->n_images++] = (struct index_image){.n = numbers[i]};
+        x->images[x->n_images++] = (struct index_image){.n = numbers[i], .study = *study};
     x->by_status[RESULT_NONE] += (uint32_t)n;
     return 0;
 }
@@ -177,35 +177,13 @@ uint32_t index_find_image(const struct index *x, const char *upload, const char 
     return INDEX_NONE;
 }
 
-/* Cut "<upload>/<key>" or "<upload>/<key>/<n>"; `*n` is -1 for the first. */
-static int cut_id(const char *id, char upload[64], char key[32], int *n)
-{
-    const char *slash = strchr(id, '/'), *second = slash ? strchr(slash + 1, '/') : NULL;
-    size_t rest = slash ? strlen(slash + 1) : 0;
-    size_t key_length = second ? (size_t)(second - slash - 1) : rest;
-    char *end;
-
-    if (!slash || slash - id >= 64 || key_length >= 32)
-        return -1;
-    snprintf(upload, 64, "%.*s", (int)(slash - id), id);
-    snprintf(key, 32, "%.*s", (int)key_length, slash + 1);
-    *n = -1;
-    if (!second)
-        return 0;
-    errno = 0;
-    long number = strtol(second + 1, &end, 10);
-    if (errno || end == second + 1 || *end || number < 0 || number > INT_MAX)
-        return -1;
-    *n = (int)number;
-    return 0;
-}
-
 uint32_t index_study_of_id(const struct index *x, const char *id)
 {
     char upload[64], key[32];
     int n;
 
-    return cut_id(id, upload, key, &n) || n >= 0 ? INDEX_NONE : index_find_study(x, upload, key);
+    return spool_cut_id(id, upload, key, &n) || n >= 0 ? INDEX_NONE
+                                                       : index_find_study(x, upload, key);
 }
 
 uint32_t index_image_of_id(const struct index *x, const char *id)
@@ -213,7 +191,8 @@ uint32_t index_image_of_id(const struct index *x, const char *id)
     char upload[64], key[32];
     int n;
 
-    return cut_id(id, upload, key, &n) || n < 0 ? INDEX_NONE : index_find_image(x, upload, key, n);
+    return spool_cut_id(id, upload, key, &n) || n < 0 ? INDEX_NONE
+                                                      : index_find_image(x, upload, key, n);
 }
 
 /* An upload's studies come with one walk, so they lie side by side as the images of a study do. */
@@ -250,16 +229,7 @@ bool index_find_range(const struct index *x, const char *target, uint32_t *first
 
 uint32_t index_study_of_image(const struct index *x, uint32_t image)
 {
-    uint32_t low = 0, high = x->n_studies;
-
-    while (high - low > 1) { /* studies[low].first <= image < studies[high].first */
-        uint32_t mid = low + (high - low) / 2;
-        if (x->studies[mid].first <= image)
-            low = mid;
-        else
-            high = mid;
-    }
-    return low;
+    return x->images[image].study;
 }
 
 void index_format_study(const struct index *x, uint32_t study, char id[WIRE_ID_SIZE])

@@ -19,6 +19,7 @@
 
 struct index_image {
     int32_t n;          /* its number within the study */
+    uint32_t study;     /* its place */
     uint8_t status;     /* enum result_status; RESULT_NONE = not terminal */
     uint8_t is_suspect; /* run nothing beside it */
     uint16_t flight;    /* place in the table of flights + 1, 0 = none (flights.h) */

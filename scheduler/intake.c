@@ -7,6 +7,18 @@ enum {
     AWAIT_MS = 5, /* between looks for a run's upload */
 };
 
+int intake_look_up(struct scheduler *s, uint32_t image, const struct study_image **out,
+                   char dir[SPOOL_PATH_SIZE], struct err *err)
+{
+    uint32_t study = index_study_of_image(&s->index, image);
+
+    return spool_study_dir(s->spool, index_upload_of(&s->index, study), s->index.studies[study].key,
+                           dir, err) ||
+                   studies_image(&s->studies, dir, (int)s->index.images[image].n, out, err)
+               ? -1
+               : 0;
+}
+
 static void on_walk(uv_work_t *work)
 {
     walk_run(&((struct scheduler *)work->data)->walk);

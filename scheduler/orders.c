@@ -136,11 +136,11 @@ static int cancel_image(struct scheduler *s, const struct order *order, uint32_t
 {
     const struct study_image *record;
     enum result_status status;
-    const char *dir;
+    char dir[SPOOL_PATH_SIZE];
 
     if (s->index.images[image].status != RESULT_NONE)
         return 0;
-    if (studies_image(&s->studies, s->spool, &s->index, image, &record, &dir, err) ||
+    if (intake_look_up(s, image, &record, dir, err) ||
         walk_write_cancelled(dir, record, order, err) ||
         result_peek(dir, record->n, &status, NULL, err))
         return -1;
@@ -217,10 +217,10 @@ static int retry_image(struct scheduler *s, const struct order_image *what, uint
                        struct err *err)
 {
     const struct study_image *record;
-    const char *dir;
+    char dir[SPOOL_PATH_SIZE];
     bool is_open;
 
-    if (studies_image(&s->studies, s->spool, &s->index, image, &record, &dir, err))
+    if (intake_look_up(s, image, &record, dir, err))
         return -1;
     if (record->set_aside != REASON_NONE) /* there is no original */
         return 0;

@@ -94,13 +94,14 @@ static struct child *freest_reporter(struct scheduler *s, bool alone)
 
 static bool send_study(struct scheduler *s, struct report_job *job, struct child *reporter)
 {
-    static struct wire_message m; /* 75 kB; only the loop's thread comes here */
+    static struct wire_message m; /* 90 kB; only the loop's thread comes here */
     const struct index_study *study = &s->index.studies[job->study];
     struct err err = {0};
 
-    m = (struct wire_message){.kind = WIRE_STUDY, .attempt = job->tries + 1};
+    wire_begin(&m, WIRE_STUDY);
+    m.attempt = job->tries + 1;
     index_format_study(&s->index, job->study, m.id);
-    if (spool_study_dir(s->spool, index_upload_of(&s->index, job->study), study->key, m.study_dir,
+    if (spool_study_dir(s->spool, index_upload_of(&s->index, job->study), study->key, m.dir,
                         &err) ||
         !child_send(reporter, &m))
         return false;

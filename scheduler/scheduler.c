@@ -379,10 +379,16 @@ static int open_children(struct scheduler *s, struct err *err)
     s->n_reporters = s->want_reports ? (int)s->settings->reporters : 0;
     s->n_children = s->n_workers + s->n_reporters;
     s->children = calloc((size_t)s->n_children, sizeof(*s->children));
-    if (!s->children)
+    s->outgoing = calloc((size_t)s->n_workers, sizeof(*s->outgoing));
+    if (!s->children || !s->outgoing)
         return err_set(err, ERR_NOMEM, "children");
     s->workers = s->children;
     s->reporters = s->children + s->n_workers;
+    for (int i = 0; i < s->n_workers; i++) {
+        wire_begin(&s->outgoing[i], WIRE_JOBS);
+        s->outgoing[i].want_display = s->want_display;
+        snprintf(s->outgoing[i].dir, sizeof(s->outgoing[i].dir), "%s", spool_root(s->spool));
+    }
     s->child_events = (struct child_events){s, on_up, on_message, on_ended, on_fatal};
     for (int i = 0; i < s->n_children; i++)
         child_init(&s->children[i], i < s->n_workers ? CHILD_WORKER : CHILD_REPORTER, &s->loop,
@@ -432,6 +438,7 @@ static void close_parts(struct scheduler *s)
     for (int i = 0; i < s->n_children; i++)
         last_stage_free(s->children[i].last_stage);
     free(s->children);
+    free(s->outgoing);
     reporting_release(&s->reporting);
     figures_close(&s->figures);
     studies_release(&s->studies);

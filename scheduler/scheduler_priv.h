@@ -16,6 +16,7 @@
 #include "common/status.h"
 #include "queue/broker.h"
 #include "queue/stats.h"
+#include "queue/studies.h"
 #include "scheduler/child.h"
 #include "scheduler/figures.h"
 #include "scheduler/flights.h"
@@ -25,7 +26,6 @@
 #include "scheduler/scheduler.h"
 #include "scheduler/shares.h"
 #include "scheduler/stating.h"
-#include "scheduler/studies.h"
 #include "scheduler/suspects.h"
 #include "scheduler/walk.h"
 
@@ -51,7 +51,7 @@ struct scheduler {
     struct flights flights;
     struct suspects suspects;
     struct orders orders;
-    struct studies studies; /* study.json of those at work */
+    struct studies studies; /* of images that are cancelled, retried or set aside here */
 
     struct walk walk;
     uv_work_t walk_work;
@@ -80,6 +80,7 @@ struct scheduler {
     struct child_events child_events;
     struct child *children;            /* workers first */
     struct child *workers, *reporters; /* within children */
+    struct wire_message *outgoing;     /* of each worker: JOBS that go out together */
     int n_children, n_workers, n_reporters;
     struct child_facts facts; /* of the first worker: the others must agree */
     bool is_made_with;        /* they are what the spool is made with; no work before */
@@ -100,6 +101,10 @@ bool scheduler_takes_work(const struct scheduler *s, int64_t now_ms); /* running
 /* intake.c */
 void intake_start(struct scheduler *s); /* walk now, or once more after the walk under way */
 void intake_tick(struct scheduler *s, int64_t now_ms);
+
+/* What study.json says of an image, valid until the next call, and the study's folder. */
+int intake_look_up(struct scheduler *s, uint32_t image, const struct study_image **out,
+                   char dir[SPOOL_PATH_SIZE], struct err *err);
 
 /* link.c */
 int link_open(struct scheduler *s, struct err *err);

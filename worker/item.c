@@ -6,12 +6,15 @@
 
 void item_list_push(struct item_list *list, struct item *item)
 {
-    item->next = NULL;
-    if (list->tail)
-        list->tail->next = item;
-    else
-        list->head = item;
-    list->tail = item;
+    struct item **at = list->tail ? &list->tail->next : &list->head;
+
+    if (item->is_urgent)
+        for (at = &list->head; *at && (*at)->is_urgent;)
+            at = &(*at)->next;
+    item->next = *at;
+    *at = item;
+    if (!item->next)
+        list->tail = item;
     list->length++;
 }
 
@@ -59,22 +62,40 @@ struct item *item_list_pop(struct item_list *list)
     return item;
 }
 
-struct item *item_new(const struct wire_message *job, uint64_t tag)
+struct item *item_new(const struct wire_message *jobs, int i, uint64_t tag, struct err *err)
 {
+    const struct wire_item *job = &jobs->items[i];
     struct item *item = calloc(1, sizeof(*item));
 
-    if (!item)
+    if (!item) {
+        err_set(err, ERR_NOMEM, "job");
         return NULL;
+    }
     item->tag = tag;
     item->fd = -1;
     item->attempt = job->attempt;
-    item->image = job->image;
-    item->image.extra = NULL;
     item->is_alone = job->is_alone;
-    item->want_display = job->want_display;
+    item->is_urgent = job->is_urgent;
+    item->want_display = jobs->want_display;
     memcpy(item->id, job->id, sizeof(item->id));
-    memcpy(item->study_dir, job->study_dir, sizeof(item->study_dir));
-    return item;
+    if (!spool_image_of_id(jobs->dir, item->id, item->study_dir, &item->image.n, err))
+        return item;
+    item_free(item);
+    return NULL;
+}
+
+int item_look_up(struct item *item, struct studies *studies, struct err *err)
+{
+    const struct study_image *image;
+
+    if (studies_image(studies, item->study_dir, item->image.n, &image, err)) {
+        err->code = err->code == ERR_NOMEM ? ERR_NOMEM : ERR_AGAIN;
+        return -1;
+    }
+    item->image = *image;
+    item->image.extra = NULL;
+    item->is_known = true;
+    return 0;
 }
 
 void item_free(struct item *item)

@@ -8,6 +8,7 @@
 #define WORKER_ITEM_H
 
 #include "preprocess/decode.h"
+#include "queue/studies.h"
 #include "queue/wire.h"
 
 enum item_state { ITEM_WAITING, ITEM_DECODING, ITEM_READY, ITEM_COMMITTING };
@@ -15,13 +16,15 @@ enum item_state { ITEM_WAITING, ITEM_DECODING, ITEM_READY, ITEM_COMMITTING };
 struct item {
     struct item *next; /* in whatever queue it stands */
     enum item_state state;
+    int place;    /* among those that the worker holds */
     uint64_t tag; /* names it to the decoder */
     int fd;       /* of the original, -1 when closed */
     char id[WIRE_ID_SIZE];
     int attempt;
-    char study_dir[4096];
-    struct study_image image;
-    bool is_alone, want_display;
+    char study_dir[SPOOL_PATH_SIZE];
+    bool is_known;            /* `image` is filled in */
+    struct study_image image; /* extra is NULL */
+    bool is_alone, is_urgent, want_display;
     struct decoded decoded;
     int stalls; /* decodings that ran out of time without having had a processor */
     /* The pass of the network that it is ready for: the second one, fine, where the first left
@@ -40,7 +43,7 @@ struct item {
     int signal;
 };
 
-/* A first-in first-out list of items. */
+/* A first-in first-out list of items, in which the urgent ones stand before the others. */
 struct item_list {
     struct item *head, *tail;
     int length;
@@ -54,8 +57,14 @@ struct item *item_list_pop(struct item_list *list);                   /* NULL wh
  * NULL when there is none. */
 struct item *item_list_take_like(struct item_list *list, const struct item *like);
 
-/* A new item of a JOB message, its original not yet open; NULL when memory is gone. */
-struct item *item_new(const struct wire_message *job, uint64_t tag);
+/* A new item of row `i` of JOBS, not yet looked up, its original not open; NULL and ERR_NOMEM, or
+ * ERR_INPUT: the row names no image. */
+struct item *item_new(const struct wire_message *jobs, int i, uint64_t tag, struct err *err);
+
+/* Fill in what its study.json says of the image. A study that cannot be read is not the image's fault:
+ * ERR_AGAIN, ERR_NOMEM. */
+int item_look_up(struct item *item, struct studies *studies, struct err *err);
+
 void item_free(struct item *item); /* closes fd; NULL is fine */
 
 /* The picture cannot be used: results/<n>.json will say why. Sets outcome, status, reason, entry

@@ -26,7 +26,7 @@ static int run(enum settings_command command, const struct settings *s, int n, c
     case COMMAND_EVAL: return tool_eval(s);
     case COMMAND_QUANTIZE: return tool_quantize(s);
     case COMMAND_CALIBRATE: return tool_calibrate(s);
-    default: return strcmp(s->work, "nothing") ? service_run(s) : nothing_run(s->spool);
+    default: return strcmp(s->work, "nothing") ? service_run(s) : nothing_run(s);
     }
 }
 

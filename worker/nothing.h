@@ -5,9 +5,11 @@
 #ifndef WORKER_NOTHING_H
 #define WORKER_NOTHING_H
 
-/* Serve the scheduler on WIRE_FD until it goes away or asks to drain; the exit status. Refused, with
- * a message, where `spool` is not marked as a bench's (spool_is_bench): acknowledged jobs without results
+#include "common/settings.h"
+
+/* Serve the scheduler on WIRE_FD until it goes away or asks to drain, at most `batch` answers in a line;
+ * the exit status. Refused, with a message, where the spool is not marked as a bench's (spool_is_bench): acknowledged jobs without results
  * are lost work anywhere else. */
-int nothing_run(const char *spool);
+int nothing_run(const struct settings *settings);
 
 #endif

@@ -43,6 +43,7 @@ struct service {
     struct lanes *lanes;
     struct last_stage *last_stage; /* NULL when who started us has none */
     json_t *model;
+    struct studies studies;
     struct item_list waiting;
     struct item **in_slot; /* slots: the item that owns each slot, or NULL */
     struct item **items;   /* held: all that are not yet answered, in no order */
@@ -137,45 +138,67 @@ static void say_hello(struct service *v)
 
 static void let_go(struct service *v, struct item *item)
 {
-    int i = 0;
+    struct item *last = v->items[--v->held];
 
-    while (v->items[i] != item)
-        i++;
-    v->items[i] = v->items[--v->held];
+    v->items[item->place] = last;
+    last->place = item->place;
     v->moved++;
     item_free(item);
 }
 
-/* Tell what became of the item and let go of it. */
-static void answer(struct service *v, struct item *item)
+static void tell_failed(struct service *v, const struct item *item)
 {
-    struct wire_message m = {
-        .kind = item->outcome,
-        .attempt = item->attempt,
-        .status = item->status,
-        .reason = item->reason,
-        .malignant_probability = item->malignant_probability,
-        .code = item->err.code,
-        .stage = item->stage,
-        .signal = item->signal,
-    };
+    struct wire_message m;
 
+    wire_begin(&m, WIRE_FAILED);
+    m.attempt = item->attempt;
+    m.code = item->err.code;
+    m.stage = item->stage;
+    m.signal = item->signal;
     memcpy(m.id, item->id, sizeof(m.id));
-    memcpy(m.risk, item->risk, sizeof(m.risk));
     memcpy(m.text, item->err.msg, sizeof(m.text));
     tell(v, &m);
-    let_go(v, item);
+}
+
+static void add_done(struct wire_message *m, const struct item *item)
+{
+    struct wire_item *row = wire_add(m, item->id);
+
+    row->attempt = item->attempt;
+    row->status = item->status;
+    row->reason = item->reason;
+    row->malignant_probability = item->malignant_probability;
+    memcpy(row->risk, item->risk, sizeof(row->risk));
+}
+
+/* What was committed together is told together; no more than WIRE_ITEMS_MAX are held. */
+static void answer_finished(struct service *v)
+{
+    static struct wire_message done; /* 90 kB; only the event loop's thread comes here */
+    struct item *item;
+
+    wire_begin(&done, WIRE_DONE);
+    while ((item = lanes_finished(v->lanes))) {
+        if (item->outcome == WIRE_DONE)
+            add_done(&done, item);
+        else
+            tell_failed(v, item);
+        let_go(v, item);
+    }
+    if (done.n_items)
+        tell(v, &done);
     stop_if_done(v);
 }
 
 /* ---- decoding ---- */
 
-static int open_original(struct item *item, struct err *err)
+static int open_original(struct service *v, struct item *item, struct err *err)
 {
     char path[SPOOL_PATH_SIZE];
     struct stat st;
 
-    if (path_format(path, sizeof(path), err, "%s/originals/%d", item->study_dir, item->image.n))
+    if ((!item->is_known && item_look_up(item, &v->studies, err)) ||
+        path_format(path, sizeof(path), err, "%s/originals/%d", item->study_dir, item->image.n))
         return -1;
     item->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (item->fd < 0 || fstat(item->fd, &st))
@@ -231,7 +254,7 @@ static void fill_slots(struct service *v)
     while (v->waiting.head && (slot = free_slot(v)) >= 0) {
         struct item *item = item_list_pop(&v->waiting);
         struct err err = {0};
-        if (item->fd < 0 && open_original(item, &err)) {
+        if (item->fd < 0 && open_original(v, item, &err)) {
             settle_unopened(v, item, &err);
             continue;
         }
@@ -316,14 +339,12 @@ static void on_decoded(uv_poll_t *handle, int status, int events)
 static void on_finished(uv_async_t *handle)
 {
     struct service *v = handle->data;
-    struct item *item;
     int slot;
 
     while ((slot = lanes_freed_slot(v->lanes)) >= 0)
         v->in_slot[slot] = NULL;
     fill_slots(v);
-    while ((item = lanes_finished(v->lanes)))
-        answer(v, item);
+    answer_finished(v);
 }
 
 static void on_broken(uv_async_t *handle)
@@ -347,24 +368,30 @@ static void wake_broken(void *ctx, int exit_status)
 
 /* ---- from the scheduler ---- */
 
+static int take_jobs(struct service *v, const struct wire_message *m, struct err *err)
+{
+    if (m->n_items > v->credit - v->held)
+        return err_set(err, ERR_BUG, "more than %d jobs", v->credit);
+    for (int i = 0; i < m->n_items; i++) {
+        struct item *item = item_new(m, i, v->next_tag++, err);
+        if (!item)
+            return -1;
+        item->place = v->held;
+        v->items[v->held++] = item;
+        item_list_push(&v->waiting, item);
+    }
+    return 0;
+}
+
 static int on_message(void *ctx, const char *line, size_t n, struct err *err)
 {
     struct service *v = ctx;
-    static struct wire_message m; /* 70 kB; only the event loop's thread comes here */
+    static struct wire_message m; /* 90 kB; only the event loop's thread comes here */
 
     if (wire_parse(&m, line, n, err))
         return -1;
     switch (m.kind) {
-    case WIRE_JOB: {
-        if (v->held == v->credit)
-            return err_set(err, ERR_BUG, "more than %d jobs", v->credit);
-        struct item *item = item_new(&m, v->next_tag++);
-        if (!item)
-            return err_set(err, ERR_NOMEM, "job");
-        v->items[v->held++] = item;
-        item_list_push(&v->waiting, item);
-        return 0;
-    }
+    case WIRE_JOBS: return take_jobs(v, &m, err);
     case WIRE_DRAIN:
         v->is_draining = true;
         stop_if_done(v);
@@ -406,22 +433,22 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *chunk)
  * out and the scheduler takes the items back. */
 static void say_alive(struct service *v)
 {
-    static struct wire_message m; /* 70 kB; only the event loop's thread comes here */
+    static struct wire_message m; /* 90 kB; only the event loop's thread comes here */
 
     if (v->moved == v->moved_told || !v->held)
         return;
     v->moved_told = v->moved;
-    m = (struct wire_message){.kind = WIRE_ALIVE};
-    for (int i = 0; i < v->held && i < WIRE_ALIVE_MAX; i++)
-        memcpy(m.alive[m.n_alive++], v->items[i]->id, WIRE_ID_SIZE);
+    wire_begin(&m, WIRE_ALIVE);
+    for (int i = 0; i < v->held; i++)
+        wire_add(&m, v->items[i]->id);
     tell(v, &m);
 }
 
 static void say_stats(struct service *v)
 {
-    static struct wire_message m; /* 70 kB; only the event loop's thread comes here */
+    static struct wire_message m; /* 90 kB; only the event loop's thread comes here */
 
-    m = (struct wire_message){.kind = WIRE_STATS};
+    wire_begin(&m, WIRE_STATS);
     lanes_stats(v->lanes, m.stages);
     m.stages[STAGE_DECODE] = (struct wire_stage_stats){
         .items = v->decoded,
@@ -467,7 +494,7 @@ static int least(int a, int b)
 static int open_lanes(struct service *v, struct err *err)
 {
     v->model = record_model(&v->subject);
-    v->credit = least(3 * v->shape.slots + COMMIT_CREDIT, WIRE_ALIVE_MAX);
+    v->credit = least(3 * v->shape.slots + COMMIT_CREDIT, WIRE_ITEMS_MAX);
     v->in_slot = calloc((size_t)v->shape.slots, sizeof(struct item *));
     v->items = calloc((size_t)v->credit, sizeof(struct item *));
     if (!v->model || !v->in_slot || !v->items)
@@ -560,6 +587,7 @@ static void close_parts(struct service *v)
     lanes_close(v->lanes);
     while ((item = item_list_pop(&v->waiting)))
         item_free(item);
+    studies_release(&v->studies);
     free(v->in_slot);
     free(v->items);
     json_decref(v->model);

@@ -1,4 +1,4 @@
-/* The wire: every kind survives the trip whole, hostile lines are refused, any split is the same. */
+/* The wire: every kind survives the trip whole, lists of any length too, hostile lines are refused, any split is the same. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include "queue/wire.h"
 
-static struct wire_message there, back; /* 80 kB each: too large for a test's stack frames */
+static struct wire_message there, back; /* 90 kB each: too large for a test's stack frames */
 
 static void send_back(void)
 {
@@ -25,6 +25,13 @@ static void send_back(void)
     assert_int_equal(wire_parse(&back, line.data, line.len - 1, &err), 0);
     assert_int_equal(back.kind, there.kind);
     buf_release(&line);
+}
+
+/* What lies behind the last row has no meaning. */
+static void assert_whole(void)
+{
+    assert_memory_equal(&there, &back, offsetof(struct wire_message, items));
+    assert_memory_equal(there.items, back.items, (size_t)there.n_items * sizeof(*there.items));
 }
 
 #define PUT(field, text) snprintf(there.field, sizeof(there.field), "%s", text)
@@ -52,21 +59,7 @@ static void hello_survives(void **state)
     PUT(backend, "onednn");
     PUT(device, "cpu");
     send_back();
-    assert_memory_equal(&there, &back, sizeof(there));
-}
-
-/* A clinic's note of several lines, as long as the record allows: in the form for names it would be
- * three times as long, and the worker would refuse the job for ever. */
-static void job_survives_with_a_long_note(void **state)
-{
-    (void)state;
-    fresh(WIRE_JOB);
-    there.image.mm_per_px = NAN;
-    for (size_t n = 0; n + 4 < sizeof(there.image.notes); n += 4)
-        memcpy(there.image.notes + n, "\xe5\xb7\xa6\n", 5);
-    send_back();
-    assert_memory_equal(back.image.notes, "%E5%B7%A6%0A%E5", 15);
-    assert_int_equal(strlen(back.image.notes), sizeof(back.image.notes) - 1);
+    assert_whole();
 }
 
 /* An error's text is cut at 239 bytes, in the middle of a character if it must be. */
@@ -82,41 +75,46 @@ static void text_cut_within_a_character_survives(void **state)
     assert_memory_equal(back.text + sizeof(back.text) - 3, "%E", 2);
 }
 
-static void job_survives_with_odd_bytes(void **state)
+static void jobs_survive_with_odd_bytes(void **state)
 {
     (void)state;
-    fresh(WIRE_JOB);
-    PUT(id, "u1/k1/7");
-    there.attempt = 3;
-    PUT(study_dir, "/tmp/\xff\xfe caf\xc3\xa9/\x01");
-    there.image.n = 7;
-    PUT(image.file, "Bilder/\xe6\x82\xa3\xe8\x80\x85 \"x\".jpg");
-    PUT(image.stem, "x");
-    PUT(image.sha256, "00");
-    there.image.size_bytes = INT64_C(5000000000);
-    PUT(image.lesion_id, "L1");
-    PUT(image.body_site, "back");
-    PUT(image.acquired_at, "2026-01-01");
-    PUT(image.notes, "a\tb");
-    there.image.mm_per_px = 0.03125;
-    there.image.is_duplicate = true;
-    there.image.set_aside = REASON_EMPTY;
-    PUT(image.detail, "0 bytes");
-    there.is_alone = there.want_display = true;
+    fresh(WIRE_JOBS);
+    PUT(dir, "/tmp/\xff\xfe caf\xc3\xa9/\x01");
+    there.want_display = true;
+    for (int i = 0; i < 3; i++) {
+        struct wire_item *job = wire_add(&there, i ? "u1/k1/7" : "u1/k\"1/0");
+        job->attempt = 3 + i;
+        job->is_alone = i == 1;
+        job->is_urgent = i == 2;
+    }
     send_back();
-    assert_string_equal(back.study_dir, there.study_dir);
-    assert_string_equal(back.image.notes, "a%09b"); /* control bytes as text_add_name has it */
-    PUT(image.notes, "a%09b");
-    assert_memory_equal(&there, &back, sizeof(there));
+    assert_whole();
 }
 
-static void unknown_scale_stays_unknown(void **state)
+static void unknown_probability_stays_unknown(void **state)
 {
     (void)state;
-    fresh(WIRE_JOB);
-    there.image.mm_per_px = (double)NAN;
+    fresh(WIRE_DONE);
+    wire_add(&there, "u/k/0")->status = RESULT_DONE;
+    there.items[0].malignant_probability = (double)NAN;
     send_back();
-    assert_true(isnan(back.image.mm_per_px));
+    assert_true(isnan(back.items[0].malignant_probability));
+}
+
+/* A list is not cleared before it is read: no old row and no old field may show. */
+static void nothing_of_a_longer_list_is_left(void **state)
+{
+    (void)state;
+    fresh(WIRE_DONE);
+    for (int i = 0; i < 9; i++)
+        *wire_add(&there, "u/k/0") =
+            (struct wire_item){.id = "u/k/0", .status = RESULT_SET_ASIDE, .reason = REASON_EMPTY};
+    send_back();
+    wire_begin(&there, WIRE_JOBS);
+    wire_add(&there, "u/k/1");
+    send_back();
+    assert_whole();
+    assert_int_equal(back.items[0].status, RESULT_NONE);
 }
 
 static void small_kinds_survive(void **state)
@@ -124,23 +122,23 @@ static void small_kinds_survive(void **state)
     (void)state;
     fresh(WIRE_STUDY);
     PUT(id, "u1/k1");
-    PUT(study_dir, "/s");
+    PUT(dir, "/s");
     there.attempt = 1;
     send_back();
-    assert_memory_equal(&there, &back, sizeof(there));
+    assert_whole();
 
     fresh(WIRE_DRAIN);
     send_back();
-    assert_memory_equal(&there, &back, sizeof(there));
+    assert_whole();
 
     fresh(WIRE_DONE);
-    PUT(id, "u1/k1/0");
-    there.status = RESULT_SET_ASIDE;
-    there.reason = REASON_TRUNCATED;
-    PUT(risk, "retake");
-    there.malignant_probability = 0.25;
+    struct wire_item *done = wire_add(&there, "u1/k1/0");
+    done->status = RESULT_SET_ASIDE;
+    done->reason = REASON_TRUNCATED;
+    snprintf(done->risk, sizeof(done->risk), "retake");
+    done->malignant_probability = 0.25;
     send_back();
-    assert_memory_equal(&there, &back, sizeof(there));
+    assert_whole();
 
     fresh(WIRE_FAILED);
     PUT(id, "u1/k1/0");
@@ -149,31 +147,44 @@ static void small_kinds_survive(void **state)
     there.stage = STAGE_COUNT;
     there.signal = 11;
     send_back();
-    assert_memory_equal(&there, &back, sizeof(there));
+    assert_whole();
 
     fresh(WIRE_REPORTED);
     PUT(id, "u1/k1");
     PUT(risk, "urgent");
     send_back();
-    assert_memory_equal(&there, &back, sizeof(there));
+    assert_whole();
 
     fresh(WIRE_STATS);
     for (int i = 0; i < STAGE_COUNT; i++)
         there.stages[i] = (struct wire_stage_stats){i, INT64_C(1) << 40, i + 2, i + 3};
     there.memory_kb = 123456;
     send_back();
-    assert_memory_equal(&there, &back, sizeof(there));
+    assert_whole();
 }
 
-static void longest_alive_fits(void **state)
+static void longest_lists_fit(void **state)
 {
+    static const enum wire_kind kinds[] = {WIRE_JOBS, WIRE_ALIVE, WIRE_DONE};
+    char id[WIRE_ID_SIZE] = "";
+
     (void)state;
-    fresh(WIRE_ALIVE);
-    there.n_alive = WIRE_ALIVE_MAX;
-    for (int i = 0; i < WIRE_ALIVE_MAX; i++)
-        memset(there.alive[i], 'a' + i % 26, WIRE_ID_SIZE - 1);
-    send_back();
-    assert_memory_equal(&there, &back, sizeof(there));
+    memset(id, 'a', sizeof(id) - 1);
+    for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
+        fresh(kinds[k]);
+        for (int i = 0; i < WIRE_ITEMS_MAX; i++) {
+            struct wire_item *item = wire_add(&there, id);
+            item->attempt = kinds[k] == WIRE_ALIVE ? 0 : INT32_MAX;
+            if (kinds[k] != WIRE_DONE)
+                continue;
+            item->status = RESULT_CANCELLED;
+            item->reason = REASON_COUNT - 1;
+            memset(item->risk, 'r', sizeof(item->risk) - 1);
+            item->malignant_probability = 0.123456789012345;
+        }
+        send_back();
+        assert_whole();
+    }
 }
 
 static void hostile_lines_are_refused(void **state)
@@ -187,11 +198,15 @@ static void hostile_lines_are_refused(void **state)
         "{\"kind\":3}",
         "{\"kind\":\"give\"}",
         "{\"kind\":\"hello\"}",
-        "{\"kind\":\"hello\",\"version\":1}",
+        "{\"kind\":\"hello\",\"version\":2}",
         "{\"kind\":\"hello\",\"version\":-1}",
         "{\"kind\":\"alive\"}",
-        "{\"kind\":\"alive\",\"alive\":[1]}",
-        "{\"kind\":\"alive\",\"alive\":[\"\"]}",
+        "{\"kind\":\"alive\",\"items\":[1]}",
+        "{\"kind\":\"alive\",\"items\":[[]]}",
+        "{\"kind\":\"alive\",\"items\":[[\"\"]]}",
+        "{\"kind\":\"alive\",\"items\":[[\"u/k/0\",1]]}",
+        "{\"kind\":\"alive\",\"items\":{\"id\":\"u/k/0\"}}",
+        "{\"kind\":\"done\",\"items\":[[\"u/k/0\",1,\"none\",\"none\",\"\",0]]}",
         "{\"kind\":\"stats\",\"memory_kb\":1,\"stages\":[]}",
         "{\"kind\":\"stats\",\"memory_kb\":1e99,\"stages\":[]}",
         "{\"kind\":\"reported\",\"id\":\"a\\u0000b\",\"attempt\":0,\"risk\":\"\"}",
@@ -219,12 +234,12 @@ static void hostile_lines_are_refused(void **state)
 
 static void hello_of_another_version_tells_its_version(void **state)
 {
-    const char *line = "{\"kind\":\"hello\",\"version\":2}";
+    const char *line = "{\"kind\":\"hello\",\"version\":3}";
     struct err err = {0};
 
     (void)state;
     assert_int_equal(wire_parse(&back, line, strlen(line), &err), 0);
-    assert_int_equal(back.version, 2);
+    assert_int_equal(back.version, 3);
 }
 
 struct seen {
@@ -325,12 +340,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hello_survives),
-        cmocka_unit_test(job_survives_with_a_long_note),
         cmocka_unit_test(text_cut_within_a_character_survives),
-        cmocka_unit_test(job_survives_with_odd_bytes),
-        cmocka_unit_test(unknown_scale_stays_unknown),
+        cmocka_unit_test(jobs_survive_with_odd_bytes),
+        cmocka_unit_test(unknown_probability_stays_unknown),
+        cmocka_unit_test(nothing_of_a_longer_list_is_left),
         cmocka_unit_test(small_kinds_survive),
-        cmocka_unit_test(longest_alive_fits),
+        cmocka_unit_test(longest_lists_fit),
         cmocka_unit_test(hostile_lines_are_refused),
         cmocka_unit_test(hello_of_another_version_tells_its_version),
         cmocka_unit_test(every_split_gives_the_same_lines),

@@ -22,24 +22,22 @@ static int wire(enum wire_kind kind, struct buf *made, struct err *err)
     return wire_parse(&back, made->data, made->len - 1, err);
 }
 
-static int run_job(const char *dir, struct buf *made, struct err *err)
+static int run_jobs(const char *dir, struct buf *made, struct err *err)
 {
     memset(&message, 0, sizeof(message));
-    snprintf(message.id, sizeof(message.id), "u/s/1");
-    snprintf(message.study_dir, sizeof(message.study_dir), "%.20s\xff", dir);
-    snprintf(message.image.notes, sizeof(message.image.notes), "two\nlines");
-    memset(message.image.detail, '\n', sizeof(message.image.detail) - 1);
-    return wire(WIRE_JOB, made, err);
+    snprintf(message.dir, sizeof(message.dir), "%.20s\xff", dir);
+    for (int i = 0; i < 12; i++)
+        wire_add(&message, "u/s/1");
+    return wire(WIRE_JOBS, made, err);
 }
 
-static int run_alive(const char *dir, struct buf *made, struct err *err)
+static int run_failed(const char *dir, struct buf *made, struct err *err)
 {
     (void)dir;
     memset(&message, 0, sizeof(message));
-    message.n_alive = 12;
-    for (int i = 0; i < message.n_alive; i++)
-        snprintf(message.alive[i], WIRE_ID_SIZE, "u/s/%d", i);
-    return wire(WIRE_ALIVE, made, err);
+    message.code = ERR_AGAIN;
+    memset(message.text, '\n', sizeof(message.text) - 1);
+    return wire(WIRE_FAILED, made, err);
 }
 
 static int run_wire_stats(const char *dir, struct buf *made, struct err *err)
@@ -309,8 +307,8 @@ int main(void)
 {
     /* clang-format off */
     static const struct torture cases[] = {
-        {.name = "job", .run = run_job},
-        {.name = "alive", .run = run_alive},
+        {.name = "jobs", .run = run_jobs},
+        {.name = "failed", .run = run_failed},
         {.name = "wire stats", .run = run_wire_stats},
         {.name = "stats", .run = run_stats},
         {.name = "study", .setup = setup_study, .run = run_study},

@@ -75,7 +75,7 @@ static void send_study(struct child *c, const char *id, const char *dir)
     m->kind = WIRE_STUDY;
     m->attempt = 1;
     snprintf(m->id, sizeof(m->id), "%s", id);
-    snprintf(m->study_dir, sizeof(m->study_dir), "%s", dir);
+    snprintf(m->dir, sizeof(m->dir), "%s", dir);
     assert_int_equal(wire_write(c->fd, m, &err), 0);
 }
 

@@ -26,11 +26,21 @@
 #include "common/file.h"
 #include "common/status.h"
 #include "queue/spool.h"
+#include "queue/studies.h"
 #include "queue/wire.h"
 
 enum { HELD_MAX = 512 };
 
-static struct wire_message held[HELD_MAX], in, out; /* too large for the stack */
+/* An image or a study at work. */
+struct task {
+    enum wire_kind kind; /* WIRE_JOBS or WIRE_STUDY */
+    char id[WIRE_ID_SIZE], study_dir[SPOOL_PATH_SIZE];
+    int n, attempt;
+    bool is_alone;
+};
+
+static struct task held[HELD_MAX];
+static struct wire_message in, out; /* too large for the stack */
 static int n_held, n_worked;
 static bool is_draining;
 
@@ -71,7 +81,7 @@ static void note_line(const char *line)
         close(fd);
 }
 
-static void note(const struct wire_message *m)
+static void note(const struct task *m)
 {
     char line[256];
 
@@ -92,11 +102,11 @@ static void note_device(int argc, char **argv)
 }
 
 /* Is this the first time that the id comes, also over several lives of this process? */
-static bool is_first(const struct wire_message *m)
+static bool is_first(const struct task *m)
 {
     char path[SPOOL_PATH_SIZE + 32];
 
-    snprintf(path, sizeof(path), "%s/first.%d", m->study_dir, m->image.n);
+    snprintf(path, sizeof(path), "%s/first.%d", m->study_dir, m->n);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd >= 0)
         close(fd);
@@ -110,13 +120,13 @@ static void say_alive(void)
     if (!n_held || clock_mono_us() - last_us < 100000)
         return;
     last_us = clock_mono_us();
-    out = (struct wire_message){.kind = WIRE_ALIVE, .n_alive = n_held};
+    wire_begin(&out, WIRE_ALIVE);
     for (int i = 0; i < n_held; i++)
-        memcpy(out.alive[i], held[i].id, WIRE_ID_SIZE);
+        wire_add(&out, held[i].id);
     tell();
 }
 
-static void misbehave(const struct wire_message *m)
+static void misbehave(const struct task *m)
 {
     int every = number("FAKE_KILL", 0), lost = number("FAKE_DEVICE", 0);
     const char *unfit = setting("FAKE_UNFIT");
@@ -140,42 +150,45 @@ static void misbehave(const struct wire_message *m)
         raise(SIGKILL);
 }
 
-static bool fails(const struct wire_message *m)
+static bool fails(const struct task *m)
 {
     const char *first = setting("FAKE_FIRST");
     bool by_signal = ends_in(m->id, setting("FAKE_SIGNAL"));
 
     if (!by_signal && !(first[0] && is_first(m)))
         return false;
-    out = (struct wire_message){.kind = WIRE_FAILED,
-                                .attempt = m->attempt,
-                                .signal = by_signal ? SIGSEGV : 0,
-                                .stage = STAGE_DECODE,
-                                .code = by_signal                 ? ERR_INPUT
-                                        : !strcmp(first, "AGAIN") ? ERR_AGAIN
-                                                                  : ERR_CANCELLED};
+    wire_begin(&out, WIRE_FAILED);
+    out.attempt = m->attempt;
+    out.signal = by_signal ? SIGSEGV : 0;
+    out.stage = STAGE_DECODE;
+    out.code = by_signal ? ERR_INPUT : !strcmp(first, "AGAIN") ? ERR_AGAIN : ERR_CANCELLED;
     memcpy(out.id, m->id, sizeof(out.id));
     tell();
     return true;
 }
 
-static void make_result(const struct wire_message *m)
+static void make_result(const struct task *m)
 {
     struct err err = {0};
     char path[SPOOL_PATH_SIZE + 32];
-    json_t *entry = json_pack("{s:s,s:n,s:s,s:f}", "file", m->image.file, "reason", "risk",
-                              m->image.n ? "routine" : "urgent", "malignant_probability", 0.5);
+    static struct studies studies;
+    const struct study_image *image;
+
+    if (studies_image(&studies, m->study_dir, m->n, &image, &err))
+        exit(9);
+    json_t *entry = json_pack("{s:s,s:n,s:s,s:f}", "file", image->file, "reason", "risk",
+                              m->n ? "routine" : "urgent", "malignant_probability", 0.5);
 
     snprintf(path, sizeof(path), "%s/results", m->study_dir);
-    if (dir_make(path, &err) ||
-        result_write(m->study_dir, m->image.n, RESULT_DONE, entry, NULL, &err))
+    if (dir_make(path, &err) || result_write(m->study_dir, m->n, RESULT_DONE, entry, NULL, &err))
         exit(9);
     json_decref(entry);
-    out = (struct wire_message){.kind = WIRE_DONE,
-                                .attempt = m->attempt,
-                                .status = RESULT_DONE,
-                                .malignant_probability = 0.5};
-    snprintf(out.risk, sizeof(out.risk), "%s", m->image.n ? "routine" : "urgent");
+    wire_begin(&out, WIRE_DONE);
+    struct wire_item *done = wire_add(&out, m->id);
+    done->attempt = m->attempt;
+    done->status = RESULT_DONE;
+    done->malignant_probability = 0.5;
+    snprintf(done->risk, sizeof(done->risk), "%s", m->n ? "routine" : "urgent");
 }
 
 /* What doctor compares: each image's status and entry. */
@@ -201,7 +214,7 @@ static json_t *report_of(const char *study_dir)
     return json_pack("{s:o}", "images", images);
 }
 
-static void make_report(const struct wire_message *m)
+static void make_report(const struct task *m)
 {
     struct err err = {0};
     char path[SPOOL_PATH_SIZE + 32];
@@ -213,26 +226,52 @@ static void make_report(const struct wire_message *m)
     json_decref(report);
     snprintf(path, sizeof(path), "%s/results", m->study_dir);
     file_sweep_drafts(path);
-    out = (struct wire_message){.kind = WIRE_REPORTED, .attempt = m->attempt};
+    wire_begin(&out, WIRE_REPORTED);
+    out.attempt = m->attempt;
+    memcpy(out.id, m->id, sizeof(out.id));
 }
 
 static void work(void)
 {
-    const struct wire_message *m = &held[0];
+    const struct task *m = &held[0];
 
     note(m);
     misbehave(m);
     usleep((useconds_t)number("FAKE_MS", 1) * 1000);
-    if (m->kind == WIRE_JOB ? !fails(m) : true) {
-        if (m->kind == WIRE_JOB)
+    if (m->kind == WIRE_STUDY || !fails(m)) {
+        if (m->kind == WIRE_JOBS)
             make_result(m);
         else
             make_report(m);
-        memcpy(out.id, m->id, sizeof(out.id));
         tell();
     }
     n_held--;
     memmove(&held[0], &held[1], (size_t)n_held * sizeof(held[0]));
+}
+
+static void hold(const char *id, int attempt)
+{
+    struct task *t = &held[n_held++];
+
+    *t = (struct task){.kind = in.kind, .attempt = attempt};
+    memcpy(t->id, id, sizeof(t->id));
+}
+
+static void hold_all(void)
+{
+    struct err err = {0};
+
+    if (in.kind == WIRE_STUDY) {
+        hold(in.id, in.attempt);
+        memcpy(held[n_held - 1].study_dir, in.dir, sizeof(in.dir));
+    }
+    for (int i = 0; i < in.n_items; i++) {
+        hold(in.items[i].id, in.items[i].attempt);
+        struct task *t = &held[n_held - 1];
+        t->is_alone = in.items[i].is_alone;
+        if (spool_image_of_id(in.dir, t->id, t->study_dir, &t->n, &err))
+            exit(9);
+    }
 }
 
 static void take(void)
@@ -253,7 +292,7 @@ static void take(void)
     if (in.kind == WIRE_DRAIN)
         is_draining = true;
     else
-        held[n_held++] = in;
+        hold_all();
 }
 
 int main(int argc, char **argv)

@@ -548,7 +548,7 @@ static void what_is_given_back_is_leased_again(void **state)
 static void children_of_another_version_or_configuration_stop_it(void **state)
 {
     (void)state;
-    setenv("FAKE_VERSION", "2", 1);
+    setenv("FAKE_VERSION", "1", 1);
     assert_int_equal(run(20), 78);
     unsetenv("FAKE_VERSION");
     setenv("FAKE_EXIT", "78", 1);

@@ -25,8 +25,8 @@
 
 enum { STAGE_SHIFT = 56, DEED_SHIFT = 48, MEMORY_STEP = 16 << 20, MEMORY_STEPS = 640 };
 
-struct item *__real_item_new(const struct wire_message *job, uint64_t tag);
-struct item *__wrap_item_new(const struct wire_message *job, uint64_t tag);
+int __real_item_look_up(struct item *item, struct studies *studies, struct err *err);
+int __wrap_item_look_up(struct item *item, struct studies *studies, struct err *err);
 int __real_decoder_open(struct decoder **out, const struct decoder_config *c, struct err *err);
 int __wrap_decoder_open(struct decoder **out, const struct decoder_config *c, struct err *err);
 int __real_analyst_segment(struct analyst *a, const struct decoded *const *pictures, int n,
@@ -155,9 +155,12 @@ static void in_child(uint64_t tag)
     act(tag, IN_DECODE);
 }
 
-struct item *__wrap_item_new(const struct wire_message *job, uint64_t tag)
+int __wrap_item_look_up(struct item *item, struct studies *studies, struct err *err)
 {
-    return __real_item_new(job, tag | mark_of(job->image.file));
+    if (__real_item_look_up(item, studies, err))
+        return -1;
+    item->tag |= mark_of(item->image.file);
+    return 0;
 }
 
 int __wrap_decoder_open(struct decoder **out, const struct decoder_config *c, struct err *err)

@@ -81,13 +81,12 @@ static int teardown(void **state)
 
 static struct item *new_item(int n)
 {
-    static struct wire_message m; /* large */
+    struct item *item = calloc(1, sizeof(*item));
 
-    m = (struct wire_message){.kind = WIRE_JOB, .image = {.n = n}};
-    snprintf(m.id, sizeof(m.id), "u1/000001/%d", n);
-    snprintf(m.study_dir, sizeof(m.study_dir), "%s", dir);
-    struct item *item = item_new(&m, 0);
     assert_non_null(item);
+    item->fd = -1;
+    item->image.n = n;
+    snprintf(item->study_dir, sizeof(item->study_dir), "%s", dir);
     item->outcome = WIRE_DONE;
     item->status = RESULT_DONE;
     item->entry = json_pack("{s:i}", "n", n);
