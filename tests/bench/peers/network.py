@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 CLASSES = 8
+DIAGNOSES = ("MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC")  # classes 1 to 7
 
 
 class Norm(nn.Module):
