@@ -53,12 +53,17 @@ void engine_unpin(struct engine *e, const void *base); /* what was not pinned is
 int engine_stream_open(struct engine_stream **out, struct engine *e, struct err *err);
 void engine_stream_close(struct engine_stream *s);
 
-/* Softmax values added up over pixels; only pixels inside the content, never the grey padding. */
+/* A pixel's label is 0 when its softmax value of background is at least 1/2, else the highest of the
+ * lesion's seven classes. That is not the highest of all eight: where the diagnosis is in doubt its
+ * seven classes share what says "lesion", and the highest of eight would leave holes and missed
+ * outlines there (docs/figures.md, "What makes a pixel lesion").
+ *
+ * Softmax values added up over pixels; only pixels inside the content, never the grey padding. */
 struct engine_scores {
     uint32_t content_px, lesion_px;    /* lesion: class map is not 0 */
     double all_sum[ENGINE_CLASSES];    /* over all content pixels */
     double lesion_sum[ENGINE_CLASSES]; /* over lesion pixels */
-    double lesion_top_sum;             /* over lesion pixels: the winning class's value */
+    double lesion_top_sum;             /* over lesion pixels: the highest lesion class's value */
 };
 
 struct engine_image {

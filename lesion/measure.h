@@ -62,7 +62,7 @@ struct lesion_measures {
     unsigned colours;               /* bit k: colour k of lesion/colour.h is there */
     double classes[LESION_CLASSES]; /* [1..7] sum to 1; [0] unused */
     double malignant_probability;   /* MEL + BCC + AKIEC */
-    double confidence;              /* mean of the winning class's softmax value over the lesion */
+    double confidence; /* mean of the highest lesion class's softmax value over the lesion */
     struct lesion_quality quality;
 };
 

@@ -154,8 +154,8 @@ LENTIGO_HD real arith_blend(real x, real y, real a, real scale)
 enum { ARITH_CLASSES = 8 };
 
 /* Sums over pixels, all of them of one type so that they can be added up alike: softmax values of
- * all pixels and of lesion pixels (class not 0), the winners' values of lesion pixels, and how many
- * lesion pixels there were (whole; a float counts to 2^24). */
+ * all pixels and of lesion pixels (class not 0), the highest lesion class's values of lesion pixels, and
+ * how many lesion pixels there were (whole; a float counts to 2^24). */
 enum {
     ARITH_ALL,
     ARITH_LESION = ARITH_CLASSES,
@@ -164,24 +164,10 @@ enum {
     ARITH_SUMS
 };
 
-/* The winning class; the lowest wins a tie. */
-LENTIGO_HD int arith_best(const real logits[ARITH_CLASSES])
+/* The softmax's powers, of logits less the highest, into p; their sum is returned. */
+LENTIGO_HD real arith_powers(const real logits[ARITH_CLASSES], real p[ARITH_CLASSES])
 {
-    real top = logits[0];
-    int best = 0;
-
-    LENTIGO_UNROLL
-    for (int c = 1; c < ARITH_CLASSES; c++) {
-        best = logits[c] > top ? c : best;
-        top = logits[c] > top ? logits[c] : top;
-    }
-    return best;
-}
-
-/* Add one pixel, whose winner is `best`. */
-LENTIGO_HD void arith_score(real sums[ARITH_SUMS], const real logits[ARITH_CLASSES], int best)
-{
-    real p[ARITH_CLASSES], top = logits[0], total = 0, share, lesion;
+    real top = logits[0], total = 0;
 
     LENTIGO_UNROLL
     for (int c = 1; c < ARITH_CLASSES; c++)
@@ -189,15 +175,40 @@ LENTIGO_HD void arith_score(real sums[ARITH_SUMS], const real logits[ARITH_CLASS
     LENTIGO_UNROLL
     for (int c = 0; c < ARITH_CLASSES; c++)
         total += p[c] = REAL_EXP(logits[c] - top);
-    share = 1 / total;
-    lesion = best ? share : 0;
+    return total;
+}
+
+/* Background when at least half of the probability is its own, else the likeliest of the lesion's
+ * classes, the lowest in a tie (engine.h says why). */
+LENTIGO_HD int arith_label(const real p[ARITH_CLASSES], real total)
+{
+    real top = p[1];
+    int best = 1;
+
+    LENTIGO_UNROLL
+    for (int c = 2; c < ARITH_CLASSES; c++) {
+        best = p[c] > top ? c : best;
+        top = p[c] > top ? p[c] : top;
+    }
+    return 2 * p[0] < total ? best : 0;
+}
+
+/* Add one pixel of that label. */
+LENTIGO_HD void arith_score(real sums[ARITH_SUMS], const real p[ARITH_CLASSES], real total,
+                            int label)
+{
+    real share = 1 / total, lesion = label ? share : 0, top = p[1];
+
+    LENTIGO_UNROLL
+    for (int c = 2; c < ARITH_CLASSES; c++)
+        top = p[c] > top ? p[c] : top;
     LENTIGO_UNROLL
     for (int c = 0; c < ARITH_CLASSES; c++) {
         sums[ARITH_ALL + c] += p[c] * share;
         sums[ARITH_LESION + c] += p[c] * lesion;
     }
-    sums[ARITH_TOP] += lesion; /* the winner's power is 1 */
-    sums[ARITH_LESION_PX] += best != 0;
+    sums[ARITH_TOP] += top * lesion;
+    sums[ARITH_LESION_PX] += label != 0;
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* threads_classes.h -- the last resize, the winning class and the softmax sums, what each thread
+/* threads_classes.h -- the last resize, the label and the softmax sums, what each thread
  * does.
  *
  * A thread walks down sixteen pixels of one column. Between two rows of the logits only the vertical
@@ -79,16 +79,17 @@ LENTIGO_HD struct classes_sums classes_thread(const struct gpu_classes_job *job,
     span.lo = -1;
     for (int y = tile.y; y < tile.y + CLASSES_ROWS && y < job->h; y++) {
         struct arith_tap row = arith_tap(job->in_h, job->h, y);
-        float logits[ARITH_CLASSES];
+        float logits[ARITH_CLASSES], p[ARITH_CLASSES];
         if (row.lo != span.lo)
             span = classes_span(job, tile.image, row, column, kind);
         LENTIGO_UNROLL
         for (int c = 0; c < ARITH_CLASSES; c++)
             logits[c] = span.base[c] + row.f * span.slope[c];
-        int best = arith_best(logits);
-        job->class_map[((size_t)tile.image * job->h + y) * job->w + x] = (uint8_t)best;
+        float total = arith_powers(logits, p);
+        int label = arith_label(p, total);
+        job->class_map[((size_t)tile.image * job->h + y) * job->w + x] = (uint8_t)label;
         if (y < content.h && x < content.w)
-            arith_score(sums.v, logits, best);
+            arith_score(sums.v, p, total, label);
     }
     return sums;
 }

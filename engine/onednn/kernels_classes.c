@@ -1,4 +1,4 @@
-/* kernels_classes.c -- the last resize, the winning class and the softmax sums in one pass.
+/* kernels_classes.c -- the last resize, the label and the softmax sums in one pass.
  *
  * A row of logits is widened to the image's width once (eight planes of one row) and serves the
  * eight or so image rows around it; between two such rows an image row is one interpolation, and
@@ -41,26 +41,28 @@ static void widen_row(const struct classes_job *job, int y, const float *fractio
     }
 }
 
-/* LANES pixels: logits in, labels out, scores added where `valid`. */
+/* LANES pixels: logits in, labels out (engine.h has the rule), scores added where `valid`. */
 static ivec score_pixels(const vec logits[ENGINE_CLASSES], ivec valid, struct sums *sums)
 {
-    vec best = logits[0], total = {0}, p[ENGINE_CLASSES];
-    ivec label = {0};
+    vec best = logits[1], total = {0}, p[ENGINE_CLASSES];
+    ivec label = (ivec){0} + 1;
 
-    for (int c = 1; c < ENGINE_CLASSES; c++) {
+    for (int c = 2; c < ENGINE_CLASSES; c++) {
         label = choose(logits[c] > best, (ivec){0} + c, label); /* a tie keeps the lower class */
         best = max_of(logits[c], best);
     }
+    vec highest = max_of(best, logits[0]), top = exp2_of(best - highest);
     for (int c = 0; c < ENGINE_CLASSES; c++)
-        total += p[c] = exp2_of(logits[c] - best);
+        total += p[c] = exp2_of(logits[c] - highest);
+    ivec is_lesion = 2 * p[0] < total;
     vec share = (vec)(valid & (ivec)(1 / total));
-    vec lesion = (vec)((label != 0) & (ivec)share);
+    vec lesion = (vec)(is_lesion & (ivec)share);
     for (int c = 0; c < ENGINE_CLASSES; c++) {
         sums->lanes[c] += p[c] * share;
         sums->lanes[ENGINE_CLASSES + c] += p[c] * lesion;
     }
-    sums->lanes[SUMS - 1] += lesion; /* the winner's exp is 1 */
-    return label;
+    sums->lanes[SUMS - 1] += top * lesion;
+    return label & is_lesion;
 }
 
 static void do_row(const struct classes_job *job, const float *upper, const float *lower, float f,

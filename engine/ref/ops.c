@@ -146,15 +146,16 @@ static void keep_scores(struct engine_scores *scores, const double sums[ARITH_SU
 void ref_classes(struct ref_map logits, int h, int w, struct engine_image *image)
 {
     struct shape full = {h, w, ENGINE_CLASSES};
-    double pixel[ENGINE_CLASSES] = {0}, sums[ARITH_SUMS] = {0};
+    double pixel[ENGINE_CLASSES] = {0}, p[ENGINE_CLASSES], sums[ARITH_SUMS] = {0};
 
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {
             resize_pixel(logits, y, x, full, pixel);
-            int best = arith_best(pixel);
-            image->class_map[(size_t)y * w + x] = (uint8_t)best;
+            double total = arith_powers(pixel, p);
+            int label = arith_label(p, total);
+            image->class_map[(size_t)y * w + x] = (uint8_t)label;
             if (y < image->content_h && x < image->content_w)
-                arith_score(sums, pixel, best);
+                arith_score(sums, p, total, label);
         }
     keep_scores(&image->scores, sums);
     image->scores.content_px = (uint32_t)image->content_w * (uint32_t)image->content_h;

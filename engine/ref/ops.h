@@ -17,8 +17,8 @@ void ref_sum(const struct ref_map *in, int inputs, struct ref_map out);
 void ref_stats(const struct ref_map *in, struct ref_map out);
 void ref_blend(const struct ref_map *in, double scale, struct ref_map out);
 
-/* Logits resized to h x w, then the winning class of each pixel (the lowest wins a tie) and the
- * softmax sums over the content. */
+/* Logits resized to h x w, then the label of each pixel (engine.h) and the softmax sums over the
+ * content. */
 void ref_classes(struct ref_map logits, int h, int w, struct engine_image *image);
 
 #endif
