@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dataset/random.h"
+#include "common/random.h"
 
 enum artefact {
     ARTEFACT_HAIR,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "common/classes.h"
-#include "dataset/random.h"
+#include "common/random.h"
 
 static const char *const rules[] = {
     [SAMPLING_UNIFORM] = "uniform", [SAMPLING_ROOT] = "root", [SAMPLING_EVEN] = "even"};

@@ -349,10 +349,22 @@ static int fill(json_t *top, const struct policy_facts *f)
     return failed ? -1 : 0;
 }
 
+/* What is written was read before, so that nobody finds at night that a policy cannot be opened. */
+static int write_checked(json_t *top, const char *path, struct err *err)
+{
+    struct policy_facts read = {0};
+    struct err why = {0};
+
+    if (!read_facts(&read, top, &why))
+        return json_write(path, top, err);
+    return err_set(err, why.code == ERR_NOMEM ? ERR_NOMEM : ERR_BUG, "%s: not written: %s", path,
+                   why.msg);
+}
+
 int policy_write(const struct policy_facts *f, const char *path, struct err *err)
 {
     json_t *top = json_object();
-    int ret = top && !fill(top, f) ? json_write(path, top, err)
+    int ret = top && !fill(top, f) ? write_checked(top, path, err)
                                    : err_set(err, ERR_NOMEM, "%s: no memory for a policy", path);
 
     json_decref(top);

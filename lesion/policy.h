@@ -91,7 +91,7 @@ int policy_open(struct policy **out, const char *path, struct err *err);
 void policy_close(struct policy *p);
 
 /* A policy.json for policy_open: thresholds in full, other figures rounded; with `f->sizes`, a
- * policy-auto.json. */
+ * policy-auto.json. ERR_BUG, and nothing is written: facts that policy_open would refuse. */
 int policy_write(const struct policy_facts *f, const char *path, struct err *err);
 
 /* The policy of a model folder: policy.json for one size, policy-auto.json, whose thresholds were

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "common/file.h"
-#include "dataset/random.h"
+#include "common/random.h"
 #include "engine/safetensors.h"
 
 enum {

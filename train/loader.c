@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dataset/random.h"
+#include "common/random.h"
 #include "dataset/sampling.h"
 
 /* A batch in the making, or made. Its pixels are written without the lock: each picture by the thread

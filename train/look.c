@@ -1,18 +1,23 @@
 /* A look at what was learnt so far: model folders, validation, page. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/classes.h"
 #include "common/file.h"
 #include "common/log.h"
 #include "common/version.h"
+#include "lesion/thresholds.h"
 #include "train/page.h"
 #include "train/tools.h"
 #include "train/trainer.h"
 #include "train/validate.h"
 
-enum { SKETCHES = 6 };
+enum {
+    SKETCHES = 6,
+    POLICY_REPLICATES = 200 /* enough for intervals to look at; calibrate draws 1,000 */
+};
 
 /* The run's name: the last part of its path, cut to what a card takes. */
 static void name_of(char out[64], const char *dir)
@@ -84,19 +89,42 @@ static int write_model(const struct trainer *t, const char *dir, const json_t *f
     return write_card(t, dir, figures, err);
 }
 
-/* Thresholds from the validation pictures. A split too small for any is said and no error: the model
- * has none then, and whoever screens with it is told so. */
+static int fit_policy(struct policy_facts *out, const struct trainer *t, const struct validation *v,
+                      struct err *err)
+{
+    char name[64];
+    const char **lesions = calloc((size_t)v->n_samples + 1, sizeof(*lesions));
+
+    if (!lesions)
+        return err_set(err, ERR_NOMEM, "no memory to fit a policy to %d pictures", v->n_samples);
+    name_of(name, t->folder.dir);
+    for (int i = 0; i < v->n_samples; i++)
+        lesions[i] = cache_label(t->cache, t->val_rows[i])->lesion_id;
+    const struct thresholds_set set = {
+        .model = name,
+        .samples = v->samples,
+        .lesions = lesions,
+        .n = v->n_samples,
+        .replicates = POLICY_REPLICATES,
+        .seed = (uint64_t)t->plan.settings->seed,
+    };
+    int ret = thresholds_fit(out, &set, err);
+    free(lesions);
+    return ret;
+}
+
+/* Thresholds from the validation pictures, as `lentigo model calibrate` chooses them. A split too
+ * small for them is said and no error: the model has none then, and whoever screens with it is told so. */
 static int write_policy(struct trainer *t, const char *dir, const struct validation *v,
                         struct err *err)
 {
     struct policy_facts facts;
     struct err unfit = {0};
-    char path[SETTINGS_PATH_SIZE], name[64];
+    char path[SETTINGS_PATH_SIZE];
 
-    name_of(name, t->folder.dir);
     if (path_format(path, sizeof(path), err, "%s/policy.json", dir))
         return -1;
-    if (policy_fit(&facts, name, v->samples, (size_t)v->n_samples, &unfit)) {
+    if (fit_policy(&facts, t, v, &unfit)) {
         ticker_say(&t->ticker, "%s/best has no policy: %s", t->folder.dir, unfit.msg);
         return 0;
     }

@@ -4,8 +4,8 @@
 #define WORKER_CHART_H
 
 #include "common/buf.h"
+#include "common/resample.h"
 #include "dataset/metrics.h"
-#include "dataset/resample.h"
 #include "dataset/roc.h"
 
 /* The curve of n points in a square, its chance line, and the two corners that policies aim at. */

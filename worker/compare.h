@@ -1,6 +1,6 @@
 /* compare.h -- are two models different on the same images?
  *
- * Both are seen through the same draws of lesions (dataset/resample.h), so what makes an image easy or
+ * Both are seen through the same draws of lesions (common/resample.h), so what makes an image easy or
  * hard for both does not count: the interval and p are of the difference. Of the area under the ROC curve
  * DeLong's paired error says the same for single images. */
 #ifndef WORKER_COMPARE_H

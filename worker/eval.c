@@ -269,8 +269,11 @@ static int prepare_calibration(struct evaluation *e, struct err *err)
 int evaluation_open(struct evaluation **out, const struct settings *s, bool is_calibration,
                     struct err *err)
 {
-    const struct worker_shape shape = {
-        .lanes = 1, .decoders = 1, .slots = EVAL_SLOTS, .batch = 1, .no_policy = is_calibration};
+    const struct worker_shape shape = {.lanes = 1,
+                                       .decoders = 1,
+                                       .slots = EVAL_SLOTS,
+                                       .batch = 1,
+                                       .policy = is_calibration ? POLICY_NONE : POLICY_IF_THERE};
     struct evaluation *e = calloc(1, sizeof(*e));
 
     if (!e)

@@ -3,8 +3,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "common/file.h"
-#include "common/place.h"
 #include "lesion/temperature.h"
 #include "preprocess/encode.h"
 #include "worker/eval_priv.h"
@@ -12,7 +10,7 @@
 #include "worker/rows.h"
 #include "worker/worst.h"
 
-enum { PATH_SIZE = SETTINGS_PATH_SIZE + 32, JPEG_MAX = 64 << 20, THUMB_MAX = 1 << 20 };
+enum { JPEG_MAX = 64 << 20, THUMB_MAX = 1 << 20 };
 
 /* What robustness is judged by. */
 enum { OF_ROBUST = 1 << METRIC_MEAN_JACCARD | 1 << METRIC_FAILURE | 1 << METRIC_AUC_MALIGNANT };
@@ -29,17 +27,13 @@ static bool is_table(const char *path)
 /* Its scores go through its own temperature, where it has a policy already. */
 static int open_model(struct eval_other *o, const struct settings *s, struct err *err)
 {
-    struct worker_shape shape = {.lanes = 1, .decoders = 1, .slots = 1, .batch = 1};
-    char dir[SETTINGS_PATH_SIZE], path[PATH_SIZE];
+    const struct worker_shape shape = {
+        .lanes = 1, .decoders = 1, .slots = 1, .batch = 1, .policy = POLICY_IF_THERE};
 
     o->own = *s;
     memcpy(o->own.model, s->compare, sizeof(o->own.model));
     if (s->size == SETTINGS_AUTO)
         return err_set(err, ERR_CONFIG, "--compare: two models are compared at one size each");
-    if (place_model(dir, s->compare, err) ||
-        path_format(path, sizeof(path), err, "%s/%s", dir, policy_file_name(false)))
-        return -1;
-    shape.no_policy = access(path, F_OK) != 0;
     o->known = METRICS_ALL;
     return subject_open_beside(&o->subject, &shape, &o->own, err) ||
                    analyst_open(&o->analyst, &o->subject, err)

@@ -5,11 +5,11 @@
 #ifndef WORKER_EVAL_PRIV_H
 #define WORKER_EVAL_PRIV_H
 
+#include "lesion/thresholds.h"
 #include "worker/analyst.h"
 #include "worker/compare.h"
 #include "worker/robust.h"
 #include "worker/size_fit.h"
-#include "worker/thresholds.h"
 
 /* Every image at every candidate size, to choose those of --size auto. */
 struct size_trial {

@@ -3,14 +3,14 @@
  *      images counted one by one ──► judgement_finish ──► figures with intervals: of all, of each class,
  *      (metrics.h)                                        of each source; calibration; JSON
  *
- * Intervals are 95 % ones by drawing lesions again (dataset/resample.h). A class's figures are of its own
+ * Intervals are 95 % ones by drawing lesions again (common/resample.h). A class's figures are of its own
  * images; its area under the ROC curve is that of its score against all other classes' images. */
 #ifndef WORKER_JUDGE_H
 #define WORKER_JUDGE_H
 
+#include "common/resample.h"
 #include "dataset/labels.h"
 #include "dataset/metrics.h"
-#include "dataset/resample.h"
 #include "dataset/roc.h"
 
 /* Figures of some of the images. */

@@ -1,6 +1,7 @@
 #include "worker/subject.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include "common/file.h"
 #include "common/place.h"
@@ -52,6 +53,21 @@ static int open_decoder(struct decoder **decoder, const struct worker_shape *sha
     return decoder_open(decoder, &config, err);
 }
 
+static int open_policy(struct policy **out, const struct worker_shape *shape,
+                       const struct settings *s, const char *dir, struct err *err)
+{
+    bool is_auto = s->size == SETTINGS_AUTO;
+    char path[SETTINGS_PATH_SIZE];
+
+    if (shape->policy == POLICY_NONE || s->calibrate[0]) /* --calibrate: ranges are chosen */
+        return 0;
+    if (path_format(path, sizeof(path), err, "%s/%s", dir, policy_file_name(is_auto)))
+        return -1;
+    if (shape->policy == POLICY_IF_THERE && !is_auto && access(path, F_OK))
+        return 0;
+    return policy_open_in(out, dir, is_auto, err);
+}
+
 static int open_subject(struct subject *out, const struct worker_shape *shape,
                         const struct settings *s, struct err *err)
 {
@@ -68,8 +84,7 @@ static int open_subject(struct subject *out, const struct worker_shape *shape,
     if (!s->size && out->size > SIZE_MAX_UNKNOWN)
         return err_set(err, ERR_CONFIG, "%s: trained for %d px; give --size %d", dir, out->size,
                        out->size);
-    bool need_policy = !shape->no_policy && !s->calibrate[0]; /* --calibrate: ranges are chosen */
-    if (need_policy && policy_open_in(&out->policy, dir, is_auto, err))
+    if (open_policy(&out->policy, shape, s, dir, err))
         return -1;
     out->has_flips = !strcmp(s->tta, "flips");
     if (is_auto && out->policy) {

@@ -15,10 +15,16 @@ struct subject {
     struct model *model;
     struct engine *engine;
     struct probe *probe;   /* when it was asked for, else NULL */
-    struct policy *policy; /* NULL while one, sizes or ranges are being chosen */
+    struct policy *policy; /* NULL while one, sizes or ranges are being chosen, or none is there */
     int size; /* px, longest side of the network input; of the first pass where there are two */
     bool has_flips;               /* mirror images are looked at too (flips.h) */
     const struct size_plan *plan; /* of --size auto, the policy's; else NULL */
+};
+
+enum policy_need {
+    POLICY_NEEDED,
+    POLICY_IF_THERE, /* to judge a model, which may have none yet */
+    POLICY_NONE      /* one is being chosen */
 };
 
 /* How many of each this machine gets: settings, or their defaults for its cores. */
@@ -26,7 +32,7 @@ struct worker_shape {
     int lanes, decoders, slots, batch;
     int threads;    /* of each lane; 0 is 1 */
     bool has_probe; /* the device is to be checked with a known picture */
-    bool no_policy; /* one is being chosen: none has to be there */
+    enum policy_need policy;
 };
 
 /* Cores that this process may run on. */

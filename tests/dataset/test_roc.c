@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "dataset/resample.h"
+#include "common/resample.h"
 #include "dataset/roc.h"
 
 enum { N = 120, REPLICATES = 2000 };

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -223,6 +224,7 @@ static void written_policy_is_read_back(void **state)
     struct policy_sample s[40];
     struct policy_facts f;
     struct policy *p;
+    struct stat empty;
     struct err err = {0};
 
     (void)state;
@@ -233,6 +235,11 @@ static void written_policy_is_read_back(void **state)
     }
     assert_int_equal(policy_fit(&f, "written", s, 40, &err), 0);
     assert_int_equal(close(mkstemp(path)), 0);
+    assert_int_equal(policy_write(&f, path, &err), -1); /* it has no ranges yet */
+    assert_int_equal(err.code, ERR_BUG);
+    assert_non_null(strstr(err.msg, "temperature.ci"));
+    assert_int_equal(stat(path, &empty), 0);
+    assert_int_equal(empty.st_size, 0);
     f.temperature = 1.0 / 3;
     f.temperature_range = (struct policy_range){0.25, 0.5};
     f.review_range = (struct policy_range){0.12346, 0.2};

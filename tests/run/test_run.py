@@ -12,7 +12,8 @@ with Scratch() as tmp:
     done = lentigo("run", upload, "-o", out, check=0)
     entries = check_accounted(out, upload)
     rates = re.findall(r"^[1-9]\d* of \d+ images  (\S+)/s", done.stderr, re.MULTILINE)
-    assert rates and all(float(r) > 0 for r in rates), done.stderr
+    known = [float(r) for r in rates if r != "--"]  # not known yet on a slow machine
+    assert rates and min(known, default=1) > 0, done.stderr
     assert "received =" in done.stderr and "NOT ALL" not in done.stderr, done.stderr
     assert any(e["status"] == "done" and e["lesion"]["area_px"] for e in entries.values())
     for name in ("worklist.csv", "set-aside.csv", "summary.json", "summary.html"):

@@ -1,4 +1,4 @@
-#include "worker/thresholds.h"
+#include "lesion/thresholds.h"
 
 #include <math.h>
 #include <stdbool.h>

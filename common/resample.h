@@ -4,8 +4,8 @@
  * cluster bootstrap: Davison and Hinkley, Bootstrap Methods and their Application, 1997, 3.8). Replicate
  * k depends on seed and k alone, so the same seed gives the same intervals, and two models seen through
  * the same draws can be compared pair by pair. The interval is the percentile one. */
-#ifndef DATASET_RESAMPLE_H
-#define DATASET_RESAMPLE_H
+#ifndef COMMON_RESAMPLE_H
+#define COMMON_RESAMPLE_H
 
 #include <stdint.h>
 

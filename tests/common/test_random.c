@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "dataset/random.h"
+#include "common/random.h"
 
 /* Known answers of Random123's own test, philox4x32-10. */
 static void the_generator_is_philox(void **state)

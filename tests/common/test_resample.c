@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "dataset/resample.h"
+#include "common/resample.h"
 
 enum { ROWS = 400, REPLICATES = 2000 };
 

@@ -1,4 +1,4 @@
-#include "dataset/random.h"
+#include "common/random.h"
 
 #include <assert.h>
 #include <string.h>

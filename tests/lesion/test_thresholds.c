@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "worker/thresholds.h"
+#include "lesion/thresholds.h"
 
 enum { MEL = 1, NV = 2, MALIGNANT = 150, BENIGN = 300, ALL = MALIGNANT + BENIGN };
 

@@ -3,8 +3,8 @@
  * Philox 4x32-10 (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3"): the
  * block of numbers with a given place is a function of seed and place alone. So what happens to picture
  * `index` of `epoch` does not depend on which thread does it, nor on what was drawn before. Pure. */
-#ifndef DATASET_RANDOM_H
-#define DATASET_RANDOM_H
+#ifndef COMMON_RANDOM_H
+#define COMMON_RANDOM_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,9 +1,9 @@
 /* thresholds.h -- from the measures of a labelled set to a policy: temperature, thresholds, and how far
  * each could lie elsewhere. */
-#ifndef WORKER_THRESHOLDS_H
-#define WORKER_THRESHOLDS_H
+#ifndef LESION_THRESHOLDS_H
+#define LESION_THRESHOLDS_H
 
-#include "dataset/resample.h"
+#include "common/resample.h"
 #include "lesion/policy_fit.h"
 
 struct thresholds_set {

@@ -1,9 +1,9 @@
-#include "dataset/resample.h"
+#include "common/resample.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "dataset/random.h"
+#include "common/random.h"
 
 struct keyed {
     const char *key;
