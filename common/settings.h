@@ -132,6 +132,8 @@ struct settings {
     char loss[SETTINGS_WORD_SIZE];          /* train/loss.h: loss_parse */
     char heads[SETTINGS_WORD_SIZE];         /* three coefficients */
     char class_weights[SETTINGS_WORD_SIZE]; /* eight; "" = all 1 */
+    char teacher[SETTINGS_PATH_SIZE];       /* model folder; "" = none */
+    double teacher_weight;
     double ohem_kept;
     char augment[SETTINGS_PATH_SIZE];  /* dataset/augment.h: augment_parse */
     char sampling[SETTINGS_WORD_SIZE]; /* uniform|root|even */

@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -72,6 +73,7 @@ int main(int argc, char **argv)
     const char *word = argc > 1 ? argv[1] : NULL, *verb = argc > 2 ? argv[2] : NULL;
 
     file_hold_standard();
+    prctl(PR_SET_NAME, "lentigo-train"); /* started again it would be "exe" to ps, top and pkill */
     for (int i = 0; word && i < TOOLS; i++) {
         int words = tools[i].verb ? 2 : 1;
         if (!strcmp(word, tools[i].word) &&

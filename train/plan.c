@@ -12,11 +12,13 @@
 #define OHEM_THRESHOLD 0.7 /* specification 5.2 */
 
 static const char *const counted[] = {
-    "data",    "size",     "sizes",     "batch",      "accumulate",     "iters",
-    "lr",      "schedule", "warm-up",   "seed",       "init",           "precision",
-    "backend", "device",   "optimiser", "momentum",   "weight-decay",   "spare-norms",
-    "clip",    "ema",      "loss",      "heads",      "class-weights",  "ohem-kept",
-    "augment", "sampling", "weights",   "save-every", "validate-every",
+    "data",           "size",         "sizes",         "batch",          "accumulate",
+    "iters",          "lr",           "schedule",      "warm-up",        "seed",
+    "init",           "precision",    "backend",       "device",         "optimiser",
+    "momentum",       "weight-decay", "spare-norms",   "clip",           "ema",
+    "loss",           "heads",        "class-weights", "ohem-kept",      "augment",
+    "sampling",       "weights",      "save-every",    "validate-every", "teacher",
+    "teacher-weight",
 };
 enum { COUNTED = sizeof(counted) / sizeof(*counted) };
 

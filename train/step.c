@@ -36,17 +36,22 @@ static int accumulate(struct trainer *t, struct batch *batch, double *loss, stru
     const struct settings *s = t->plan.settings;
     struct learn_head heads[LEARN_HEADS];
     struct loss_result result;
+    double share = 1.0 / (double)s->accumulate, told = 0;
 
     if (loader_next(t->loader, batch, err))
         return -1;
     const struct learn_batch pictures = {batch->rgb, batch->n, batch->h, batch->w};
     const struct loss_batch labels = {batch->label, batch->n, batch->h, batch->w};
     if (learner_forward(t->learner, &t->weights.params, &pictures, heads, err) ||
-        loss_run(t->loss, &labels, 1.0 / (double)s->accumulate, heads, &result, err))
+        loss_run(t->loss, &labels, share, heads, &result, err))
         return -1;
+    if (t->teacher &&
+        teacher_add(t->teacher, &pictures, s->teacher_weight * share, &heads[0], &told, err))
+        return -1;
+    result.total += s->teacher_weight * told;
     if (!isfinite(result.total))
         return stop_at(t, batch, "the loss", err);
-    *loss += result.total / (double)s->accumulate;
+    *loss += result.total * share;
     return learner_backward(t->learner, &t->weights.params, &t->gradients.params, err);
 }
 

@@ -102,6 +102,8 @@ static int open_network(struct trainer *t, struct err *err)
         loss_open(&t->loss, &t->plan.loss, err) || bank_init(&t->weights, err) ||
         bank_init(&t->gradients, err))
         return -1;
+    if (s->teacher[0] && teacher_open(&t->teacher, s->teacher, s, t->plan.threads, err))
+        return -1;
     bank_draw(&t->weights, (uint64_t)s->seed);
     if (s->init[0] && bank_read_model(&t->weights, s->init, &missing, err))
         return -1;
@@ -125,6 +127,8 @@ static int make_config(struct trainer *t, struct err *err)
         sha256_hex(digest, t->draws, (size_t)t->n_train * sizeof(*t->draws));
         json_put(&t->config, "weights_sha256", json_text(digest));
     }
+    if (t->teacher)
+        json_put(&t->config, "teacher_sha256", json_text(teacher_sha256(t->teacher)));
     json_put(&t->config, "train_pictures", json_integer(t->n_train));
     json_put(&t->config, "validation_pictures", json_integer(t->n_val));
     json_put(&t->config, "backend", json_text(facts->backend));
@@ -170,6 +174,7 @@ void trainer_close(struct trainer *t)
     loader_close(t->loader);
     learner_close(t->learner);
     loss_close(t->loss);
+    teacher_close(t->teacher);
     bank_release(&t->weights);
     bank_release(&t->gradients);
     optimiser_release(&t->optimiser);

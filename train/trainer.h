@@ -14,6 +14,7 @@
 #include "train/history.h"
 #include "train/plan.h"
 #include "train/run_folder.h"
+#include "train/teacher.h"
 #include "train/ticker.h"
 
 struct trainer {
@@ -26,6 +27,7 @@ struct trainer {
     float *draws; /* n_train: how often each is drawn (dataset/sampling.h) */
     struct learner *learner;
     struct loss *loss;
+    struct teacher *teacher; /* NULL: labels alone */
     struct loader *loader;
     struct bank weights, gradients;
     struct optimiser optimiser;

@@ -213,6 +213,18 @@ def check_init(tmp, data, run):
                              tmp / "junk.safetensors", *one, check=78).stderr
     said = lentigo("train", "--data", data, "-o", tmp / "from3", "--init", MODELS / "starter", *one, check=0)
     assert "no training heads" in said.stderr, said.stderr
+    # a teacher adds to the loss, and which one it was is kept
+    lentigo("train", "--data", data, "-o", tmp / "taught", "--init", run / "best", *one, "--teacher",
+            MODELS / "starter", check=0)
+    (tmp / "weight.conf").write_text("teacher-weight = 0\n")
+    lentigo("train", "--data", data, "-o", tmp / "ignored", "--init", run / "best", *one, "--teacher",
+            MODELS / "starter", "--config", tmp / "weight.conf", check=0)
+    alone, taught, ignored = (json.loads((tmp / name / "log.jsonl").read_text().splitlines()[0])["loss"]
+                              for name in ("from", "taught", "ignored"))
+    assert taught > alone + 0.01 and ignored == alone, (alone, taught, ignored)
+    assert len(json.loads((tmp / "taught" / "config.json").read_text())["teacher_sha256"]) == 64
+    assert "/nowhere" in lentigo("train", "--data", data, "-o", tmp / "untaught", *one, "--teacher",
+                                 "/nowhere", check=78).stderr
 
 
 def check_weights(tmp, data):
