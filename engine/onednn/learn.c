@@ -16,8 +16,6 @@
 
 enum { PLANS_MAX = 24, ARENA_ALIGN = 2 << 20 /* a huge page */, THREADS_MAX = 256 };
 
-static const int heads_at[LEARN_HEADS] = {L_LOGITS, L_LOGITS1, L_LOGITS2};
-
 struct learn_inner {
     struct learn_shared shared;
     int of[LAYER_COUNT][ROLE_SCALE + 1];
@@ -45,16 +43,6 @@ static bool can(const char *precision, int number)
 }
 
 /* ---- open, close ------------------------------------------------------------------------- */
-
-static void find_params(struct learn_inner *l)
-{
-    struct param params[PARAM_COUNT];
-
-    network_params(params);
-    memset(l->of, -1, sizeof(l->of));
-    for (int i = 0; i < PARAM_COUNT; i++)
-        l->of[params[i].layer][params[i].role] = i;
-}
 
 static void place_norms(struct learn_inner *l)
 {
@@ -115,7 +103,7 @@ static int onednn_open(struct learn_inner **out, const struct learner_config *co
     l->shared.type = bf16 ? dnnl_bf16 : dnnl_f32;
     l->shared.kernels = learn_kernels_choose(config->precision);
     l->shared.threads = config->threads < THREADS_MAX ? config->threads : THREADS_MAX;
-    find_params(l);
+    learn_find_params(l->of);
     l->norm_values = calloc(norm_values(), sizeof(*l->norm_values));
     l->sums = malloc((size_t)l->shared.threads * 2 * LEARN_CHANNELS_MAX * sizeof(*l->sums));
     if (!l->norm_values || !l->sums) {
@@ -263,11 +251,11 @@ static int onednn_forward(struct learn_inner *l, const struct learn_params *para
         if (forward_layer(&step, i, err))
             return -1;
     for (int i = 0; i < LEARN_HEADS; i++) {
-        struct shape shape = plan->shapes[heads_at[i]];
+        struct shape shape = plan->shapes[learn_heads_at[i]];
         heads[i] = (struct learn_head){.h = shape.h,
                                        .w = shape.w,
-                                       .logits = step_map(&step, heads_at[i]),
-                                       .gradient = step_inner(&step, heads_at[i])};
+                                       .logits = step_map(&step, learn_heads_at[i]),
+                                       .gradient = step_inner(&step, learn_heads_at[i])};
     }
     return 0;
 }

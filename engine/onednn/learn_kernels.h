@@ -8,6 +8,7 @@
 #ifndef ENGINE_ONEDNN_LEARN_KERNELS_H
 #define ENGINE_ONEDNN_LEARN_KERNELS_H
 
+#include "engine/learn_table.h"
 #include "engine/onednn/kernels.h"
 
 /* A part of the gradient by a map: pixel p of it begins p * step elements behind `at`. */
@@ -15,7 +16,6 @@ struct learn_source {
     const void *at;
     size_t step;
 };
-enum { LEARN_SOURCES_MAX = 3, LEARN_CHANNELS_MAX = 1024 };
 
 /* y = z*scale + shift, then ReLU: a norm with the statistics folded in. */
 struct norm_job {

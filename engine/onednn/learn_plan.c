@@ -1,56 +1,8 @@
 #include "engine/onednn/learn_plan.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "engine/onednn/learn_dense.h"
-
-bool learn_is_plane(int layer)
-{
-    return network[layer].op == LAYER_CONV && network[layer].channels <= HIDDEN_CHANNELS;
-}
-
-static bool is_dense(int layer)
-{
-    const struct layer *l = &network[layer];
-
-    return l->op == LAYER_CONV && l->norm && l->groups == 1 && layer != L_F0 &&
-           !learn_is_plane(layer);
-}
-
-static bool is_logits(int layer)
-{
-    return network[layer].op == LAYER_CONV && !network[layer].norm;
-}
-
-static bool reads(int reader, int layer)
-{
-    for (int k = 0; k < layer_inputs(&network[reader]); k++)
-        if (network[reader].in[k] == layer)
-            return true;
-    return false;
-}
-
-int learn_concat_of(int layer, int *before)
-{
-    for (int i = layer + 1; i < LAYER_COUNT; i++) {
-        if (network[i].op != LAYER_CONCAT || !reads(i, layer))
-            continue;
-        *before = 0;
-        for (int k = 0; network[i].in[k] != layer; k++)
-            *before += network[network[i].in[k]].channels;
-        return i;
-    }
-    return L_NONE;
-}
-
-static bool wants_map(int layer)
-{
-    for (int i = layer + 1; i < LAYER_COUNT; i++)
-        if (network[i].op != LAYER_CONCAT && reads(i, layer))
-            return true;
-    return false;
-}
 
 /* ---- memory ------------------------------------------------------------------------------ */
 
@@ -80,7 +32,7 @@ static size_t output_bytes(const struct learn_plan *p, int layer, size_t elem_si
 {
     if (learn_is_plane(layer) || network[layer].op == LAYER_STATS)
         return planes_bytes(p, layer);
-    return map_bytes(p, layer, is_logits(layer) ? sizeof(float) : elem_size);
+    return map_bytes(p, layer, learn_is_logits(layer) ? sizeof(float) : elem_size);
 }
 
 /* The context module's resizes are made inside its sum. */
@@ -94,10 +46,10 @@ static void place_layer(struct learn_plan *p, int i, size_t elem_size)
     const struct layer *l = &network[i];
     bool has_inner = l->op == LAYER_CONV;
     bool has_map = l->op != LAYER_INPUT && l->op != LAYER_AVERAGE && !is_in_sum(i) &&
-                   (wants_map(i) || is_logits(i));
+                   (learn_wants_map(i) || learn_is_logits(i));
     size_t back = LEARN_NOWHERE;
 
-    if ((l->op == LAYER_CONV && i != L_F0) || l->op == LAYER_RESIZE || l->op == LAYER_BLEND)
+    if (learn_has_back(i))
         back = output_bytes(p, l->in[0], elem_size);
     p->map[i] = has_map ? take(p, output_bytes(p, i, elem_size)) : LEARN_NOWHERE;
     p->inner[i] = has_inner ? take(p, output_bytes(p, i, elem_size)) : LEARN_NOWHERE;
@@ -149,22 +101,13 @@ int learn_plan_sources(const struct learn_plan *p, const struct learn_shared *sh
                        int layer, struct learn_source out[LEARN_SOURCES_MAX])
 {
     size_t elem_size = shared->kernels->base->elem_size;
-    int n = 0, before = 0, concat = learn_concat_of(layer, &before);
+    struct learn_part parts[LEARN_SOURCES_MAX];
+    int n = learn_sources(layer, parts);
 
-    for (int i = layer + 1; i < LAYER_COUNT; i++)
-        if (network[i].in[0] == layer && p->back[i] != LEARN_NOWHERE &&
-            network[i].op != LAYER_STATS) {
-            assert(n < LEARN_SOURCES_MAX);
-            out[n++] = (struct learn_source){arena + p->back[i], (size_t)network[layer].channels};
-        }
-    if (concat == L_NONE)
-        return n;
-    struct learn_source wide[LEARN_SOURCES_MAX];
-    int more = learn_plan_sources(p, shared, arena, concat, wide);
-    assert(n + more <= LEARN_SOURCES_MAX);
-    for (int i = 0; i < more; i++)
-        out[n++] = (struct learn_source){(const char *)wide[i].at + (size_t)before * elem_size,
-                                         wide[i].step};
+    for (int i = 0; i < n; i++) {
+        size_t at = p->back[parts[i].reader] + (size_t)parts[i].before * elem_size;
+        out[i] = (struct learn_source){arena + at, (size_t)parts[i].step};
+    }
     return n;
 }
 
@@ -192,7 +135,7 @@ static int make_layer(struct learn_plan *p, const struct learn_shared *shared, i
         p->taps[i][1] = make_taps(from.w, to.w, err);
         return p->taps[i][0] && p->taps[i][1] ? 0 : -1;
     }
-    if (!is_dense(i))
+    if (!learn_is_dense(i))
         return 0;
     struct direct_shape shape = {.engine = shared->engine,
                                  .type = shared->type,

@@ -11,6 +11,7 @@
 
 #include <dnnl.h>
 
+#include "engine/learn_table.h"
 #include "engine/onednn/learn_direct.h"
 #include "engine/onednn/learn_kernels.h"
 
@@ -59,11 +60,5 @@ void learn_plan_free(struct learn_plan *p); /* NULL is fine */
 /* The parts of the gradient by the output of `layer`; `arena` is where the plan's is. */
 int learn_plan_sources(const struct learn_plan *p, const struct learn_shared *shared, char *arena,
                        int layer, struct learn_source out[LEARN_SOURCES_MAX]);
-
-/* The concatenation that reads `layer`, or L_NONE, and the channels in front of it there. */
-int learn_concat_of(int layer, int *before);
-
-/* A convolution on planes: the attention's. */
-bool learn_is_plane(int layer);
 
 #endif

@@ -131,16 +131,6 @@ void step_stem_back(const struct learn_step *s)
 
 enum { HALVE_TAPS = 9, HALVE_CHANNELS_MAX = 512 };
 
-/* The pool that reads what depthwise convolution `layer` reads. */
-static int pool_beside(int layer)
-{
-    int pool = layer + 1;
-
-    while (network[pool].op != LAYER_AVERAGE)
-        pool++;
-    return pool;
-}
-
 /* c,9 weights as 9,c. */
 static void turn_taps(const struct learn_step *s, int layer, float *to)
 {
@@ -156,7 +146,7 @@ void step_halve(const struct learn_step *s, int layer)
     static const float zeros[LEARN_CHANNELS_MAX];
     float weight[HALVE_TAPS * HALVE_CHANNELS_MAX];
     int source = network[layer].in[0], before = 0;
-    int concat = learn_concat_of(pool_beside(layer), &before);
+    int concat = learn_concat_of(learn_pool_beside(layer), &before);
     struct shape in = s->plan->shapes[source];
 
     turn_taps(s, layer, weight);
@@ -182,7 +172,7 @@ void step_halve(const struct learn_step *s, int layer)
 static void halve_back_image(const struct learn_step *s, int layer, size_t image, float *sums,
                              const float *weight)
 {
-    int source = network[layer].in[0], pool = pool_beside(layer);
+    int source = network[layer].in[0], pool = learn_pool_beside(layer);
     struct shape in = s->plan->shapes[source], out = s->plan->shapes[layer];
     size_t pixels = (size_t)out.h * (size_t)out.w;
     struct halve_back_job job = {
@@ -244,21 +234,11 @@ void step_bins(const struct learn_step *s, int layer)
     }
 }
 
-/* The first convolution behind `layer`. */
-static int reader_of(int layer)
-{
-    int reader = layer + 1;
-
-    while (network[reader].op != LAYER_CONV || network[reader].in[0] != layer)
-        reader++;
-    return reader;
-}
-
 /* Added to the gradient that the other reader of the map, a convolution, has made. */
 void step_bins_back(const struct learn_step *s, int layer)
 {
     int source = network[layer].in[0];
-    void *from = step_back(s, reader_of(layer)), *to = step_back(s, reader_of(source));
+    void *from = step_back(s, learn_reader_of(layer)), *to = step_back(s, learn_reader_of(source));
 
 #pragma omp parallel for schedule(static) num_threads(s->shared->threads)
     for (int image = 0; image < s->plan->n; image++) {

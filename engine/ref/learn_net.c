@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/learn_table.h"
 #include "engine/ref/learn_ops.h"
-
-static const int heads_at[LEARN_HEADS] = {L_LOGITS, L_LOGITS1, L_LOGITS2};
 
 /* What belongs to one layer. Values, inner values and gradients are n,h,w,c. */
 struct place {
@@ -261,7 +260,7 @@ int learn_net_forward(struct learn_net *net, const struct learn_net_params *para
     for (int i = 0; i < LAYER_COUNT; i++)
         run_layer(net, params, i);
     for (int i = 0; i < LEARN_HEADS; i++) {
-        const struct place *p = &net->places[heads_at[i]];
+        const struct place *p = &net->places[learn_heads_at[i]];
         heads[i] = (struct learn_net_head){p->shape.h, p->shape.w, p->value, p->gradient};
     }
     return 0;
