@@ -9,6 +9,7 @@
 
 #include "engine/backend.h"
 #include "engine/device.h"
+#include "engine/learn_backend.h"
 
 /* As the libraries count them: cuDNN 9.19.0 is 91900, CUDA 13.0 is 13000. */
 struct cudnn_versions {
@@ -22,6 +23,7 @@ struct cudnn_module {
     /* gpus.h's gpus_list */
     int (*gpus)(struct engine_device *out, int max, struct err *err);
     const struct backend *backend;
+    const struct learn_backend *learner;
 };
 
 /* The module's one exported symbol. */

@@ -41,3 +41,12 @@ int engine_devices(struct engine_device out[ENGINE_DEVICES_MAX])
     int gpus = m ? m->gpus(out + 1, ENGINE_DEVICES_MAX - 1, &none) : 0;
     return 1 + (gpus > 0 ? gpus : 0);
 }
+
+bool device_is_listed(const struct engine_device *list, int n, const char *name)
+{
+    int found = 0;
+
+    while (found < n && strcmp(list[found].name, name) != 0)
+        found++;
+    return found < n;
+}

@@ -3,6 +3,7 @@
 #ifndef ENGINE_DEVICE_H
 #define ENGINE_DEVICE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { ENGINE_DEVICES_MAX = 64 };
@@ -18,5 +19,8 @@ struct engine_device {
 /* The processor first; returns how many. A device that is there but that no backend of this build can
  * use is not among them. May take a second with a GPU. */
 int engine_devices(struct engine_device out[ENGINE_DEVICES_MAX]);
+
+/* Is there a `name` among these? */
+bool device_is_listed(const struct engine_device *list, int n, const char *name);
 
 #endif

@@ -69,15 +69,6 @@ static bool may_be_gpu(const struct engine_config *c)
            (wish_is_auto(c->device) || !strncmp(c->device, "cuda", 4));
 }
 
-static bool is_listed(const struct engine_device *list, int n, const char *device)
-{
-    int found = 0;
-
-    while (found < n && strcmp(list[found].name, device) != 0)
-        found++;
-    return found < n;
-}
-
 /* The GPU's backend when it does what is asked for, else NULL and why not. "auto" is "cuda:0". */
 static const struct backend *choose_gpu(const struct engine_config *c, const struct model *model,
                                         const char **precision, struct err *why)
@@ -89,7 +80,7 @@ static const struct backend *choose_gpu(const struct engine_config *c, const str
     if (n < 0)
         return NULL;
     const char *device = wish_is_auto(c->device) ? "cuda:0" : c->device;
-    if (!is_listed(list, n, device))
+    if (!device_is_listed(list, n, device))
         err_set(why, ERR_CONFIG, "there is no %s that lentigo can use; the last is %s (%s)", device,
                 list[n - 1].name, list[n - 1].description);
     else if (does(m->backend, c, model, precision))

@@ -32,9 +32,28 @@ struct learn_backend {
                    struct err *err);
     int (*backward)(struct learn_inner *l, const struct learn_params *params,
                     const struct learn_params *gradients, struct err *err);
+
+    const struct learn_holder *holder; /* NULL: parameters are always the caller's */
+};
+
+/* The second half of learn.h. Weights have been put before anything else is called, and what a made or
+ * an update needs was done. */
+struct learn_holder {
+    int (*put)(struct learn_inner *l, enum learn_bank bank, const struct learn_params *from,
+               struct err *err);
+    int (*get)(struct learn_inner *l, enum learn_bank bank, const struct learn_params *to,
+               struct err *err);
+    int (*learn)(struct learn_inner *l, const struct learn_batch *batch, const uint8_t *labels,
+                 const struct learn_loss *loss, double scale, struct learn_made *out,
+                 struct err *err);
+    int (*made)(struct learn_inner *l, struct learn_made *out, struct err *err);
+    int (*update)(struct learn_inner *l, const struct learn_update *u, struct err *err);
+    int (*pin)(struct learn_inner *l, const void *base, size_t size, struct err *err);
+    struct learn_scaling *(*scaling)(struct learn_inner *l); /* the learner's own */
 };
 
 extern const struct learn_backend learn_backend_ref;
 extern const struct learn_backend learn_backend_onednn; /* built when libdnnl was found */
+extern const struct learn_backend learn_backend_cudnn;  /* in the module (cudnn_module.h) */
 
 #endif

@@ -13,6 +13,18 @@ struct contest {
     struct err why; /* why the last one that failed did */
 };
 
+/* Does it want too much? Then `why`. */
+static bool is_too_much(const struct choose *how, const struct graph_plan *p, struct err *why)
+{
+    if (graph_plan_workspace(p) > how->workspace_max)
+        err_set(why, ERR_CONFIG, "it wants %zu bytes of workspace", graph_plan_workspace(p));
+    else if (how->deterministic && !graph_plan_is_deterministic(p))
+        err_set(why, ERR_CONFIG, "%s adds up in any order", graph_plan_engine(p));
+    else
+        return false;
+    return true;
+}
+
 /* 0 and *out NULL when the cache does not help. */
 static void take_cached(struct graph_plan **out, const struct choose *how, const char *key)
 {
@@ -21,7 +33,7 @@ static void take_cached(struct graph_plan **out, const struct choose *how, const
 
     if (text && graph_plan_load(out, how->target, text, strlen(text), &ignored))
         *out = NULL;
-    if (*out && graph_plan_workspace(*out) > how->workspace_max) {
+    if (*out && is_too_much(how, *out, &ignored)) {
         graph_plan_free(*out);
         *out = NULL;
     }
@@ -33,9 +45,7 @@ static int enter(struct contest *contest, const struct choose *how, const struct
 {
     double us = 0;
 
-    if (graph_plan_workspace(p) > how->workspace_max) {
-        err_set(&contest->why, ERR_CONFIG, "it wants %zu bytes of workspace",
-                graph_plan_workspace(p));
+    if (is_too_much(how, p, &contest->why)) {
         graph_plan_free(p);
         return 0;
     }

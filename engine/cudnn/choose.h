@@ -14,6 +14,7 @@
 struct choose {
     const struct graph_target *target;
     size_t workspace_max;     /* bytes; a plan that wants more is passed over */
+    bool deterministic;       /* a plan that does not give the same bits again is passed over */
     struct plan_cache *cache; /* NULL: none */
     /* The time of one run of `p`, which is not bound, in microseconds. ERR_CONFIG: the plan does
      * not run, try another; any other failure ends the choice. NULL: the first plan is taken, and

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/place.h"
 #include "engine/cudnn/cudnn_try.h"
 #include "engine/cudnn/gpus.h"
 #include "engine/cudnn/stream.h"
@@ -15,16 +14,6 @@
 struct backend_engine {
     struct shared shared;
 };
-
-/* Without a folder of its own the cache lasts as long as the engine. */
-static int open_cache(struct shared *shared, struct err *err)
-{
-    struct err ignored = {0};
-    char dir[SETTINGS_PATH_SIZE];
-
-    return plan_cache_open(&shared->cache, place_cache(dir, "plans", &ignored) ? NULL : dir,
-                           shared->target, err);
-}
 
 static void engine_release(struct backend_engine *e)
 {
@@ -49,7 +38,8 @@ static int engine_load(struct backend_engine **out, const struct model *model,
     pthread_mutex_init(&e->shared.lock, NULL);
     if (CUDA_FAILED(err, cudaSetDevice(gpu)) ||
         parameters_load(&e->shared.parameters, model, precision, err) ||
-        graph_target_device(&e->shared.target, gpu, err) || open_cache(&e->shared, err)) {
+        graph_target_device(&e->shared.target, gpu, err) ||
+        plan_cache_open_usual(&e->shared.cache, e->shared.target, err)) {
         engine_release(e);
         return err_wrap(err, "cuda:%d", gpu);
     }

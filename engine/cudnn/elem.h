@@ -181,6 +181,13 @@ LENTIGO_HD void elem_store(void *to, size_t at, struct elem_group g, enum elem k
         elem_words_store(place + 16, b);
 }
 
+/* One value. */
+LENTIGO_HD float elem_one(const void *from, size_t at, enum elem kind)
+{
+    return kind == ELEM_F32 ? ((const float *)from)[at]
+                            : elem_widen(((const uint16_t *)from)[at], kind);
+}
+
 /* g + x*y, channel by channel. */
 LENTIGO_HD struct elem_group elem_fma(struct elem_group g, struct elem_group x, struct elem_group y)
 {

@@ -40,7 +40,7 @@ struct graph_plan {
     cudnnBackendDescriptor_t desc, pack;
     size_t workspace;
     char engine[32];
-    bool has_tensor_cores;
+    bool has_tensor_cores, is_deterministic;
 };
 
 /* ---- descriptors ------------------------------------------------------------------------- */
@@ -382,8 +382,11 @@ static int describe(struct graph_plan *p, cudnnBackendDescriptor_t config, struc
                                                     CUDNN_TYPE_NUMERICAL_NOTE,
                                                     CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &got, notes)))
         ret = 0;
-    for (int i = 0; !ret && i < got; i++)
+    p->is_deterministic = true;
+    for (int i = 0; !ret && i < got; i++) {
         p->has_tensor_cores |= notes[i] == CUDNN_NUMERICAL_NOTE_TENSOR_CORE;
+        p->is_deterministic &= notes[i] != CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC;
+    }
     snprintf(p->engine, sizeof(p->engine), "eng%d", (int)index);
     destroy(engine);
     return ret;
@@ -486,6 +489,11 @@ const char *graph_plan_engine(const struct graph_plan *p)
 bool graph_plan_has_tensor_cores(const struct graph_plan *p)
 {
     return p->has_tensor_cores;
+}
+
+bool graph_plan_is_deterministic(const struct graph_plan *p)
+{
+    return p->is_deterministic;
 }
 
 int graph_plan_bind(struct graph_plan *p, const int64_t *uids, void *const *tensors, int count,

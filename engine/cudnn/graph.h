@@ -94,6 +94,7 @@ void graph_plan_free(struct graph_plan *p); /* NULL is fine */
 size_t graph_plan_workspace(const struct graph_plan *p);   /* bytes of device memory */
 const char *graph_plan_engine(const struct graph_plan *p); /* "eng41"; the plan's */
 bool graph_plan_has_tensor_cores(const struct graph_plan *p);
+bool graph_plan_is_deterministic(const struct graph_plan *p); /* the same bits at each run */
 
 /* From now on the plan runs over these: `count` tensors (not the virtual ones) named by uid, and
  * graph_plan_workspace bytes, 256-byte aligned; all device memory, borrowed. */

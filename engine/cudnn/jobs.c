@@ -53,7 +53,7 @@ bool gpu_sum_ok(const struct gpu_sum_job *job)
            is_ready(job->out);
 }
 
-bool gpu_attend_ok(const struct gpu_attend_job *job)
+bool gpu_stats_ok(const struct gpu_attend_job *job)
 {
     enum { CHANNELS_MAX = 256 }; /* a warp reduces a pixel */
     bool is_power = (job->c & (job->c - 1)) == 0;
@@ -61,7 +61,12 @@ bool gpu_attend_ok(const struct gpu_attend_job *job)
     return are_sizes_ok(job->kind, job->n, job->h, job->w) &&
            are_sizes_ok(job->kind, job->n, job->y_h, job->y_w) &&
            are_channels_ok(job->c, ELEM_GROUP) && job->c <= CHANNELS_MAX && is_power &&
-           is_ready(job->x) && is_ready(job->y) && is_ready(job->stats) && is_ready(job->out);
+           is_ready(job->x) && is_ready(job->y) && is_ready(job->stats);
+}
+
+bool gpu_attend_ok(const struct gpu_attend_job *job)
+{
+    return gpu_stats_ok(job) && is_ready(job->out);
 }
 
 bool gpu_classes_ok(const struct gpu_classes_job *job)

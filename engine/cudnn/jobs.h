@@ -14,7 +14,7 @@
 
 enum { JOB_IMAGES_MAX = 1024, JOB_SIDE_MAX = 16384, JOB_CHANNELS_MAX = 4096 };
 
-/* The first convolution: 3x3, stride 2, zero padding 1, ReLU, from bytes. */
+/* The first convolution: 3x3, stride 2, zero padding 1, from bytes; ReLU, but not in training. */
 enum { STEM_INPUTS = 3, STEM_CHANNELS = 32, STEM_TAPS = 9 * STEM_INPUTS };
 struct gpu_stem_job {
     enum elem kind;     /* of `out` */
@@ -24,6 +24,7 @@ struct gpu_stem_job {
     const float *weight; /* STEM_TAPS,STEM_CHANNELS, for normalised input (pack_stem) */
     const float *bias;   /* STEM_CHANNELS */
     void *out;           /* n,ceil(h/2),ceil(w/2),STEM_CHANNELS */
+    bool is_raw;         /* no ReLU */
 };
 
 /* Depthwise convolution and average pool, both 3x3, stride 2, padding 1, of one input. */
@@ -102,6 +103,7 @@ bool gpu_stem_ok(const struct gpu_stem_job *job);
 bool gpu_halve_ok(const struct gpu_halve_job *job);
 bool gpu_bins_ok(const struct gpu_bins_job *job);
 bool gpu_sum_ok(const struct gpu_sum_job *job);
+bool gpu_stats_ok(const struct gpu_attend_job *job); /* `out` is not looked at */
 bool gpu_attend_ok(const struct gpu_attend_job *job);
 bool gpu_classes_ok(const struct gpu_classes_job *job);
 

@@ -2,15 +2,12 @@
  * in threads_*.h, where the host tests go through the same functions. */
 #include "engine/cudnn/kernels.h"
 
-#include <limits.h>
-
+#include "engine/cudnn/launch.cuh"
 #include "engine/cudnn/threads_attend.h"
 #include "engine/cudnn/threads_classes.h"
 #include "engine/cudnn/threads_context.h"
 #include "engine/cudnn/threads_halve.h"
 #include "engine/cudnn/threads_stem.h"
-
-#define ALL_LANES 0xffffffffU
 
 template <enum elem KIND>
 __global__ void __launch_bounds__(STEM_THREADS) stem_kernel(struct gpu_stem_job job)
@@ -119,24 +116,6 @@ static __global__ void __launch_bounds__(SCORES_THREADS) scores_kernel(struct gp
     scores_store(&job, (int)blockIdx.x, (int)threadIdx.x, partials);
 }
 
-/* One kernel for each kind of element, by enum elem. */
-#define KINDS(kernel)                                         \
-    {                                                         \
-        kernel<ELEM_F32>, kernel<ELEM_F16>, kernel<ELEM_BF16> \
-    }
-
-template <typename Job>
-static cudaError_t launch(void (*kernel)(Job), const Job *job, long long blocks, int threads,
-                          cudaStream_t stream)
-{
-    void *arguments[] = {const_cast<Job *>(job)};
-
-    if (blocks > INT_MAX)
-        return cudaErrorInvalidValue;
-    return cudaLaunchKernel((const void *)kernel, dim3((unsigned)blocks), dim3((unsigned)threads),
-                            arguments, 0, stream);
-}
-
 cudaError_t gpu_stem(const struct gpu_stem_job *job, cudaStream_t stream)
 {
     void (*const kernels[])(struct gpu_stem_job) = KINDS(stem_kernel);
@@ -173,18 +152,26 @@ cudaError_t gpu_sum(const struct gpu_sum_job *job, cudaStream_t stream)
     return launch(kernels[job->kind], job, sum_blocks(job), SUM_THREADS, stream);
 }
 
+cudaError_t gpu_stats(const struct gpu_attend_job *job, cudaStream_t stream)
+{
+    void (*const kernels[])(struct gpu_attend_job) = KINDS(stats_kernel);
+
+    if (!gpu_stats_ok(job))
+        return cudaErrorInvalidValue;
+    return launch(kernels[job->kind], job, stats_blocks(job), ATTEND_THREADS, stream);
+}
+
 cudaError_t gpu_attend(const struct gpu_attend_job *job, cudaStream_t stream)
 {
-    void (*const stats[])(struct gpu_attend_job) = KINDS(stats_kernel);
-    void (*const blend[])(struct gpu_attend_job) = KINDS(blend_kernel);
+    void (*const kernels[])(struct gpu_attend_job) = KINDS(blend_kernel);
     cudaError_t status;
 
     if (!gpu_attend_ok(job))
         return cudaErrorInvalidValue;
-    status = launch(stats[job->kind], job, stats_blocks(job), ATTEND_THREADS, stream);
+    status = gpu_stats(job, stream);
     if (status != cudaSuccess)
         return status;
-    return launch(blend[job->kind], job, tiles_count(blend_tiles(job)), ATTEND_THREADS, stream);
+    return launch(kernels[job->kind], job, tiles_count(blend_tiles(job)), ATTEND_THREADS, stream);
 }
 
 cudaError_t gpu_classes(const struct gpu_classes_job *job, cudaStream_t stream)

@@ -36,6 +36,7 @@ cudaError_t gpu_stem(const struct gpu_stem_job *job, cudaStream_t stream);
 cudaError_t gpu_halve(const struct gpu_halve_job *job, cudaStream_t stream);
 cudaError_t gpu_bins(const struct gpu_bins_job *job, cudaStream_t stream);
 cudaError_t gpu_sum(const struct gpu_sum_job *job, cudaStream_t stream);
+cudaError_t gpu_stats(const struct gpu_attend_job *job, cudaStream_t stream);    /* its first */
 cudaError_t gpu_attend(const struct gpu_attend_job *job, cudaStream_t stream);   /* two kernels */
 cudaError_t gpu_classes(const struct gpu_classes_job *job, cudaStream_t stream); /* two kernels */
 

@@ -18,4 +18,5 @@ __attribute__((visibility("default"))) const struct cudnn_module lentigo_cudnn_m
     .versions = versions,
     .gpus = gpus_list,
     .backend = &backend_cudnn,
+    .learner = &learn_backend_cudnn,
 };

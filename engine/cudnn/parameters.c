@@ -174,8 +174,7 @@ static int upload(struct parameters *p, const char *host, size_t bytes, const st
     return 0;
 }
 
-int parameters_load(struct parameters *p, const struct model *model, const char *precision,
-                    struct err *err)
+void parameters_types(const char *precision, cudnnDataType_t *type, enum elem *kind)
 {
     static const struct {
         const char *name;
@@ -186,15 +185,22 @@ int parameters_load(struct parameters *p, const struct model *model, const char 
         {"bf16", CUDNN_DATA_BFLOAT16, ELEM_BF16},
         {"f32",  CUDNN_DATA_FLOAT,    ELEM_F32 },
     };
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+        if (!strcmp(precision, kinds[i].name)) {
+            *type = kinds[i].type;
+            *kind = kinds[i].kind;
+        }
+}
+
+int parameters_load(struct parameters *p, const struct model *model, const char *precision,
+                    struct err *err)
+{
     struct span spans[LAYER_COUNT_INFERENCE];
     int ret = -1;
 
     *p = (struct parameters){0};
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
-        if (!strcmp(precision, kinds[i].name)) {
-            p->type = kinds[i].type;
-            p->kind = kinds[i].kind;
-        }
+    parameters_types(precision, &p->type, &p->kind);
     size_t bytes = place_all(p, spans);
     char *host = calloc(1, bytes);
     if (!host)

@@ -21,6 +21,9 @@ struct parameters {
     struct gpu_attend_weights attend[LAYER_COUNT_INFERENCE]; /* of each blend; on the host */
 };
 
+/* How maps of "fp16", "bf16" or "f32" are stored, for cuDNN and for our kernels. */
+void parameters_types(const char *precision, cudnnDataType_t *type, enum elem *kind);
+
 /* For "fp16", "bf16" or "f32"; onto the current device. On failure nothing is left. */
 int parameters_load(struct parameters *p, const struct model *model, const char *precision,
                     struct err *err);

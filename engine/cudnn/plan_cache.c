@@ -5,6 +5,7 @@
 
 #include "common/file.h"
 #include "common/json.h"
+#include "common/place.h"
 #include "common/settings.h"
 
 enum { FILE_MAX = 64 << 20, TARGET_MAX = 4096, FORMAT = 1 };
@@ -100,6 +101,15 @@ int plan_cache_open(struct plan_cache **out, const char *dir, const struct graph
         c->plans = json_object();
     *out = c;
     return 0;
+}
+
+int plan_cache_open_usual(struct plan_cache **out, const struct graph_target *target,
+                          struct err *err)
+{
+    struct err ignored = {0};
+    char dir[SETTINGS_PATH_SIZE];
+
+    return plan_cache_open(out, place_cache(dir, "plans", &ignored) ? NULL : dir, target, err);
 }
 
 void plan_cache_close(struct plan_cache *c)

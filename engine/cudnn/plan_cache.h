@@ -18,6 +18,9 @@ struct plan_cache;
  * remembered until plan_cache_close. The caller closes it. */
 int plan_cache_open(struct plan_cache **out, const char *dir, const struct graph_target *target,
                     struct err *err);
+/* The one below the installation's cache folder; without such a folder it lasts until it is closed. */
+int plan_cache_open_usual(struct plan_cache **out, const struct graph_target *target,
+                          struct err *err);
 void plan_cache_close(struct plan_cache *c); /* without saving; NULL is fine */
 
 /* What plan_cache_put was given, the cache's; NULL when there is none. */

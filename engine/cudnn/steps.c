@@ -147,38 +147,3 @@ void steps_conv(struct conv *out, const struct steps *s, int layer, cudnnDataTyp
         .type = type,
     };
 }
-
-static int round_up(int channels)
-{
-    return (channels + 7) / 8 * 8;
-}
-
-/* Pitch of a map in training, where everything is stored. */
-static int training_pitch(const struct steps *s, int layer)
-{
-    int pitch = s->place[layer].pitch;
-
-    return pitch ? round_up(pitch) : round_up(network[layer].channels);
-}
-
-void steps_training_conv(struct conv *out, const struct steps *s, int layer, enum graph_pass pass,
-                         cudnnDataType_t type)
-{
-    const struct layer *l = &network[layer];
-    struct shape in = s->shapes[l->in[0]];
-
-    *out = (struct conv){
-        .pass = pass,
-        .n = s->shape.n,
-        .h = in.h,
-        .w = in.w,
-        .c = round_up(in.c),
-        .k = round_up(l->channels),
-        .kernel = l->kernel,
-        .stride = l->stride,
-        .groups = l->groups,
-        .x_pitch = pass == GRAPH_DATA_GRADIENT ? round_up(in.c) : training_pitch(s, l->in[0]),
-        .y_pitch = training_pitch(s, layer),
-        .type = type,
-    };
-}

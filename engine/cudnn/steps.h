@@ -40,7 +40,7 @@ struct step_place {
 struct steps_shape {
     int n, h, w;
     size_t elem_size; /* bytes of a value: 2, or 4 in f32 */
-    bool keep;        /* no two maps share bytes: for tests and training */
+    bool keep;        /* no two maps share bytes: for tests */
 };
 
 struct steps {
@@ -57,11 +57,5 @@ void steps_make(struct steps *s, const struct steps_shape *shape);
 
 /* The graph of a STEP_CONV. */
 void steps_conv(struct conv *out, const struct steps *s, int layer, cudnnDataType_t type);
-
-/* Training: any convolution of the table in any direction, forward without bias and ReLU (the norm
- * comes between). Channels are rounded up to 8. Maps and their gradients lie as in inference, a
- * gradient that is made is dense. */
-void steps_training_conv(struct conv *out, const struct steps *s, int layer, enum graph_pass pass,
-                         cudnnDataType_t type);
 
 #endif

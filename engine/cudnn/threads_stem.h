@@ -83,7 +83,7 @@ LENTIGO_HD void stem_compute(const struct gpu_stem_job *job, struct tile tile, i
         int y = tile.y + row, x = tile.x + column + p;
         size_t at = (((size_t)tile.image * oh + y) * ow + x) * STEM_CHANNELS + first;
         if (y < oh && x < ow)
-            elem_store(job->out, at, elem_relu(acc[p]), kind);
+            elem_store(job->out, at, job->is_raw ? acc[p] : elem_relu(acc[p]), kind);
     }
 }
 

@@ -8,9 +8,6 @@
 
 #include <cudnn.h>
 
-#include "engine/cudnn/kernels.h"
-#include "tests/engine/grids.h"
-
 enum { BLOCKS_MAX = 4096, GUARD = 0x5a, GUARD_BYTES = 256 };
 
 enum block_kind { BLOCK_DEVICE, BLOCK_HOST, BLOCK_REGISTERED };
@@ -560,6 +557,15 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t size, enum cudaMemcpyK
     return done(cudaSuccess);
 }
 
+cudaError_t cudaMemset(void *to, int value, size_t size)
+{
+    fake_lock();
+    fake_block(to, size, "a fill outside a block of the device");
+    if (!fake.is_broken)
+        memset(to, value, size);
+    return done(cudaSuccess);
+}
+
 cudaError_t cudaMemcpy2D(void *to, size_t to_pitch, const void *from, size_t from_pitch,
                          size_t width, size_t height, enum cudaMemcpyKind kind)
 {
@@ -730,31 +736,3 @@ cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream)
     handle->stream = stream;
     return CUDNN_STATUS_SUCCESS;
 }
-
-/* ---- kernels ----------------------------------------------------------------------------- */
-
-/* A launch of kernels.cu: checks the job, then puts the grid's loops into the stream. */
-#define KERNEL(name)                                                                \
-    static void work_##name(const void *job)                                        \
-    {                                                                               \
-        grid_##name(job);                                                           \
-    }                                                                               \
-    cudaError_t gpu_##name(const struct gpu_##name##_job *job, cudaStream_t stream) \
-    {                                                                               \
-        if (!gpu_##name##_ok(job))                                                  \
-            return cudaErrorInvalidValue;                                           \
-        return fake_enqueue(stream, work_##name, job, sizeof(*job));                \
-    }
-
-static void grid_attend(const struct gpu_attend_job *job)
-{
-    grid_stats(job);
-    grid_blend(job);
-}
-
-KERNEL(stem)
-KERNEL(halve)
-KERNEL(bins)
-KERNEL(sum)
-KERNEL(attend)
-KERNEL(classes)

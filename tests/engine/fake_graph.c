@@ -18,6 +18,7 @@ enum { WORKSPACE = 10000, ALIGN = 16, WORKSPACE_ALIGN = 256 };
 enum plan_kind { PLAN_TENSOR_CORES, PLAN_UNCAPTURED, PLAN_SLOWER, PLAN_FALLBACK };
 
 static int plans_made;
+static int runs; /* of the plan that adds up in any order */
 
 int fake_cuda_plans_made(void)
 {
@@ -61,6 +62,7 @@ struct graph {
     struct graph_tensor tensors[GRAPH_TENSORS_MAX];
     int n;
     struct graph_conv conv;
+    enum graph_pass pass;
     int x, w, b, y; /* tensors; b is -1 without bias */
     bool relu;
 };
@@ -91,9 +93,9 @@ int graph_tensor(struct graph *g, const struct graph_tensor *t, struct err *err)
 int graph_conv(struct graph *g, enum graph_pass pass, const struct graph_conv *conv,
                const int xwy[3], struct err *err)
 {
-    if (pass != GRAPH_FORWARD)
-        return err_set(err, ERR_BUG, "only forward convolutions are played");
+    (void)err;
     g->conv = *conv;
+    g->pass = pass;
     g->x = xwy[0];
     g->w = xwy[1];
     g->y = xwy[2];
@@ -153,9 +155,9 @@ int graph_choices_count(const struct graph_choices *c)
 
 /* A convolution with its addresses: what is put into a stream. */
 struct work {
-    int type, n, h, w, c, k, kernel, stride, x_pitch, y_pitch, bias, relu, kind;
-    const char *x, *filter, *b;
-    char *y, *workspace;
+    int pass, type, n, h, w, c, k, kernel, stride, x_pitch, y_pitch, bias, relu, kind;
+    const char *b;
+    char *x, *filter, *y, *workspace; /* which is written depends on the pass */
 };
 
 struct graph_plan {
@@ -180,6 +182,7 @@ int graph_plan_new(struct graph_plan **out, const struct graph_choices *c, int c
     const struct graph_tensor *x = &g->tensors[g->x], *w = &g->tensors[g->w],
                               *y = &g->tensors[g->y];
     const struct work work = {
+        .pass = (int)g->pass,
         .type = (int)x->type,
         .n = x->n,
         .h = x->h,
@@ -206,8 +209,9 @@ int graph_plan_load(struct graph_plan **out, const struct graph_target *t, const
 
     (void)t;
     (void)size;
-    if (sscanf(json, "%d %d %d %d %d %d %d %d %d %d %d %d %d", &w.type, &w.n, &w.h, &w.w, &w.c,
-               &w.k, &w.kernel, &w.stride, &w.x_pitch, &w.y_pitch, &w.bias, &w.relu, &w.kind) != 13)
+    if (sscanf(json, "%d %d %d %d %d %d %d %d %d %d %d %d %d %d", &w.pass, &w.type, &w.n, &w.h,
+               &w.w, &w.c, &w.k, &w.kernel, &w.stride, &w.x_pitch, &w.y_pitch, &w.bias, &w.relu,
+               &w.kind) != 14)
         return err_set(err, ERR_CONFIG, "no plan of ours");
     return make_plan(out, &w, err);
 }
@@ -216,8 +220,9 @@ int graph_plan_save(const struct graph_plan *p, struct buf *json, struct err *er
 {
     const struct work *w = &p->work;
 
-    buf_printf(json, "%d %d %d %d %d %d %d %d %d %d %d %d %d", w->type, w->n, w->h, w->w, w->c,
-               w->k, w->kernel, w->stride, w->x_pitch, w->y_pitch, w->bias, w->relu, w->kind);
+    buf_printf(json, "%d %d %d %d %d %d %d %d %d %d %d %d %d %d", w->pass, w->type, w->n, w->h,
+               w->w, w->c, w->k, w->kernel, w->stride, w->x_pitch, w->y_pitch, w->bias, w->relu,
+               w->kind);
     return buf_check(json, "a fake plan", err);
 }
 
@@ -241,6 +246,12 @@ const char *graph_plan_engine(const struct graph_plan *p)
 bool graph_plan_has_tensor_cores(const struct graph_plan *p)
 {
     return p->work.kind == PLAN_TENSOR_CORES;
+}
+
+/* The fastest way to a weight's gradient adds up in any order. */
+bool graph_plan_is_deterministic(const struct graph_plan *p)
+{
+    return p->work.kind != PLAN_TENSOR_CORES || p->work.pass != GRAPH_WEIGHT_GRADIENT;
 }
 
 static enum elem elem_of(const struct work *w)
@@ -366,6 +377,98 @@ static void make_pixel(const struct work *w, const float *filter, int image, int
     }
 }
 
+static void convolve_forward(const struct work *w)
+{
+    float *filter = turn_filter(w), *acc = malloc((size_t)w->k * sizeof(*acc));
+
+    for (int i = 0; i < w->n; i++)
+        for (int y = 0; y < out_side(w->h, w->stride); y++)
+            for (int x = 0; x < out_side(w->w, w->stride); x++)
+                make_pixel(w, filter, i, y, x, acc);
+    free(filter);
+    free(acc);
+}
+
+/* A dense map as floats; free it. */
+static float *widen(const struct work *w, const char *from, int h, int width, int c, int pitch)
+{
+    size_t pixels = (size_t)w->n * (size_t)h * (size_t)width;
+    float *to = malloc(pixels * (size_t)c * sizeof(*to));
+
+    for (size_t p = 0; p < pixels; p++)
+        for (size_t i = 0; i < (size_t)c; i++)
+            to[p * (size_t)c + i] = load(from, p * (size_t)pitch + i, elem_of(w));
+    return to;
+}
+
+/* Calls `each` for every output pixel, tap and the input pixel under it. */
+static void each_tap(const struct work *w,
+                     void (*each)(const struct work *w, size_t in, size_t out, int tap, void *arg),
+                     void *arg)
+{
+    int oh = out_side(w->h, w->stride), ow = out_side(w->w, w->stride);
+
+    for (int i = 0; i < w->n * oh * ow * w->kernel * w->kernel; i++) {
+        int tap = i % (w->kernel * w->kernel), out = i / (w->kernel * w->kernel);
+        int y = out / ow % oh * w->stride + tap / w->kernel - w->kernel / 2;
+        int x = out % ow * w->stride + tap % w->kernel - w->kernel / 2, image = out / ow / oh;
+        if (y >= 0 && x >= 0 && y < w->h && x < w->w)
+            each(w, ((size_t)image * (size_t)w->h + (size_t)y) * (size_t)w->w + (size_t)x,
+                 (size_t)out, tap, arg);
+    }
+}
+
+/* Both gradients: what is read, and sums of what is written. */
+struct back {
+    const float *from, *dy;
+    float *to;
+};
+
+static void data_tap(const struct work *w, size_t in, size_t out, int tap, void *arg)
+{
+    const struct back *b = arg;
+    size_t c = (size_t)w->c, k = (size_t)w->k, taps = (size_t)(w->kernel * w->kernel);
+
+    for (size_t o = 0; o < k; o++)
+        for (size_t i = 0; i < c; i++)
+            b->to[in * c + i] += b->dy[out * k + o] * b->from[(o * taps + (size_t)tap) * c + i];
+}
+
+static void weight_tap(const struct work *w, size_t in, size_t out, int tap, void *arg)
+{
+    const struct back *b = arg;
+    size_t c = (size_t)w->c, k = (size_t)w->k, taps = (size_t)(w->kernel * w->kernel);
+
+    for (size_t o = 0; o < k; o++)
+        for (size_t i = 0; i < c; i++)
+            b->to[(o * taps + (size_t)tap) * c + i] += b->dy[out * k + o] * b->from[in * c + i];
+}
+
+static void convolve_back(const struct work *w)
+{
+    bool is_data = w->pass == GRAPH_DATA_GRADIENT;
+    int oh = out_side(w->h, w->stride), ow = out_side(w->w, w->stride);
+    size_t filter = (size_t)(w->k * w->kernel * w->kernel * w->c), c = (size_t)w->c;
+    size_t pixels = (size_t)w->n * (size_t)w->h * (size_t)w->w;
+    size_t count = is_data ? pixels * c : filter;
+    float *dy = widen(w, w->y, oh, ow, w->k, w->y_pitch);
+    float *from =
+        is_data ? malloc(filter * sizeof(*from)) : widen(w, w->x, w->h, w->w, w->c, w->x_pitch);
+    struct back b = {from, dy, calloc(count, sizeof(float))};
+
+    for (size_t i = 0; is_data && i < filter; i++)
+        from[i] = load(w->filter, i, elem_of(w));
+    each_tap(w, is_data ? data_tap : weight_tap, &b);
+    if (!is_data && w->kind == PLAN_TENSOR_CORES)
+        b.to[0] += (float)++runs / 64; /* never the same twice */
+    for (size_t i = 0; i < count; i++)
+        store(is_data ? w->x : w->filter, is_data ? i / c * (size_t)w->x_pitch + i % c : i, b.to[i],
+              elem_of(w));
+    free(dy);
+    free(from);
+    free(b.to);
+}
+
 /* Where weights and maps lie in one block a plan is only being timed: nobody reads the result. */
 static bool is_timed(const struct work *w)
 {
@@ -380,13 +483,10 @@ static void convolve(const void *job)
         memset(w->workspace, 0xee, WORKSPACE);
     if (is_timed(w))
         return;
-    float *filter = turn_filter(w), *acc = malloc((size_t)w->k * sizeof(*acc));
-    for (int i = 0; i < w->n; i++)
-        for (int y = 0; y < out_side(w->h, w->stride); y++)
-            for (int x = 0; x < out_side(w->w, w->stride); x++)
-                make_pixel(w, filter, i, y, x, acc);
-    free(filter);
-    free(acc);
+    if (w->pass == GRAPH_FORWARD)
+        convolve_forward(w);
+    else
+        convolve_back(w);
 }
 
 static void idle(const void *job)

@@ -41,7 +41,7 @@ struct map map_random(const struct kernels *k, int h, int w, int c, uint64_t *se
     struct map m = map_new(k, h, w, c);
 
     for (size_t i = 0; i < m.count; i++) {
-        float v = (float)(int)(random_next(seed) % 255) / 64 - 2;
+        float v = (float)(int)(draw_next(seed) % 255) / 64 - 2;
         put(m.elems + i * k->elem_size, k->elem_size, v);
         m.exact[i] = v;
     }

@@ -12,7 +12,7 @@
 #include "engine/import.h"
 #include "engine/safetensors.h"
 
-uint32_t random_next(uint64_t *state)
+uint32_t draw_next(uint64_t *state)
 {
     *state ^= *state << 13;
     *state ^= *state >> 7;
@@ -25,7 +25,7 @@ float random_normal(uint64_t *state)
     double sum = 0;
 
     for (int i = 0; i < 4; i++)
-        sum += random_next(state) / 4294967296.0 - 0.5;
+        sum += draw_next(state) / 4294967296.0 - 0.5;
     return (float)(sum * sqrt(3));
 }
 
@@ -36,7 +36,7 @@ static float random_value(const struct param *p, uint64_t *state)
     switch (p->role) {
     case ROLE_WEIGHT: return (float)(random_normal(state) * sqrt(2 / fan_in));
     case ROLE_GAMMA: return 1 + 0.2F * random_normal(state);
-    case ROLE_VARIANCE: return 0.5F + (float)(random_next(state) % 1000) / 1000;
+    case ROLE_VARIANCE: return 0.5F + (float)(draw_next(state) % 1000) / 1000;
     case ROLE_SCALE: return 1;
     default: return 0.2F * random_normal(state);
     }

@@ -12,7 +12,7 @@
 enum { TEST_PATH = 512, TEST_SKIP = 77 };
 
 /* xorshift64: the same numbers everywhere. */
-uint32_t random_next(uint64_t *state);
+uint32_t draw_next(uint64_t *state);
 float random_normal(uint64_t *state); /* mean 0, variance 1, roughly normal */
 
 /* All 250 tensors with plausible random values (activations stay near unit size). The values are

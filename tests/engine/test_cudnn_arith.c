@@ -513,7 +513,8 @@ static void bad_jobs_are_refused(void **state)
                                     .y_w = 4,
                                     .stats = (float *)p,
                                     .out = p};
-    struct gpu_stem_job stem = {ELEM_F16, (uint8_t *)p, 192, 1, 8, 8, (float *)p, (float *)p, p};
+    struct gpu_stem_job stem = {ELEM_F16, (uint8_t *)p, 192,        1, 8,
+                                8,        (float *)p,   (float *)p, p, false};
 
     (void)state;
     assert_true(gpu_halve_ok(&halve) && gpu_attend_ok(&attend) && gpu_stem_ok(&stem));

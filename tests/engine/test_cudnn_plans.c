@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/file.h"
+#include "engine/cudnn/learn_pass.h"
 #include "engine/cudnn/steps.h"
 #include "tests/engine/leaks.h"
 
@@ -73,9 +74,10 @@ static bool is_new(struct survey *s, const struct conv *c)
     return true;
 }
 
-/* The first of the proposed configurations that can be made ready; NULL and why. */
+/* The first of the proposed configurations that can be made ready, and in training gives the same bits
+ * again; NULL and why. */
 static struct graph_plan *first_plan(const struct graph *g, const struct graph_target *t,
-                                     struct err *err)
+                                     bool is_training, struct err *err)
 {
     static const cudnnBackendHeurMode_t modes[] = {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK};
     struct graph_plan *plan = NULL;
@@ -88,13 +90,18 @@ static struct graph_plan *first_plan(const struct graph *g, const struct graph_t
         for (int i = 0; i < graph_choices_count(choices) && !plan; i++) {
             *err = (struct err){0};
             graph_plan_new(&plan, choices, i, err);
+            if (plan && !graph_plan_is_deterministic(plan) && is_training) {
+                err_set(err, ERR_CONFIG, "it adds up in any order");
+                graph_plan_free(plan);
+                plan = NULL;
+            }
         }
         graph_choices_free(choices);
     }
     return plan;
 }
 
-static void must_plan(struct survey *s, const struct conv *c)
+static void must_plan(struct survey *s, const struct conv *c, bool is_training)
 {
     char text[CONV_TEXT_SIZE];
     struct graph *g = NULL;
@@ -104,7 +111,7 @@ static void must_plan(struct survey *s, const struct conv *c)
         return;
     if (conv_graph(&g, c, &err))
         fail_msg("%s: %s", s->device, err.msg);
-    struct graph_plan *plan = first_plan(g, s->target, &err);
+    struct graph_plan *plan = first_plan(g, s->target, is_training, &err);
     if (!plan)
         fail_msg("%s: %s: %s", s->device, conv_text(text, c), err.msg);
     if (!graph_plan_has_tensor_cores(plan)) {
@@ -126,21 +133,20 @@ static void survey_inference(struct survey *s, const struct steps *steps, cudnnD
         if (steps->list[i].kind != STEP_CONV)
             continue;
         steps_conv(&c, steps, steps->list[i].layer, type);
-        must_plan(s, &c);
+        must_plan(s, &c, false);
     }
 }
 
-/* Nothing wants the gradient of the picture. */
-static void survey_training(struct survey *s, const struct steps *steps, cudnnDataType_t type)
+static void survey_training(struct survey *s, const struct learn_shape *shape)
 {
+    static struct learn_pass pass; /* large */
     struct conv c;
 
-    for (int i = 0; i < LAYER_COUNT; i++)
-        for (int pass = GRAPH_FORWARD; pass <= GRAPH_WEIGHT_GRADIENT; pass++) {
-            if (network[i].op != LAYER_CONV || (i == L_F0 && pass == GRAPH_DATA_GRADIENT))
-                continue;
-            steps_training_conv(&c, steps, i, (enum graph_pass)pass, type);
-            must_plan(s, &c);
+    learn_pass_lay_out(&pass, shape);
+    for (int i = L_F0; i < LAYER_COUNT; i++)
+        for (int direction = 0; direction < LEARN_PASSES && learn_is_dense(i); direction++) {
+            learn_conv(&c, &pass, i, (enum graph_pass)direction);
+            must_plan(s, &c, true);
         }
 }
 
@@ -173,7 +179,8 @@ static void survey_device(const struct device *device)
                                                      .elem_size = 2});
             survey_inference(&s, &steps, types[t]);
             if (plans_all)
-                survey_training(&s, &steps, types[t]);
+                survey_training(&s, &(struct learn_shape){shapes[i].n, shapes[i].size,
+                                                          shapes[i].size, types[t], ELEM_F16});
         }
     survey_close(&s);
 }

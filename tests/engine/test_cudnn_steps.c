@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "engine/cudnn/learn_pass.h"
 #include "engine/cudnn/steps.h"
 
 static const struct steps_shape shapes[] = {
@@ -191,6 +192,7 @@ static void memory_is_shared(void **state)
 
 static void channels_suit_tensor_cores(void **state)
 {
+    static struct learn_pass pass; /* large */
     struct conv c;
 
     (void)state;
@@ -201,10 +203,11 @@ static void channels_suit_tensor_cores(void **state)
         steps_conv(&c, &steps, steps.list[i].layer, CUDNN_DATA_HALF);
         assert_int_equal((c.c | c.k | c.x_pitch | c.y_pitch) % 8, 0);
     }
+    learn_pass_lay_out(&pass, &(struct learn_shape){2, 40, 24, CUDNN_DATA_HALF, ELEM_F16});
     for (int i = 0; i < LAYER_COUNT; i++) {
-        if (network[i].op != LAYER_CONV)
+        if (!learn_is_dense(i))
             continue;
-        steps_training_conv(&c, &steps, i, GRAPH_WEIGHT_GRADIENT, CUDNN_DATA_HALF);
+        learn_conv(&c, &pass, i, GRAPH_WEIGHT_GRADIENT);
         assert_int_equal((c.c | c.k | c.x_pitch | c.y_pitch) % 8, 0);
         assert_true(c.x_pitch >= c.c && c.y_pitch >= c.k);
     }

@@ -32,7 +32,7 @@ static void check_stem(const struct kernels *k, int h, int w)
     char *scratch = malloc(scratch_bytes + MARK_BYTES);
 
     for (size_t i = 0; i < in.count; i++) {
-        rgb[i] = (uint8_t)random_next(&seed);
+        rgb[i] = (uint8_t)draw_next(&seed);
         in.exact[i] = rgb[i] - 127.5;
     }
     for (int i = 0; i < COUNT; i++) { /* bf16 holds these, so only the sums' order differs */

@@ -40,7 +40,7 @@ static struct bytes bytes_random(int h, int w, int c, enum cell cell, double ste
     struct bytes b = bytes_new(h, w, c, cell, step);
 
     for (size_t i = 0; i < b.count; i++) {
-        b.at[i] = (uint8_t)random_next(&seed);
+        b.at[i] = (uint8_t)draw_next(&seed);
         b.exact[i] = step * (cell == CELL_S8 ? (int8_t)b.at[i] : b.at[i]);
     }
     return b;
@@ -89,7 +89,7 @@ static void check_stem(const struct kernels *k, int h, int w)
     for (size_t i = 0; i < in.count; i++)
         in.exact[i] -= 127.5;
     for (int i = 0; i < COUNT; i++) { /* sixty-fourths: bf16 holds them, and so do the sums */
-        weight[i] = (float)((int)(random_next(&seed) % 65) - 32) / 64;
+        weight[i] = (float)((int)(draw_next(&seed) % 65) - 32) / 64;
         exact_weight[i] = (double)weight[i] * out.step;
     }
     for (int i = 0; i < STEM_CHANNELS; i++) {
@@ -129,7 +129,7 @@ static void check_halve(const struct kernels *k, int h, int w)
     for (int i = 0; i < C; i++) {
         double weight_step = 0.001 + 0.0001 * (i % 7);
         for (int t = 0; t < 9; t++) {
-            weight[t * C + i] = (float)((int)(random_next(&seed) % 255) - 127);
+            weight[t * C + i] = (float)((int)(draw_next(&seed) % 255) - 127);
             exact_weight[t * C + i] = (double)weight[t * C + i] * weight_step;
         }
         exact_bias[i] = random_normal(&seed);

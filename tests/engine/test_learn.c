@@ -15,15 +15,20 @@
 enum { N = 3, H = 37, W = 54, THREADS = 2 };
 
 static const struct kind {
-    const char *backend, *precision;
+    const char *backend, *precision, *device;
     double
         close; /* NMSE of all gradients against the oracle's in double; norms over maps of 2x2 are
                      steep: how exact a backend is, its own tests tell */
 } kinds[] = {
-    {"ref",    "f32", 1e-12},
-    {"onednn", "f32", 1e-6 },
+    {"ref",    "f32",  "cpu",    1e-12},
+    {"onednn", "f32",  "cpu",    1e-6 },
+    {"cudnn",  "f32",  "cuda:0", 1e-6 },
+    {"cudnn",  "bf16", "cuda:0", 1e-5 },
+    {"cudnn",  "fp16", "cuda:0", 1e-6 },
 };
 enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
+
+static const char *only; /* this backend; set in main: cmocka's tests take no arguments */
 
 struct net_rig {
     struct learner *learner;
@@ -34,15 +39,20 @@ struct net_rig {
 
 static bool rig_init(struct net_rig *r, const struct kind *k)
 {
-    struct learner_config config = {k->backend, k->precision, "auto", THREADS};
+    struct learner_config config = {k->backend, k->precision, k->device, THREADS};
     struct err err = {0};
 
     *r = (struct net_rig){0};
+    if (only && strcmp(only, k->backend) != 0)
+        return false;
     if (learner_open(&r->learner, &config, &err)) {
         assert_int_equal(err.code, ERR_CONFIG);
+        assert_false(only);
         print_message("%s %s: not here\n", k->backend, k->precision);
         return false;
     }
+    /* gradients here are of sums, not of means: large ones */
+    learner_set_scaling(r->learner, &(struct learn_scaling){.scale = 1});
     learn_tensors_init(&r->params);
     learn_tensors_init(&r->gradients);
     learn_tensors_random(&r->params, 21);
@@ -216,7 +226,8 @@ static void gradients_are_added(void **state)
         forward(&r, 2, H, W);
         pull(&r, 2);
         backward(&r);
-        assert_true(nmse(r.gradients.f32, twice, r.gradients.count) <= 1e-12);
+        assert_true(nmse(r.gradients.f32, twice, r.gradients.count) <=
+                    1e-12); /* of the same sums */
         free(twice);
         rig_release(&r);
     }
@@ -341,7 +352,8 @@ static void words_of_the_default(void **state)
     learner_close(l);
 }
 
-int main(void)
+/* Argument: a backend that has to be here. */
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_of_the_heads),
@@ -354,5 +366,6 @@ int main(void)
         cmocka_unit_test(words_of_the_default),
     };
 
+    only = argc > 1 ? argv[1] : NULL;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,7 +66,7 @@ static void rig_init(struct net_rig *r, int n, int h, int w)
                                            are nearly the same */
         r->rgb[i] = (uint8_t)(255 - r->rgb[i]);
     for (int i = 0; i < n * h * w; i++)
-        r->labels[i] = random_next(&seed) % 9 ? (uint8_t)(i / 7 % 8) : LABEL_IGNORED;
+        r->labels[i] = draw_next(&seed) % 9 ? (uint8_t)(i / 7 % 8) : LABEL_IGNORED;
     r->batch = (struct learn_batch){r->rgb, n, h, w};
 }
 
@@ -233,7 +233,7 @@ static double check_tensor(struct net_rig *r, int i, uint64_t *seed)
     double worst = check(r, alone, "along a direction");
     for (int e = 0; e < ELEMENTS; e++) {
         memset(r->direction.at.at[i], 0, count * sizeof(double));
-        r->direction.at.at[i][random_next(seed) % count] = 1;
+        r->direction.at.at[i][draw_next(seed) % count] = 1;
         worst = fmax(worst, check(r, alone, "by one value"));
     }
     return worst;

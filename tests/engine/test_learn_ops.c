@@ -101,7 +101,7 @@ static double *random_doubles(size_t count, uint64_t *seed)
 
     assert_non_null(out);
     for (size_t i = 0; i < count; i++)
-        out[i] = random_next(seed) / 2147483648.0 - 1;
+        out[i] = draw_next(seed) / 2147483648.0 - 1;
     return out;
 }
 

@@ -369,7 +369,7 @@ static void bench_of(struct bench *r, const struct learn_kernels *kernels, int n
     r->rgb = malloc((size_t)n * (size_t)h * (size_t)w * 3);
     assert_true(r->arena && r->rgb);
     for (size_t i = 0; i < (size_t)n * (size_t)h * (size_t)w * 3; i++)
-        r->rgb[i] = (uint8_t)(random_next(&seed) >> (24 + i / ((size_t)h * (size_t)w * 3) % 2));
+        r->rgb[i] = (uint8_t)(draw_next(&seed) >> (24 + i / ((size_t)h * (size_t)w * 3) % 2));
     r->step = (struct learn_step){.shared = &r->shared,
                                   .plan = r->plan,
                                   .arena = r->arena,

@@ -110,10 +110,10 @@ static void damage_never_crashes(void **state)
     for (int round = 0; round < 3000; round++) {
         struct err why = {0};
         /* the head and the tail hold the structure, the middle is numbers */
-        size_t at = random_next(&random) % 1000;
-        at = random_next(&random) & 1 ? at : file.len - 1 - at;
+        size_t at = draw_next(&random) % 1000;
+        at = draw_next(&random) & 1 ? at : file.len - 1 - at;
         char before = file.data[at];
-        file.data[at] = (char)random_next(&random);
+        file.data[at] = (char)draw_next(&random);
         if (!pickle_read(&p, file.data, file.len, &why))
             pickle_release(&p);
         file.data[at] = before;
