@@ -117,6 +117,7 @@ struct settings {
     bool snapshot;
     /* training: train/plan.h says what each means */
     long iters;
+    long stop_at; /* iteration; 0 = iters */
     double lr;
     char sizes[SETTINGS_WORD_SIZE]; /* "" = size alone */
     char init[SETTINGS_PATH_SIZE];  /* model folder or weights; "" = drawn by seed */

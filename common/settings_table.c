@@ -67,6 +67,7 @@ const struct setting settings_table[] = {
     {"patients",       0,   SETTING_NUMBER, AT(patients),       1, 100000,     "12",   NULL, COMMAND_DEMO, "N", "patients of the synthetic upload"},
     {"seed",           0,   SETTING_NUMBER, AT(seed),           0, 1000000000, "1",    NULL, COMMAND_DEMO | COMMAND_DATASET | COMMAND_EVAL | COMMAND_CALIBRATE | COMMAND_TRAIN, "S", "seed of everything drawn by chance"},
     {"iters",          0,   SETTING_NUMBER, AT(iters),          1, 100000000,  "10000", NULL, COMMAND_TRAIN, "N", "steps of training"},
+    {"stop-at",        0,   SETTING_NUMBER, AT(stop_at),        0, 100000000,  "0",    NULL, 0, "N", "train, of file and environment: end after this many steps, with the rates of all iters; --resume with a later one goes on (0: all)"},
     {"lr",             0,   SETTING_REAL,   AT(lr),             0, 1000,       "0.01", NULL, COMMAND_TRAIN, "X", "learning rate, at its highest"},
     {"sizes",          0,   SETTING_WORD,   AT(sizes),          0, 0,          "",     NULL, COMMAND_TRAIN, "N,N", "train on batches of these sizes in turn, drawn by chance (default: --size alone)"},
     {"init",           0,   SETTING_PATH,   AT(init),           0, 0,          "",     NULL, COMMAND_TRAIN, "MODEL", "begin with the weights of this model folder or .safetensors (default: drawn by chance)"},

@@ -104,6 +104,12 @@ static int64_t take_log(struct history *h, const char *path, int64_t iteration, 
     return err->code ? -1 : (int64_t)kept;
 }
 
+int history_read(struct history *h, const char *path, struct err *err)
+{
+    *h = (struct history){.fd = -1};
+    return take_log(h, path, INT64_MAX, err) < 0 ? -1 : 0;
+}
+
 int history_open(struct history *h, const char *path, int64_t iteration, struct err *err)
 {
     int64_t kept = 0;

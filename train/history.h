@@ -35,6 +35,9 @@ struct history {
 int history_open(struct history *h, const char *path, int64_t iteration, struct err *err);
 void history_close(struct history *h); /* safe on {.fd = -1} */
 
+/* Reads the log of a run that is another's or over; nothing can be added then. ERR_INPUT: there is none. */
+int history_read(struct history *h, const char *path, struct err *err);
+
 int history_add_step(struct history *h, const struct history_step *step, struct err *err);
 
 /* `figures` as metrics_to_json makes them; borrowed. */

@@ -204,7 +204,7 @@ void trainer_show(struct trainer *t, const char *state, bool is_live)
         .iteration = t->state.iteration,
         .total = t->plan.settings->iters,
         .best_iteration = t->state.best_iteration,
-        .eta_s = ticker_eta(&t->ticker, t->plan.settings->iters - t->state.iteration),
+        .eta_s = ticker_eta(&t->ticker, t->plan.end - t->state.iteration),
     };
 
     if (page_write(&page, &err))

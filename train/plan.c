@@ -98,6 +98,10 @@ static int read_optimiser(struct plan *p, const struct settings *s, struct err *
     if (s->warm_up >= s->iters)
         return err_set(err, ERR_INPUT, "--warm-up %ld is not shorter than --iters %ld", s->warm_up,
                        s->iters);
+    if (s->stop_at > s->iters)
+        return err_set(err, ERR_INPUT, "stop-at %ld is behind the last of --iters %ld", s->stop_at,
+                       s->iters);
+    p->end = s->stop_at ? s->stop_at : s->iters;
     p->optimiser = (struct optimiser_config){
         .kind = strcmp(s->optimiser, "adamw") ? OPTIMISER_SGD : OPTIMISER_ADAMW,
         .momentum = s->momentum,

@@ -23,6 +23,7 @@ struct plan {
     struct loss_config loss;
     struct optimiser_config optimiser;
     struct schedule schedule;
+    int64_t end; /* iterations after which this process has done its part: stop-at or all */
     struct augment_config augment;
     enum sampling_rule sampling;
     bool samples_by_file;        /* weights.csv in place of the rule (weights.h) */

@@ -78,7 +78,7 @@ static bool is_due(const struct trainer *t, int64_t iteration)
 {
     const struct settings *s = t->plan.settings;
 
-    return iteration == s->iters || iteration % s->save_every == 0 ||
+    return iteration == t->plan.end || iteration % s->save_every == 0 ||
            (s->validate_every && iteration % s->validate_every == 0);
 }
 
@@ -107,14 +107,15 @@ int trainer_step(struct trainer *t, struct err *err)
     t->state.loss_count++;
     struct tick tick = {
         .iteration = t->state.iteration,
-        .total = s->iters,
+        .total = t->plan.end,
         .loss = loss,
         .rate = rate,
         .seconds = (double)(clock_mono_us() - begin) / 1e6,
         .images = (int)(s->batch * s->accumulate),
     };
-    ticker_tick(&t->ticker, &tick, t->state.iteration == s->iters);
-    if (t->state.iteration % LOG_EVERY == 0 || t->state.iteration == s->iters)
+    bool is_end = t->state.iteration == t->plan.end;
+    ticker_tick(&t->ticker, &tick, is_end);
+    if (t->state.iteration % LOG_EVERY == 0 || is_end)
         log_step(t, rate, norm);
     return 0;
 }

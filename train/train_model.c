@@ -58,7 +58,7 @@ static int after_step(struct trainer *t, bool is_last, struct err *err)
 {
     const struct settings *s = t->plan.settings;
     int64_t i = t->state.iteration;
-    bool is_look = (s->validate_every && i % s->validate_every == 0) || i == s->iters;
+    bool is_look = (s->validate_every && i % s->validate_every == 0) || i == t->plan.end;
 
     if (is_look && trainer_look(t, err) && (is_last || !is_passing(t, "validation", err)))
         return -1;
@@ -71,19 +71,18 @@ static int after_step(struct trainer *t, bool is_last, struct err *err)
 /* 0 done, 1 stopped by a signal or by what is not finite (then `err` is set), -1. */
 static int run(struct trainer *t, struct err *err)
 {
-    const struct settings *s = t->plan.settings;
     int64_t shown = 0;
 
-    while (t->state.iteration < s->iters) {
+    while (t->state.iteration < t->plan.end) {
         int ret = trainer_step(t, err);
         if (ret)
             return ret;
-        bool is_last = is_asked_to_stop || t->state.iteration == s->iters;
+        bool is_last = is_asked_to_stop || t->state.iteration == t->plan.end;
         int looks = t->history.n_looks;
         if (after_step(t, is_last, err))
             return -1;
         if (is_last)
-            return t->state.iteration < s->iters;
+            return t->state.iteration < t->plan.end;
         if (t->history.n_looks > looks || clock_mono_us() - shown > SHOW_US) {
             trainer_show(t, "training", true);
             shown = clock_mono_us();
@@ -102,7 +101,10 @@ static int finish(struct trainer *t, int outcome, struct err *err)
             ticker_say(&t->ticker, "%s: the state of iteration %" PRId64 " is kept", t->folder.dir,
                        t->saved);
     } else {
-        snprintf(state, sizeof(state), "%s", outcome ? "stopped by a signal" : "done");
+        snprintf(state, sizeof(state), "%s",
+                 outcome                                 ? "stopped by a signal"
+                 : t->plan.end < t->plan.settings->iters ? "stopped where stop-at says"
+                                                         : "done");
     }
     trainer_show(t, state, false);
     if (err->code)

@@ -78,6 +78,10 @@ static void later_lines_are_cut_off(void **state)
     assert_non_null(f);
     fputs("{\"iter\":3", f);
     fclose(f);
+    assert_int_equal(history_read(&h, path, &err), 0);
+    assert_true(h.n_steps == 3 && h.n_looks == 1);
+    history_close(&h);
+    assert_int_equal(lines(), 4); /* whoever only reads leaves it as it is */
     assert_int_equal(history_open(&h, path, 25, &err), 0);
     assert_int_equal(lines(), 3);
     assert_int_equal(h.n_steps, 2);
