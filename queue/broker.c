@@ -1,6 +1,7 @@
 #include "queue/broker.h"
 
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
 #include "common/clock.h"
@@ -98,6 +99,8 @@ int broker_new(struct broker **out, const struct broker_options *options,
     }
     snprintf(b->consumer, sizeof(b->consumer), "%s", options->consumer);
     snprintf(b->node, sizeof(b->node), "%s", options->node);
+    snprintf(b->prefix, sizeof(b->prefix), REDIS_TAGGED("%.63s"),
+             options->shard ? options->shard : REDIS_SHARD);
     b->lease_ms = options->lease_ms;
     b->connect_ms = options->connect_ms ? options->connect_ms : CONNECT_MS;
     b->command_ms = options->command_ms ? options->command_ms : COMMAND_MS;
@@ -125,6 +128,11 @@ void broker_free(struct broker *b)
 bool broker_is_ready(const struct broker *b)
 {
     return b->state == BROKER_READY;
+}
+
+bool broker_is_idle(const struct broker *b)
+{
+    return !b->unanswered;
 }
 
 void broker_drop(struct broker *b, const char *why)
@@ -167,13 +175,10 @@ static void send_open(struct broker *b, uint32_t tag, const redisReply *reply)
         return;
     broker_args_init(&a, 12);
     broker_args_script(&a, b, SCRIPT_OPEN, BROKER_CLASSES + 2);
-    for (int i = 0; i < BROKER_CLASSES; i++) {
-        char key[64];
-        snprintf(key, sizeof(key), REDIS_KEY "jobs:%s", class_words[i]);
-        broker_args_text(&a, key);
-    }
-    broker_args_text(&a, BROKER_EPOCH);
-    broker_args_text(&a, REDIS_CONTROL);
+    for (int i = 0; i < BROKER_CLASSES; i++)
+        broker_args_key(&a, b, "jobs:%s", class_words[i]);
+    broker_args_key(&a, b, "epoch");
+    broker_args_key(&a, b, "control");
     broker_args_text(&a, BROKER_GROUP);
     broker_send(b, &a, on_open, 0);
 }
@@ -271,6 +276,18 @@ void broker_args_text(struct broker_args *a, const char *text)
     }
     a->lengths[a->n++] = strlen(text);
     buf_add(&a->bytes, text, strlen(text) + 1);
+}
+
+void broker_args_key(struct broker_args *a, const struct broker *b, const char *fmt, ...)
+{
+    char key[BROKER_KEY_SIZE];
+    int n = snprintf(key, sizeof(key), "%s", b->prefix);
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(key + n, sizeof(key) - (size_t)n, fmt, args);
+    va_end(args);
+    broker_args_text(a, key);
 }
 
 void broker_args_number(struct broker_args *a, int64_t number)

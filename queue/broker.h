@@ -76,6 +76,7 @@ struct broker_options {
     const char *address;  /* unix socket path or host:port */
     const char *consumer; /* name of this scheduler in the consumer groups */
     const char *node;     /* name under which figures are published */
+    const char *shard;    /* which queue: its keys' hash tag; NULL = the installation's images */
     int lease_ms;
     int connect_ms, command_ms; /* time-outs; 0 = 2000 and 5000 */
 };
@@ -90,6 +91,7 @@ void broker_free(struct broker *b); /* NULL is fine */
 /* Start to connect; answered by `ready` or `down`. ERR_AGAIN. */
 int broker_connect(struct broker *b, struct err *err);
 bool broker_is_ready(const struct broker *b);
+bool broker_is_idle(const struct broker *b); /* nothing that was said waits for its answer */
 void broker_drop(struct broker *b, const char *why); /* close now; `down` follows if it was up */
 
 void broker_on_readable(struct broker *b);
@@ -133,6 +135,8 @@ void broker_release(struct broker *b, const struct broker_lease *lease);
 /* Keep it for another try of our own: the attempt rises. */
 void broker_again(struct broker *b, const struct broker_lease *lease, uint32_t tag);
 
+/* All of this shard but the sets of its studies: for a queue that has done its work. */
+void broker_forget_shard(struct broker *b);
 void broker_forget_study(struct broker *b, const char *upload, const char *study);
 void broker_look(struct broker *b);
 void broker_publish(struct broker *b, const char *stats_json);

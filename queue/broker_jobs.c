@@ -5,33 +5,28 @@
 
 #include "queue/broker_priv.h"
 
-enum { KEY_SIZE = 256, STATS_EXPIRY_MS = 10000 };
+enum { STATS_EXPIRY_MS = 10000 };
 
-static void add_stream(struct broker_args *a, int class)
+static void add_stream(struct broker_args *a, const struct broker *b, int class)
 {
-    char key[KEY_SIZE];
-
-    snprintf(key, sizeof(key), REDIS_KEY "jobs:%s", broker_class_word(class));
-    broker_args_text(a, key);
+    broker_args_key(a, b, "jobs:%s", broker_class_word(class));
 }
 
-static void add_streams(struct broker_args *a)
+static void add_streams(struct broker_args *a, const struct broker *b)
 {
     for (int i = 0; i < BROKER_CLASSES; i++)
-        add_stream(a, i);
+        add_stream(a, b, i);
 }
 
-static void add_study(struct broker_args *a, const char *upload, const char *study)
+static void add_study(struct broker_args *a, const struct broker *b, const char *upload,
+                      const char *study)
 {
-    char key[KEY_SIZE];
-
-    snprintf(key, sizeof(key), REDIS_KEY "study:%s/%s", upload, study);
-    broker_args_text(a, key);
+    broker_args_key(a, b, "study:%s/%s", upload, study);
 }
 
 static void add_job_id(struct broker_args *a, const struct broker_job *job)
 {
-    char id[KEY_SIZE];
+    char id[BROKER_KEY_SIZE];
 
     snprintf(id, sizeof(id), "%s/%s/%d", job->upload, job->study, job->n);
     broker_args_text(a, id);
@@ -65,8 +60,8 @@ void broker_put(struct broker *b, int class, const struct broker_job *jobs, int 
         return;
     broker_args_init(&a, 5 + 3 * n);
     broker_args_script(&a, b, SCRIPT_PUT, 2);
-    add_stream(&a, class);
-    broker_args_text(&a, REDIS_KEY "queued");
+    add_stream(&a, b, class);
+    broker_args_key(&a, b, "queued");
     for (int i = 0; i < n; i++) {
         broker_args_text(&a, jobs[i].upload);
         broker_args_text(&a, jobs[i].study);
@@ -83,10 +78,10 @@ void broker_reopen(struct broker *b, int class, const struct broker_job *job, co
         return;
     broker_args_init(&a, 12);
     broker_args_script(&a, b, SCRIPT_REOPEN, 4);
-    add_stream(&a, class);
-    broker_args_text(&a, REDIS_KEY "queued");
-    broker_args_text(&a, REDIS_KEY "counters");
-    add_study(&a, job->upload, job->study);
+    add_stream(&a, b, class);
+    broker_args_key(&a, b, "queued");
+    broker_args_key(&a, b, "counters");
+    add_study(&a, b, job->upload, job->study);
     add_job_id(&a, job);
     broker_args_text(&a, job->upload);
     broker_args_text(&a, job->study);
@@ -103,7 +98,7 @@ void broker_seed(struct broker *b, const char *upload, const char *study, const 
         return;
     broker_args_init(&a, 2 + n);
     broker_args_text(&a, "SADD");
-    add_study(&a, upload, study);
+    add_study(&a, b, upload, study);
     for (int i = 0; i < n; i++)
         broker_args_number(&a, numbers[i]);
     broker_send(b, &a, NULL, 0);
@@ -117,7 +112,7 @@ void broker_set_epoch(struct broker *b, int64_t epoch_ms)
         return;
     broker_args_init(&a, 3);
     broker_args_text(&a, "SET");
-    broker_args_text(&a, BROKER_EPOCH);
+    broker_args_key(&a, b, "epoch");
     broker_args_number(&a, epoch_ms);
     broker_send(b, &a, NULL, 0);
 }
@@ -130,7 +125,7 @@ void broker_recover(struct broker *b)
         return;
     broker_args_init(&a, 8);
     broker_args_script(&a, b, SCRIPT_RECOVER, BROKER_CLASSES);
-    add_streams(&a);
+    add_streams(&a, b);
     add_owner(&a, b);
     broker_send(b, &a, NULL, 0);
 }
@@ -190,7 +185,7 @@ void broker_lease(struct broker *b, int max, const int least[BROKER_CLASSES])
         return;
     broker_args_init(&a, 12 + BROKER_CLASSES);
     broker_args_script(&a, b, SCRIPT_LEASE, BROKER_CLASSES);
-    add_streams(&a);
+    add_streams(&a, b);
     add_owner(&a, b);
     broker_args_number(&a, max < BROKER_LEASE_MAX ? max : BROKER_LEASE_MAX);
     broker_args_number(&a, b->lease_ms);
@@ -220,7 +215,7 @@ void broker_renew(struct broker *b, const struct broker_lease *leases, int n)
         return;
     broker_args_init(&a, 8 + 3 * n);
     broker_args_script(&a, b, SCRIPT_RENEW, BROKER_CLASSES);
-    add_streams(&a);
+    add_streams(&a, b);
     add_owner(&a, b);
     for (int i = 0; i < n; i++) {
         broker_args_number(&a, leases[i].class);
@@ -244,10 +239,10 @@ void broker_finish(struct broker *b, const struct broker_lease *lease, const str
         return;
     broker_args_init(&a, 15);
     broker_args_script(&a, b, SCRIPT_FINISH, 4);
-    add_stream(&a, lease->class);
-    broker_args_text(&a, REDIS_KEY "queued");
-    broker_args_text(&a, REDIS_KEY "counters");
-    add_study(&a, job->upload, job->study);
+    add_stream(&a, b, lease->class);
+    broker_args_key(&a, b, "queued");
+    broker_args_key(&a, b, "counters");
+    add_study(&a, b, job->upload, job->study);
     add_lease(&a, b, lease);
     add_job_id(&a, job);
     broker_args_number(&a, job->n);
@@ -265,8 +260,8 @@ void broker_discard(struct broker *b, const struct broker_lease *lease,
         return;
     broker_args_init(&a, 10);
     broker_args_script(&a, b, SCRIPT_DISCARD, 2);
-    add_stream(&a, lease->class);
-    broker_args_text(&a, REDIS_KEY "queued");
+    add_stream(&a, b, lease->class);
+    broker_args_key(&a, b, "queued");
     add_lease(&a, b, lease);
     add_job_id(&a, job);
     broker_send(b, &a, NULL, 0);
@@ -280,7 +275,7 @@ void broker_release(struct broker *b, const struct broker_lease *lease)
         return;
     broker_args_init(&a, 8);
     broker_args_script(&a, b, SCRIPT_RELEASE, 1);
-    add_stream(&a, lease->class);
+    add_stream(&a, b, lease->class);
     add_lease(&a, b, lease);
     broker_send(b, &a, NULL, 0);
 }
@@ -298,9 +293,25 @@ void broker_again(struct broker *b, const struct broker_lease *lease, uint32_t t
         return;
     broker_args_init(&a, 8);
     broker_args_script(&a, b, SCRIPT_AGAIN, 1);
-    add_stream(&a, lease->class);
+    add_stream(&a, b, lease->class);
     add_lease(&a, b, lease);
     broker_send(b, &a, on_again, tag);
+}
+
+void broker_forget_shard(struct broker *b)
+{
+    struct broker_args a;
+
+    if (!broker_is_ready(b))
+        return;
+    broker_args_init(&a, 5 + BROKER_CLASSES);
+    broker_args_text(&a, "UNLINK");
+    add_streams(&a, b);
+    broker_args_key(&a, b, "queued");
+    broker_args_key(&a, b, "counters");
+    broker_args_key(&a, b, "epoch");
+    broker_args_key(&a, b, "control");
+    broker_send(b, &a, NULL, 0);
 }
 
 void broker_forget_study(struct broker *b, const char *upload, const char *study)
@@ -311,7 +322,7 @@ void broker_forget_study(struct broker *b, const char *upload, const char *study
         return;
     broker_args_init(&a, 2);
     broker_args_text(&a, "DEL");
-    add_study(&a, upload, study);
+    add_study(&a, b, upload, study);
     broker_send(b, &a, NULL, 0);
 }
 
@@ -355,9 +366,9 @@ void broker_look(struct broker *b)
         return;
     broker_args_init(&a, 12);
     broker_args_script(&a, b, SCRIPT_LOOK, BROKER_CLASSES + 2);
-    add_streams(&a);
-    broker_args_text(&a, BROKER_EPOCH);
-    broker_args_text(&a, REDIS_CONTROL);
+    add_streams(&a, b);
+    broker_args_key(&a, b, "epoch");
+    broker_args_key(&a, b, "control");
     broker_args_text(&a, BROKER_GROUP);
     broker_args_text(&a, b->control_id);
     broker_args_number(&a, BROKER_WORDS_MAX);
@@ -366,15 +377,13 @@ void broker_look(struct broker *b)
 
 void broker_publish(struct broker *b, const char *stats_json)
 {
-    char key[KEY_SIZE];
     struct broker_args a;
 
     if (!broker_is_ready(b))
         return;
-    snprintf(key, sizeof(key), REDIS_KEY "node:%s", b->node);
     broker_args_init(&a, 5);
     broker_args_text(&a, "SET");
-    broker_args_text(&a, key);
+    broker_args_key(&a, b, "node:%s", b->node);
     broker_args_text(&a, stats_json);
     broker_args_text(&a, "PX");
     broker_args_number(&a, STATS_EXPIRY_MS);

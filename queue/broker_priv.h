@@ -26,13 +26,15 @@ enum broker_script {
 extern const char *const broker_script_text[SCRIPT_COUNT];
 
 #define BROKER_GROUP "lentigo"
-#define BROKER_EPOCH REDIS_KEY "epoch"
+
+enum { BROKER_KEY_SIZE = 256, BROKER_SHARD_SIZE = 64 };
 
 enum broker_state { BROKER_DOWN, BROKER_CONNECTING, BROKER_OPENING, BROKER_READY };
 
 struct broker {
     struct redis_address address;
     char consumer[128], node[64];
+    char prefix[BROKER_SHARD_SIZE + 16]; /* of every key */
     int lease_ms, connect_ms, command_ms;
     struct broker_events on;
     enum broker_state state;
@@ -60,6 +62,8 @@ struct broker_args {
 };
 void broker_args_init(struct broker_args *a, int max);
 void broker_args_text(struct broker_args *a, const char *text);
+void broker_args_key(struct broker_args *a, const struct broker *b, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 void broker_args_number(struct broker_args *a, int64_t number);
 
 /* EVALSHA of `script` behind its keys is what `a` holds; releases `a`. */

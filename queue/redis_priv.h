@@ -4,9 +4,12 @@
 
 #include "common/err.h"
 
-/* One hash tag for all keys, so that scripts stay on one shard when more come. */
-#define REDIS_KEY     "lentigo:{s0}:"
-#define REDIS_CONTROL REDIS_KEY "control"
+/* One hash tag for all keys of a queue, so that its scripts stay on one shard; another queue (a sweep of
+ * train/) has another tag. */
+#define REDIS_SHARD       "s0"
+#define REDIS_TAGGED(tag) "lentigo:{" tag "}:"
+#define REDIS_KEY         REDIS_TAGGED(REDIS_SHARD)
+#define REDIS_CONTROL     REDIS_KEY "control"
 
 struct redis_address {
     char path[108]; /* of a unix socket: sun_path's size on Linux; "" = host and port */

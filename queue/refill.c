@@ -61,7 +61,7 @@ static int forget_studies(struct queue_client *c, struct err *err)
 /* The epoch goes first: killed in between, the next scheduler fills what is empty. */
 static int forget(struct queue_client *c, struct err *err)
 {
-    const char *epoch[] = {"DEL", BROKER_EPOCH};
+    const char *epoch[] = {"DEL", REDIS_KEY "epoch"};
     const char *rest[] = {"UNLINK",
                           REDIS_KEY "jobs:interactive",
                           REDIS_KEY "jobs:bulk",
@@ -204,7 +204,7 @@ int queue_refill(struct queue_client *c, const struct spool *s, int64_t *jobs, s
 {
     struct refill r = {.c = c, .spool = s};
     char now[NUMBER_SIZE];
-    const char *set[] = {"SET", BROKER_EPOCH, now};
+    const char *set[] = {"SET", REDIS_KEY "epoch", now};
 
     snprintf(now, sizeof(now), "%lld", (long long)clock_wall_ms());
     if (check_alone(c, err) || forget(c, err) || spool_each_study(s, put_study, &r, err) ||

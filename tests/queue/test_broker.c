@@ -122,29 +122,35 @@ static void on_look(void *ctx, const struct broker_look *look)
     p->look = *look;
 }
 
+static void turn(struct peer *p)
+{
+    struct pollfd fd = {p->fd, p->events, 0};
+
+    if (poll(&fd, p->fd >= 0, 20) > 0) {
+        if (fd.revents & (POLLIN | POLLERR | POLLHUP))
+            broker_on_readable(p->b);
+        if (p->fd >= 0 && (fd.revents & POLLOUT))
+            broker_on_writable(p->b);
+    }
+    broker_tick(p->b, clock_mono_us() / 1000);
+}
+
 /* Turn the loop until `*count` reaches `wanted`, for at most five seconds. */
 static void run_until(struct peer *p, const int *count, int wanted)
 {
     int64_t end = clock_mono_us() + 5000000;
 
-    while (*count < wanted && clock_mono_us() < end) {
-        struct pollfd fd = {p->fd, p->events, 0};
-        if (poll(&fd, p->fd >= 0, 20) > 0) {
-            if (fd.revents & (POLLIN | POLLERR | POLLHUP))
-                broker_on_readable(p->b);
-            if (p->fd >= 0 && (fd.revents & POLLOUT))
-                broker_on_writable(p->b);
-        }
-        broker_tick(p->b, clock_mono_us() / 1000);
-    }
+    while (*count < wanted && clock_mono_us() < end)
+        turn(p);
     assert_true(*count >= wanted);
 }
 
-static void peer_new(struct peer *p, const char *name, int command_ms)
+static void peer_new(struct peer *p, const char *name, const char *shard, int command_ms)
 {
     const struct broker_options options = {.address = redis.socket,
                                            .consumer = name,
                                            .node = name,
+                                           .shard = shard,
                                            .lease_ms = LEASE_MS,
                                            .command_ms = command_ms};
     const struct broker_events events = {p,           on_watch, on_unwatch, on_ready,
@@ -157,13 +163,18 @@ static void peer_new(struct peer *p, const char *name, int command_ms)
     assert_int_equal(broker_new(&p->b, &options, &events, &err), 0);
 }
 
-static void peer_open(struct peer *p, const char *name)
+static void peer_open_at(struct peer *p, const char *name, const char *shard)
 {
     struct err err = {0};
 
-    peer_new(p, name, 0);
+    peer_new(p, name, shard, 0);
     assert_int_equal(broker_connect(p->b, &err), 0);
     run_until(p, &p->readies, 1);
+}
+
+static void peer_open(struct peer *p, const char *name)
+{
+    peer_open_at(p, name, NULL);
 }
 
 static void put(struct peer *p, int class, int n)
@@ -519,7 +530,7 @@ static void no_redis_is_down_not_a_hang(void **state)
 
     (void)state;
     test_redis_kill(&redis);
-    peer_new(&a, "a", 0);
+    peer_new(&a, "a", NULL, 0);
     if (!broker_connect(a.b, &err))
         run_until(&a, &a.downs, 1);
     assert_false(broker_is_ready(a.b));
@@ -533,7 +544,7 @@ static void a_stalled_redis_is_dropped(void **state)
     struct err err = {0};
 
     (void)state;
-    peer_new(&a, "a", 200);
+    peer_new(&a, "a", NULL, 200);
     assert_int_equal(broker_connect(a.b, &err), 0);
     run_until(&a, &a.readies, 1);
     kill(redis.pid, SIGSTOP);
@@ -603,6 +614,49 @@ static int redis_down(void **state)
     return 0;
 }
 
+/* How many keys Redis has with `tag` in their names. */
+static int count_keys(const char *tag)
+{
+    char command[200], line[256];
+    int n = 0;
+
+    snprintf(command, sizeof(command), TEST_REDIS_CLI " -s %s keys '*{%s}*'", redis.socket, tag);
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f))
+        n += strncmp(line, "lentigo:", 8) == 0;
+    pclose(f);
+    return n;
+}
+
+static void queues_of_two_shards_do_not_mix(void **state)
+{
+    static struct peer images, trials;
+    int64_t end = clock_mono_us() + 5000000;
+
+    (void)state;
+    peer_open(&images, "a");
+    peer_open_at(&trials, "a", "sweep-1");
+    put(&images, 2, 3);
+    put(&trials, 2, 2);
+    assert_true(images.added == 3 && trials.added == 2);
+    lease(&trials, 10);
+    assert_int_equal(trials.n, 2);
+    finish(&trials, 0, 2);
+    lease(&images, 10);
+    assert_int_equal(images.n, 3);
+    assert_true(count_keys("sweep-1") > 0);
+    broker_forget_study(trials.b, "up", "st");
+    broker_forget_shard(trials.b);
+    while (count_keys("sweep-1") && clock_mono_us() < end)
+        turn(&trials);
+    assert_int_equal(count_keys("sweep-1"), 0);
+    look(&images);
+    assert_int_equal(images.look.classes[2].leased, 3);
+    broker_free(images.b);
+    broker_free(trials.b);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, redis_up, redis_down)
 
 int main(void)
@@ -624,6 +678,7 @@ int main(void)
         CASE(no_redis_is_down_not_a_hang),
         CASE(a_stalled_redis_is_dropped),
         CASE(words_of_the_control_stream_arrive_once),
+        CASE(queues_of_two_shards_do_not_mix),
         CASE(a_malformed_entry_is_handed_out_to_be_discarded),
     };
 
