@@ -1,6 +1,4 @@
-#include <fcntl.h>
 #include <signal.h>
-#include <unistd.h>
 
 #include "cli/commands.h"
 #include "cli/run.h"
@@ -87,19 +85,12 @@ static int watch(struct run *r, struct run_children *c, struct err *err)
 /* The last errors of the log as they stand, so that nobody has to look for them. */
 static void show_errors(const struct run *r)
 {
-    char path[SETTINGS_PATH_SIZE], tail[TAIL_SIZE + 1];
+    char path[SETTINGS_PATH_SIZE], tail[TAIL_SIZE];
     struct err ignored = {0};
-    ssize_t n = -1;
 
     if (path_format(path, sizeof(path), &ignored, "%s/lentigo.log", r->state))
         return;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd >= 0) {
-        off_t size = lseek(fd, 0, SEEK_END);
-        n = pread(fd, tail, TAIL_SIZE, size > TAIL_SIZE ? size - TAIL_SIZE : 0);
-        close(fd);
-    }
-    tail[n < 0 ? 0 : n] = 0;
+    file_tail(path, tail, sizeof(tail));
     char *rest = tail;
     for (char *line; (line = strsep(&rest, "\n"));)
         if (strstr(line, " level=error "))

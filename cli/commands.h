@@ -11,6 +11,10 @@
 
 int cmd_run(const struct settings *s, int argc, char **argv);
 
+/* train sweep SPEC -o DIR: a search over the settings of training (train/sweep.h), with a Redis of its own
+ * or, with --redis, as one taker more. */
+int cmd_sweep(const struct settings *s, int argc, char **argv);
+
 /* Print "lentigo: <text>" to stderr; the status that goes with the code. */
 int command_fail(const struct err *err);
 

@@ -41,6 +41,7 @@ static const struct command commands[] = {
     {"model",     COMMAND_CALIBRATE, NULL, "lentigo-worker", "calibrate", "calibrate", "calibrate --data DIR -m MODEL", "choose temperature and thresholds of a model, write its policy and card", "lentigo model calibrate --data lesions -m models/mine"},
     {"model",     COMMAND_MODEL,   cmd_model,     NULL, NULL, NULL, "import|quantize|show ...", "bring weights in, make them int8, look at a model", "lentigo model import model.pdparams -o models/mine"},
     {"bench",     COMMAND_BENCH,   cmd_bench,     NULL, NULL, NULL, "decode|engine|limit|pipeline|queue|reports ...", "measured figures as JSON lines", "lentigo bench engine --size 512 --precision bf16"},
+    {"train",     COMMAND_SWEEP,   cmd_sweep,     NULL, NULL, "sweep", "sweep SPEC.json -o DIR", "try many settings of train, on one machine or several, and rank them", "lentigo train sweep rates.json -o searches/rates"},
     {"train",     COMMAND_TRAIN,   NULL, "lentigo-train", "train", NULL, "--data DIR -o RUN", "labelled pictures to a model", "lentigo train --data lesions -o runs/first --iters 10000 --batch 16"},
     {"demo-data", COMMAND_DEMO,    cmd_demo_data, NULL, NULL, NULL, "DIR",          "a synthetic clinic upload with known truth", "lentigo demo-data /tmp/demo --patients 12 --seed 1"},
     {"dataset",   COMMAND_DATASET, NULL, "lentigo-train", "dataset", NULL, "convert|check|split|show|balance", "labelled pictures, before a model learns from them", "lentigo dataset split mine --percent 70,15,15 --seed 1"},

@@ -28,6 +28,12 @@ int run_folder_open(struct run *r, struct err *err);
 int run_folder_take_in(struct run *r, struct err *err);
 void run_folder_close(struct run *r); /* and the socket's folder */
 
+/* `path`, of something that is there, without links and from the root on. ERR_CONFIG. */
+int run_path_make_absolute(char path[SETTINGS_PATH_SIZE], struct err *err);
+
+/* r->state/lock, until r->lock is closed. ERR_AGAIN: somebody has it. */
+int run_folder_lock(struct run *r, struct err *err);
+
 /* Write run.json with the socket that `lentigo top` asks. */
 int run_folder_note(struct run *r, struct err *err);
 
@@ -46,14 +52,24 @@ void run_socket_forget(void);
 /* SIGINT, SIGTERM and SIGHUP, without those that who started us wants ignored (nohup). */
 void run_stop_signals(sigset_t *out);
 
-/* run_children.c: Redis and the scheduler, watched until every image is terminal. */
+/* run_children.c: Redis and the program that works with it, watched until that has done its work. */
+struct run_children;
+
+struct run_main {
+    const char *name; /* for the log */
+    /* Sets c->main; also when it died and goes on: c->restarts tells. */
+    int (*start)(struct run *r, struct run_children *c, struct err *err);
+    const char *said[2]; /* to the first and the second Ctrl-C, which both become a SIGTERM */
+};
+
 struct run_children {
-    pid_t redis, scheduler;
-    int progress_fd; /* the scheduler's standard output */
+    const struct run_main *program; /* a run: the scheduler */
+    pid_t redis, main;
+    int progress_fd; /* the scheduler's standard output; -1: none is read */
     int signal_fd;
     int stops; /* how often the user asked to stop */
     int restarts;
-    int exit_status; /* of the scheduler, once it has ended */
+    int exit_status; /* of the program, once it has ended */
     struct buf line;
 };
 
@@ -64,7 +80,11 @@ int run_children_start(struct run *r, struct run_children *c, struct err *err);
 int run_children_start_redis(struct run *r, struct run_children *c, struct err *err);
 int run_children_start_scheduler(struct run *r, struct run_children *c, struct err *err);
 
-/* 0: the scheduler ended with `exit_status`. ERR_AGAIN: it kept dying. */
+/* In the scheduler's place; `program` stays where it is. */
+int run_children_start_main(struct run *r, struct run_children *c, const struct run_main *program,
+                            struct err *err);
+
+/* 0: the program ended with `exit_status`. ERR_AGAIN: it kept dying. */
 int run_children_watch(struct run *r, struct run_children *c,
                        void (*on_progress)(void *ctx, const json_t *line), void *ctx,
                        struct err *err);

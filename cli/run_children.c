@@ -1,4 +1,4 @@
-/* Redis and the scheduler as children of `lentigo run`.
+/* Redis and the scheduler as children of `lentigo run` (or another program in its place: run_main).
  *
  * Both are started again when they die (the spool is the truth, so nothing is lost), both end with
  * us: the kernel kills them when this process is gone. */
@@ -198,10 +198,10 @@ static int start_scheduler(struct run *r, struct run_children *c, struct err *er
         close(log_fd);
         return err_set(err, ERR_AGAIN, "pipe: %s", strerror(errno));
     }
-    c->scheduler = start(path, argv, ends[1], log_fd, err);
+    c->main = start(path, argv, ends[1], log_fd, err);
     close(log_fd);
     close(ends[1]);
-    if (c->scheduler < 0) {
+    if (c->main < 0) {
         close(ends[0]);
         return -1;
     }
@@ -239,33 +239,30 @@ static void read_progress(struct run_children *c, void (*on_progress)(void *, co
 
 static void pass_on_stop(struct run_children *c)
 {
-    static const char *const said[] = {
-        "\nlentigo: finishing the images in work; Ctrl-C again stops at once\n",
-        "\nlentigo: stopping; the same command goes on from here\n",
-    };
+    const char *said = c->stops < 2 ? c->program->said[c->stops] : "";
 
-    if (c->stops < 2 && write(STDERR_FILENO, said[c->stops], strlen(said[c->stops])) < 0)
+    if (write(STDERR_FILENO, said, strlen(said)) < 0)
         c->stops = 1; /* nobody reads: no more words, but stop */
     c->stops++;
-    if (c->scheduler > 0)
-        kill(c->scheduler, SIGTERM);
+    if (c->main > 0)
+        kill(c->main, SIGTERM);
 }
 
-/* A child that ended: the scheduler with a status ends the watch (returns 1); anything that died is
+/* A child that ended: the program with a status ends the watch (returns 1); anything that died is
  * started again, unless we are stopping. */
 static int settle_child(struct run *r, struct run_children *c, pid_t pid, int status,
                         struct err *err)
 {
     bool is_redis = pid == c->redis;
 
-    if (!is_redis && pid != c->scheduler)
+    if (!is_redis && pid != c->main)
         return 0;
-    *(is_redis ? &c->redis : &c->scheduler) = 0; /* the number may be another's from now on */
+    *(is_redis ? &c->redis : &c->main) = 0; /* the number may be another's from now on */
     if (!is_redis && WIFEXITED(status)) {
         c->exit_status = WEXITSTATUS(status);
         return 1;
     }
-    const char *name = is_redis ? "redis" : "scheduler";
+    const char *name = is_redis ? "redis" : c->program->name;
     log_event(LOG_WARN, "run.child_died", "program=%s signal=%d", name,
               WIFSIGNALED(status) ? WTERMSIG(status) : 0);
     if (c->stops) {
@@ -274,7 +271,7 @@ static int settle_child(struct run *r, struct run_children *c, pid_t pid, int st
     }
     if (++c->restarts > RESTARTS_MAX)
         return err_set(err, ERR_AGAIN, "%s died %d times; see %s", name, c->restarts, r->state);
-    return is_redis ? start_redis(r, c, err) : start_scheduler(r, c, err);
+    return is_redis ? start_redis(r, c, err) : c->program->start(r, c, err);
 }
 
 /* 1 when the scheduler has ended. */
@@ -337,14 +334,28 @@ int run_children_start_redis(struct run *r, struct run_children *c, struct err *
     return start_redis(r, c, err);
 }
 
+int run_children_start_main(struct run *r, struct run_children *c, const struct run_main *program,
+                            struct err *err)
+{
+    c->program = program;
+    return program->start(r, c, err);
+}
+
 int run_children_start_scheduler(struct run *r, struct run_children *c, struct err *err)
 {
-    return start_scheduler(r, c, err);
+    static const struct run_main scheduler = {
+        .name = "scheduler",
+        .start = start_scheduler,
+        .said = {"\nlentigo: finishing the images in work; Ctrl-C again stops at once\n",
+                 "\nlentigo: stopping; the same command goes on from here\n"},
+    };
+
+    return run_children_start_main(r, c, &scheduler, err);
 }
 
 int run_children_start(struct run *r, struct run_children *c, struct err *err)
 {
-    return run_children_start_redis(r, c, err) || start_scheduler(r, c, err) ? -1 : 0;
+    return run_children_start_redis(r, c, err) || run_children_start_scheduler(r, c, err) ? -1 : 0;
 }
 
 int run_children_watch(struct run *r, struct run_children *c,
@@ -369,7 +380,7 @@ void run_children_end(struct run_children *c)
 
     run_stop_signals(&stops);
     sigprocmask(SIG_BLOCK, &stops, NULL);
-    end_child(c->scheduler);
+    end_child(c->main);
     end_child(c->redis);
     run_socket_guard(0);
     sigprocmask(SIG_UNBLOCK, &stops, NULL); /* the watch is over: they end us again */

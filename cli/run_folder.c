@@ -20,7 +20,7 @@
 
 enum { RUN_JSON_MAX = 1 << 20 };
 
-static int make_absolute(char path[SETTINGS_PATH_SIZE], struct err *err)
+int run_path_make_absolute(char path[SETTINGS_PATH_SIZE], struct err *err)
 {
     char *real = realpath(path, NULL);
 
@@ -40,7 +40,7 @@ static int name_input(struct run *r, struct err *err)
 
     r->has_input = !access(r->input, F_OK);
     if (r->has_input || errno != ENOENT)
-        return make_absolute(r->input, err);
+        return run_path_make_absolute(r->input, err);
     while (n > 1 && r->input[n - 1] == '/')
         r->input[--n] = 0;
     if (r->input[0] == '/')
@@ -54,7 +54,7 @@ static int name_input(struct run *r, struct err *err)
     return ret ? -1 : 0;
 }
 
-static int take_lock(struct run *r, struct err *err)
+int run_folder_lock(struct run *r, struct err *err)
 {
     char path[SETTINGS_PATH_SIZE];
 
@@ -173,7 +173,7 @@ static int read_names(struct run *r, struct names *names, struct err *err)
 
     if (lstat(r->settings.output, &st) && errno == ENOENT)
         return 0;
-    if (make_absolute(r->settings.output, err))
+    if (run_path_make_absolute(r->settings.output, err))
         return -1;
     if (stat(r->settings.output, &st) || !S_ISDIR(st.st_mode))
         return err_set(err, ERR_CONFIG, "%s: not a folder", r->settings.output);
@@ -214,7 +214,7 @@ static int make_folder(struct run *r, struct err *err)
 
     if (path_format(r->state, sizeof(r->state), err, "%s/.lentigo", s->output) ||
         check_folder(r, err) || check_input(r, err) || dir_make(r->state, err) ||
-        make_absolute(s->output, err) ||
+        run_path_make_absolute(s->output, err) ||
         path_format(r->state, sizeof(r->state), err, "%s/.lentigo", s->output) ||
         path_format(s->spool, sizeof(s->spool), err, "%s/spool", r->state))
         return -1;
@@ -229,7 +229,7 @@ int run_folder_open(struct run *r, struct err *err)
 
     r->lock = -1;
     if (!place_model(s->model, s->model, err) && !name_input(r, err) && !make_folder(r, err) &&
-        !take_lock(r, err) && !settle_identity(r, err))
+        !run_folder_lock(r, err) && !settle_identity(r, err))
         return 0;
     /* A folder that may not be written or a name too long is no fault of an image. */
     if (err->code == ERR_INPUT || err->code == ERR_LIMIT)

@@ -107,6 +107,19 @@ int file_read(const char *path, struct buf *out, struct err *err)
     return ret;
 }
 
+void file_tail(const char *path, char *out, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+    ssize_t n = -1;
+
+    if (fd >= 0) {
+        off_t length = lseek(fd, 0, SEEK_END), most = (off_t)size - 1;
+        n = pread(fd, out, (size_t)most, length > most ? length - most : 0);
+        close(fd);
+    }
+    out[n < 0 ? 0 : n] = 0;
+}
+
 static int write_all(int fd, const char *path, const void *bytes, size_t n, struct err *err)
 {
     const char *at = bytes;

@@ -15,6 +15,9 @@
  * anything that is no regular file is ERR_INPUT. Opens with O_NONBLOCK|O_NOFOLLOW. */
 int file_read(const char *path, struct buf *out, struct err *err);
 
+/* The last size - 1 bytes of a log, ended with a 0; nothing when it cannot be read. */
+void file_tail(const char *path, char *out, size_t size);
+
 /* Write beside `path` and rename over it, mode 0600. Not synced: whoever promises durability calls
  * file_sync_fs or file_write_synced. */
 int file_write(const char *path, const void *bytes, size_t n, struct err *err);

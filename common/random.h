@@ -18,6 +18,7 @@ enum random_use {
     RANDOM_RESOLUTION,
     RANDOM_ARTEFACT,                       /* + enum artefact: one stream each */
     RANDOM_LESIONS = RANDOM_ARTEFACT + 64, /* of a replicate of the bootstrap */
+    RANDOM_TRIAL,                          /* of a search: the settings of trial `epoch` */
 };
 
 struct random {

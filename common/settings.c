@@ -1,5 +1,6 @@
 #include "common/settings.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -75,6 +76,7 @@ static int set_value(struct settings *s, const struct setting *row, const char *
     char *field = (char *)s + row->offset;
     size_t size = row->type == SETTING_PATH ? SETTINGS_PATH_SIZE : SETTINGS_WORD_SIZE;
 
+    s->is_given[row - settings_table] = true;
     switch (row->type) {
     case SETTING_FLAG: return set_flag(row, (bool *)(void *)field, value, err);
     case SETTING_NUMBER: return set_number(row, (long *)(void *)field, value, err);
@@ -156,8 +158,7 @@ static int load_file(struct settings *s, const char *path, struct err *err)
     return ret;
 }
 
-/* "log-level" -> "LENTIGO_LOG_LEVEL" */
-static void environment_name(const char *key, char name[SETTINGS_WORD_SIZE])
+void settings_environment_name(const char *key, char name[SETTINGS_WORD_SIZE])
 {
     snprintf(name, SETTINGS_WORD_SIZE, "LENTIGO_%s", key);
     for (char *c = name; *c; c++)
@@ -175,7 +176,7 @@ static int load_environment(struct settings *s, bool only_config, struct err *er
         char name[SETTINGS_WORD_SIZE];
         if (only_config && row->offset != offsetof(struct settings, config))
             continue;
-        environment_name(row->name, name);
+        settings_environment_name(row->name, name);
         const char *value = getenv(name);
         if (value && set_value(s, row, value, err))
             return err_wrap(err, "environment variable %s", name);
@@ -249,9 +250,11 @@ int settings_load(struct settings *s, enum settings_command command, int argc, c
                   int *first, struct err *err)
 {
     *s = (struct settings){0};
+    assert(settings_table_length <= SETTINGS_ROWS_MAX);
     for (size_t i = 0; i < settings_table_length; i++)
         if (set_value(s, &settings_table[i], settings_table[i].initial, err))
             return -1;
+    memset(s->is_given, 0, sizeof(s->is_given));
     if (load_environment(s, true, err) || load_flags(s, command, argc, argv, true, err))
         return -1;
     if (s->config[0] && load_file(s, s->config, err))
@@ -329,11 +332,30 @@ int settings_export(const struct settings *s, struct err *err)
             continue;
         buf_clear(&value);
         format_row(row, (const char *)s + o, &value);
-        environment_name(row->name, name);
+        settings_environment_name(row->name, name);
         ret = setenv(name, value.data ? value.data : "", 1);
     }
     buf_release(&value);
     return ret ? err_set(err, ERR_NOMEM, "%s: no memory for the environment", name) : 0;
+}
+
+int settings_set(struct settings *s, const char *name, const char *value, struct err *err)
+{
+    const struct setting *row = find_row(name, strlen(name));
+
+    if (!row)
+        return err_set(err, ERR_INPUT, "no setting is called \"%.60s\"", name);
+    if (!set_value(s, row, value, err))
+        return 0;
+    err->code = ERR_INPUT;
+    return -1;
+}
+
+bool settings_takes(enum settings_command command, const char *name)
+{
+    const struct setting *row = find_row(name, strlen(name));
+
+    return row && row->commands & command;
 }
 
 int settings_value(const struct settings *s, const char *name, struct buf *out)
@@ -344,6 +366,13 @@ int settings_value(const struct settings *s, const char *name, struct buf *out)
         return -1;
     format_row(row, (const char *)s + row->offset, out);
     return 0;
+}
+
+bool settings_is_given(const struct settings *s, const char *name)
+{
+    const struct setting *row = find_row(name, strlen(name));
+
+    return row && s->is_given[row - settings_table];
 }
 
 bool settings_is_default(const struct settings *s, const char *name)

@@ -40,6 +40,7 @@ enum settings_command {
     COMMAND_RECOVER = 1 << 20,
     COMMAND_STATEMENT = 1 << 21,
     COMMAND_REPLAY = 1 << 22,
+    COMMAND_SWEEP = 1 << 23,
     COMMAND_CALIBRATE = 1 << 24,
     COMMAND_ALL = (1 << 25) - 1,
 };
@@ -47,6 +48,7 @@ enum settings_command {
 enum {
     SETTINGS_PATH_SIZE = 4096,
     SETTINGS_WORD_SIZE = 64,
+    SETTINGS_ROWS_MAX = 128,
     SETTINGS_AUTO = -1, /* a number that is "auto" */
 };
 
@@ -148,6 +150,7 @@ struct settings {
     bool dump_config;
     bool help;
     bool version;
+    bool is_given[SETTINGS_ROWS_MAX]; /* by file, environment or flag; in the order of the table */
 };
 
 /* Fill `s` for `command`. `argv[0]` is the command's name and is skipped. On return `*first` is the
@@ -171,8 +174,20 @@ int settings_write(const struct settings *s, const char *path, struct err *err);
  * Before any thread. */
 int settings_export(const struct settings *s, struct err *err);
 
+/* "log-level" becomes "LENTIGO_LOG_LEVEL". */
+void settings_environment_name(const char *name, char out[SETTINGS_WORD_SIZE]);
+
+/* Set the row called `name` as a flag would, whether there is one or not. ERR_INPUT. */
+int settings_set(struct settings *s, const char *name, const char *value, struct err *err);
+
+/* Has `command` a flag called `name`? */
+bool settings_takes(enum settings_command command, const char *name);
+
 /* Append the value of the row called `name` as a configuration file would have it; -1: no such row. */
 int settings_value(const struct settings *s, const char *name, struct buf *out);
+
+/* Did file, environment or flag say what the row called `name` holds, its default or not? */
+bool settings_is_given(const struct settings *s, const char *name);
 
 /* Does the row called `name` hold its default? An unknown name does. */
 bool settings_is_default(const struct settings *s, const char *name);

@@ -25,6 +25,7 @@ static const struct {
     {COMMAND_PAUSE,     "pause and resume" },
     {COMMAND_DATASET,   "dataset"          },
     {COMMAND_TRAIN,     "train"            },
+    {COMMAND_SWEEP,     "train sweep"      },
     {COMMAND_CALIBRATE, "model calibrate"  },
 };
 

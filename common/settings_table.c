@@ -11,7 +11,7 @@
 
 /* clang-format off */
 const struct setting settings_table[] = {
-    {"output",         'o', SETTING_PATH,   AT(output),         0, 0,          "",     NULL, COMMAND_RUN | COMMAND_MODEL | COMMAND_QUANTIZE | COMMAND_SCHEDULER | COMMAND_REPORTS | COMMAND_DATASET | COMMAND_TRAIN, "OUT", "folder (or file) to write"},
+    {"output",         'o', SETTING_PATH,   AT(output),         0, 0,          "",     NULL, COMMAND_RUN | COMMAND_MODEL | COMMAND_QUANTIZE | COMMAND_SCHEDULER | COMMAND_REPORTS | COMMAND_DATASET | COMMAND_TRAIN | COMMAND_SWEEP, "OUT", "folder (or file) to write"},
     {"size",           0,   SETTING_NUMBER, AT(size),           0, 4096,       "0",    "auto", NETWORK | COMMAND_MODEL | COMMAND_QUANTIZE | COMMAND_TRAIN | COMMAND_DATASET, "N", "longest side of the network input, px (0: the size the model was trained for; auto: small for all, larger where in doubt)"},
     {"precision",      0,   SETTING_CHOICE, AT(precision),      0, 0,          "auto", "auto|f32|bf16|fp16|int8", NETWORK | COMMAND_TRAIN, "P", "auto, f32, bf16, fp16 or int8"},
     {"device",         0,   SETTING_WORD,   AT(device),         0, 0,          "auto", NULL, NETWORK | COMMAND_TRAIN, "D", "auto, cpu or cuda:N (run: several with commas; auto: every GPU, else the processor)"},
@@ -30,11 +30,11 @@ const struct setting settings_table[] = {
     {"decode-mb",      0,   SETTING_NUMBER, AT(decode_mb),      64, 65536,     "1024", NULL, NETWORK | COMMAND_DATASET, "MB", "memory limit for decoding one image, MiB"},
     {"pixels-max",     0,   SETTING_NUMBER, AT(pixels_max),     1, 2000,       "120",  NULL, NETWORK | COMMAND_DATASET, "MP", "largest image accepted, megapixels"},
     {"spool",          0,   SETTING_PATH,   AT(spool),          0, 0,          "/var/spool/lentigo", NULL, QUEUE | OPERATE | COMMAND_STATEMENT | COMMAND_WORKER | COMMAND_REPORTS, "DIR", "the installation's spool"},
-    {"redis",          0,   SETTING_PATH,   AT(redis),          0, 0,          "127.0.0.1:6379", NULL, QUEUE, "ADDR", "Redis: host:port or the path of a unix socket"},
-    {"node",           0,   SETTING_WORD,   AT(node),           0, 0,          "",     NULL, COMMAND_SCHEDULER, "NAME", "name of this machine in the queue (default: its host name)"},
+    {"redis",          0,   SETTING_PATH,   AT(redis),          0, 0,          "127.0.0.1:6379", NULL, QUEUE | COMMAND_SWEEP, "ADDR", "Redis: host:port or the path of a unix socket (train sweep: one of its own unless this is said)"},
+    {"node",           0,   SETTING_WORD,   AT(node),           0, 0,          "",     NULL, COMMAND_SCHEDULER | COMMAND_SWEEP, "NAME", "name of this machine in the queue (default: its host name)"},
     {"class",          0,   SETTING_CHOICE, AT(job_class),      0, 0,          "bulk", "interactive|bulk|training", COMMAND_SUBMIT, "C", "priority class: interactive, bulk or training"},
-    {"lease-ms",       0,   SETTING_NUMBER, AT(lease_ms),       1000, 3600000, "30000", NULL, COMMAND_RUN | COMMAND_SCHEDULER, "MS", "how long a worker may go without progress before its image is given to another"},
-    {"workers",        0,   SETTING_NUMBER, AT(workers),        0, 64,         "0",    NULL, COMMAND_RUN | COMMAND_SCHEDULER, "N", "worker processes on this machine, or for each of its GPUs (0: one for each GPU or, without any, for each NUMA node)"},
+    {"lease-ms",       0,   SETTING_NUMBER, AT(lease_ms),       1000, 3600000, "30000", NULL, COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_SWEEP, "MS", "how long a worker may go without progress before its image is given to another (train sweep: a machine, before its trials are)"},
+    {"workers",        0,   SETTING_NUMBER, AT(workers),        0, 64,         "0",    NULL, COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_SWEEP, "N", "worker processes on this machine, or for each of its GPUs (0: one for each GPU or, without any, for each NUMA node); train sweep: trials at once (0: one)"},
     {"reporters",      0,   SETTING_NUMBER, AT(reporters),      1, 64,         "1",    NULL, COMMAND_RUN | COMMAND_SCHEDULER, "N", "report processes on this machine"},
     {"allow-volatile", 0,   SETTING_FLAG,   AT(allow_volatile), 0, 0,          "no",   NULL, COMMAND_SCHEDULER, NULL, "accept a Redis without append-only file or with eviction (logged)"},
     {"allow-mixed",    0,   SETTING_FLAG,   AT(allow_mixed),    0, 0,          "no",   NULL, COMMAND_SCHEDULER, NULL, "go on in a spool whose results another model, policy, precision or size made"},
@@ -71,7 +71,7 @@ const struct setting settings_table[] = {
     {"lr",             0,   SETTING_REAL,   AT(lr),             0, 1000,       "0.01", NULL, COMMAND_TRAIN, "X", "learning rate, at its highest"},
     {"sizes",          0,   SETTING_WORD,   AT(sizes),          0, 0,          "",     NULL, COMMAND_TRAIN, "N,N", "train on batches of these sizes in turn, drawn by chance (default: --size alone)"},
     {"init",           0,   SETTING_PATH,   AT(init),           0, 0,          "",     NULL, COMMAND_TRAIN, "MODEL", "begin with the weights of this model folder or .safetensors (default: drawn by chance)"},
-    {"resume",         0,   SETTING_FLAG,   AT(resume),         0, 0,          "no",   NULL, COMMAND_TRAIN, NULL, "go on with the run in -o where it was saved last"},
+    {"resume",         0,   SETTING_FLAG,   AT(resume),         0, 0,          "no",   NULL, COMMAND_TRAIN | COMMAND_SWEEP, NULL, "go on with what is in -o, where it was saved last"},
     {"unchecked",      0,   SETTING_FLAG,   AT(unchecked),      0, 0,          "no",   NULL, COMMAND_TRAIN, NULL, "train on data that has not passed lentigo dataset check"},
     {"schedule",       0,   SETTING_CHOICE, AT(schedule),       0, 0,          "poly", "poly|cosine|constant", COMMAND_TRAIN, "S", "how the rate falls: poly, cosine or constant"},
     {"warm-up",        0,   SETTING_NUMBER, AT(warm_up),        0, 100000000,  "0",    NULL, COMMAND_TRAIN, "N", "iterations over which the rate rises at the start"},

@@ -23,6 +23,7 @@ static const struct tool tools[] = {
     {"dataset", "split",   COMMAND_DATASET, dataset_split  },
     {"dataset", "show",    COMMAND_DATASET, dataset_show   },
     {"dataset", "balance", COMMAND_DATASET, dataset_balance},
+    {"train",   "sweep",   COMMAND_SWEEP,   train_sweep    },
     {"train",   NULL,      COMMAND_TRAIN,   train_model    },
 };
 enum { TOOLS = sizeof(tools) / sizeof(*tools) };

@@ -31,8 +31,7 @@ double ticker_eta(const struct ticker *t, int64_t left)
     return t->seconds > 0 ? t->seconds * (double)left : NAN;
 }
 
-/* A line of JSON on stdout; takes it over. Nobody may be reading: training goes on. */
-static void put_line(json_t *line)
+void ticker_put(json_t *line)
 {
     char *text = line ? json_line(line) : NULL;
 
@@ -51,7 +50,7 @@ static void show_json(const struct ticker *t, const struct tick *tick)
     json_put(&line, "lr", json_rounded(tick->rate, 9));
     json_put(&line, "images_per_s", json_rounded(ticker_images_per_s(t, tick->images), 2));
     json_put(&line, "eta_s", json_rounded(ticker_eta(t, tick->total - tick->iteration), 0));
-    put_line(line);
+    ticker_put(line);
 }
 
 static void show_live(const struct ticker *t, const struct tick *tick)
@@ -97,7 +96,7 @@ void ticker_look(struct ticker *t, int64_t iteration, const json_t *figures, dou
     json_put(&line, "validation", json_deep_copy(figures));
     json_put(&line, "score", json_rounded(score, 4));
     json_put(&line, "is_best", json_boolean(is_best));
-    put_line(line);
+    ticker_put(line);
 }
 
 void ticker_say(struct ticker *t, const char *fmt, ...)

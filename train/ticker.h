@@ -36,6 +36,9 @@ double ticker_eta(const struct ticker *t, int64_t left); /* s; NAN: unknown */
 void ticker_look(struct ticker *t, int64_t iteration, const json_t *figures, double score,
                  bool is_best);
 
+/* A line of JSON on stdout; takes it over, NULL is fine. Nobody may be reading: the work goes on. */
+void ticker_put(json_t *line);
+
 /* A line of its own for a person, whatever stands on the terminal now. */
 void ticker_say(struct ticker *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

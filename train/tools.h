@@ -24,6 +24,9 @@ int dataset_balance(const struct settings *s, int n, char **operands);
 /* lentigo train: from labelled pictures to a model (train/trainer.h). */
 int train_model(const struct settings *s, int n, char **operands);
 
+/* lentigo train sweep: a search over the settings of `lentigo train` (train/sweep.h). */
+int train_sweep(const struct settings *s, int n, char **operands);
+
 /* Print the error to stderr; the exit status that goes with its code. */
 int tool_fail(const struct err *err);
 

@@ -395,11 +395,29 @@ static void paths(void **state)
     assert_int_equal(err_code_of_errno(EACCES), ERR_INPUT);
 }
 
+static void only_the_end_of_a_log_is_read(void **state)
+{
+    char path[ROOM], end[6];
+    struct err err = {0};
+
+    (void)state;
+    file_tail(in_folder(path, "no-log"), end, sizeof(end));
+    assert_string_equal(end, "");
+    assert_int_equal(file_write(in_folder(path, "log"), "abcdefgh", 8, &err), 0);
+    file_tail(path, end, sizeof(end));
+    assert_string_equal(end, "defgh");
+    assert_int_equal(file_write(path, "ab", 2, &err), 0);
+    file_tail(path, end, sizeof(end));
+    assert_string_equal(end, "ab");
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(read_and_write),
         cmocka_unit_test(only_regular_files_are_read),
+        cmocka_unit_test(only_the_end_of_a_log_is_read),
         cmocka_unit_test(replacing_is_atomic),
         cmocka_unit_test(failed_write_keeps_the_old_file),
         cmocka_unit_test(draft_is_not_seen_before_it_is_adopted),

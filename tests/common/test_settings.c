@@ -42,6 +42,12 @@ static int load(struct settings *s, enum settings_command command, const char *f
     return settings_load(s, command, argc, argv, first, err);
 }
 
+/* Equal values; who said them may differ. */
+static void assert_same(const struct settings *a, const struct settings *b)
+{
+    assert_memory_equal(a, b, offsetof(struct settings, is_given));
+}
+
 static void write_config(const void *text, size_t n)
 {
     struct err err = {0};
@@ -277,6 +283,48 @@ static void config_from_the_environment(void **state)
     unsetenv("LENTIGO_CONFIG");
 }
 
+static void what_was_said_is_told_from_what_is_so_anyway(void **state)
+{
+    struct settings s;
+    struct err err = {0};
+    int first;
+
+    (void)state;
+    write_config("jobs = 0\n", 9);
+    setenv("LENTIGO_REDIS", "127.0.0.1:6379", 1);
+    assert_int_equal(load(&s, COMMAND_SWEEP, "--workers 0", &first, &err), 0);
+    assert_true(settings_is_given(&s, "redis") && settings_is_given(&s, "workers"));
+    assert_true(settings_is_default(&s, "redis") && settings_is_default(&s, "workers"));
+    assert_false(settings_is_given(&s, "jobs") || settings_is_given(&s, "no-such-row"));
+    unsetenv("LENTIGO_REDIS");
+    char flags[100];
+    snprintf(flags, sizeof(flags), "--config %s", config);
+    assert_int_equal(load(&s, COMMAND_SWEEP, flags, &first, &err), 0);
+    assert_true(settings_is_given(&s, "jobs") && !settings_is_given(&s, "redis"));
+}
+
+static void one_row_is_set_by_its_name(void **state)
+{
+    char name[SETTINGS_WORD_SIZE];
+    struct settings s;
+    struct err err = {0};
+    int first;
+
+    (void)state;
+    assert_int_equal(load(&s, COMMAND_TRAIN, "", &first, &err), 0);
+    assert_int_equal(settings_set(&s, "ohem-kept", "0.5", &err), 0);
+    assert_true(s.ohem_kept == 0.5);
+    assert_int_equal(settings_set(&s, "batch", "0", &err), -1);
+    assert_true(err.code == ERR_INPUT && strstr(err.msg, "batch"));
+    memset(&err, 0, sizeof(err));
+    assert_int_equal(settings_set(&s, "speed", "1", &err), -1);
+    assert_true(err.code == ERR_INPUT && strstr(err.msg, "speed"));
+    assert_true(settings_takes(COMMAND_TRAIN, "lr") && !settings_takes(COMMAND_TRAIN, "ohem-kept"));
+    assert_false(settings_takes(COMMAND_TRAIN, "speed"));
+    settings_environment_name("ohem-kept", name);
+    assert_string_equal(name, "LENTIGO_OHEM_KEPT");
+}
+
 static void round_trip(void **state)
 {
     static const char *const flags =
@@ -292,7 +340,7 @@ static void round_trip(void **state)
     snprintf(again, sizeof(again), "--config %s", config);
     assert_int_equal(load(&b, COMMAND_RUN, again, &first, &err), 0);
     memset(b.config, 0, sizeof(b.config));
-    assert_memory_equal(&a, &b, sizeof(a));
+    assert_same(&a, &b);
 }
 
 /* A child gets its settings as lines: a value must not be able to make a line of its own. */
@@ -314,7 +362,7 @@ static void children_load_what_was_exported(void **state)
     assert_int_equal(settings_export(&s, &err), 0);
     snprintf(flags, sizeof(flags), "--config %s", config);
     assert_int_equal(load(&back, COMMAND_SCHEDULER, flags, &first, &err), 0);
-    assert_memory_equal(&s, &back, sizeof(s));
+    assert_same(&s, &back);
     clearenv();
 }
 
@@ -364,6 +412,8 @@ int main(void)
         cmocka_unit_test(a_missing_config_is_an_error),
         cmocka_unit_test(precedence),
         cmocka_unit_test(config_from_the_environment),
+        cmocka_unit_test(what_was_said_is_told_from_what_is_so_anyway),
+        cmocka_unit_test(one_row_is_set_by_its_name),
         cmocka_unit_test(round_trip),
         cmocka_unit_test(children_load_what_was_exported),
         cmocka_unit_test(values_cannot_inject_lines),
