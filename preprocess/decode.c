@@ -38,7 +38,7 @@ struct decoder {
     int slot_count, sock;
     pid_t zygote;
     uint64_t jobs;
-    bool is_gone;
+    bool is_gone, has_moved;
 };
 
 /* ---- open and close ---- */
@@ -151,6 +151,9 @@ int decoder_open(struct decoder **out, const struct decoder_config *config, stru
         decoder_close(d);
         return -1;
     }
+    for (int i = 0; i < d->slot_count;
+         i++) /* forks of ours may read pixels, the zygote is forked */
+        (void)madvise((void *)(uintptr_t)d->slots[i].map, d->layout.size, MADV_DOFORK);
     *out = d;
     return 0;
 }
@@ -369,6 +372,8 @@ static void take_outcome(const struct decoder *d, struct slot *s, const struct w
         set_aside(out, REASON_DECODE_TIMEOUT, "decoding took longer than allowed");
         break;
     case WIRE_MEMORY: set_aside(out, REASON_DECODE_MEMORY, "decoding took too much memory"); break;
+    case WIRE_MOVES: /* taken by decoder_next */
+    case WIRE_SLOW:  /* taken by the zygote */
     case WIRE_NO_ROOM:
         out->reason = REASON_INTERNAL;
         err_set(&out->err, ERR_AGAIN, "the decoder has too many files open");
@@ -384,6 +389,14 @@ static void take_outcome(const struct decoder *d, struct slot *s, const struct w
     }
 }
 
+bool decoder_has_moved(struct decoder *d)
+{
+    bool has_moved = d->has_moved;
+
+    d->has_moved = false;
+    return has_moved;
+}
+
 int decoder_next(struct decoder *d, struct decoded *out, struct err *err)
 {
     struct wire_outcome o;
@@ -391,9 +404,10 @@ int decoder_next(struct decoder *d, struct decoded *out, struct err *err)
 
     if (d->is_gone)
         return gone(d, err);
-    do
+    do {
         n = wire_receive(d->sock, &o, sizeof(o), NULL, MSG_DONTWAIT);
-    while (n < 0 && errno == EINTR);
+        d->has_moved = d->has_moved || (n > 0 && o.end == WIRE_MOVES);
+    } while ((n < 0 && errno == EINTR) || (n > 0 && o.end == WIRE_MOVES));
     if (n < 0 && errno == EAGAIN)
         return 0;
     if (n <= 0)

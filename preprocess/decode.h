@@ -99,6 +99,10 @@ struct slot_inputs decoder_keep_inputs(struct decoder *d, int slot, int size);
  * again later; ERR_DEVICE: it is gone. */
 int decoder_submit(struct decoder *d, const struct decode_request *request, struct err *err);
 
+/* Since the last call: did a decoding that takes long use its processor? Nothing else tells that it is
+ * not stuck. */
+bool decoder_has_moved(struct decoder *d);
+
 /* 1: `out` holds a result. 0: none now. -1 ERR_DEVICE: the zygote is gone; every submitted slot is
  * lost and none of their images is to blame. */
 int decoder_next(struct decoder *d, struct decoded *out, struct err *err);

@@ -8,12 +8,22 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 
-enum { SPARES = 1, IDLE_DEATHS_MAX = 16 };
+enum {
+    SPARES = 1,
+    IDLE_DEATHS_MAX = 16,
+    /* Slow is what takes so many times the longest before, and so much. */
+    SLOW_TIMES = 8,
+    SLOW_MS = 30,
+    FIRST_SLOW_MS = 2000, /* while none is known */
+    PATIENT_NICE = 5,
+    TELL_US = 1000000,
+};
 
 #ifdef LENTIGO_SANITIZED
 enum { MEMORY_FACTOR = 4 }; /* shadow memory and quarantine */
@@ -23,7 +33,7 @@ enum { MEMORY_FACTOR = 1 };
 
 int seats_init(struct seats *s, const struct child_config *child, int children)
 {
-    *s = (struct seats){.child = child, .count = children + SPARES};
+    *s = (struct seats){.child = child, .count = 2 * children + SPARES, .children = children};
     s->seat = calloc((size_t)s->count, sizeof(*s->seat));
     return s->seat ? 0 : -1;
 }
@@ -53,9 +63,18 @@ static int seat_fill(const struct seats *s, struct seat *seat)
 
 int seats_fill(struct seats *s)
 {
+    int wanted = s->children - s->busy + SPARES, waiting = 0;
+
     for (int i = 0; i < s->count; i++)
-        if (!s->seat[i].pid && seat_fill(s, &s->seat[i]))
+        waiting += s->seat[i].pid > 0 && !s->seat[i].is_busy;
+    wanted = wanted > SPARES ? wanted : SPARES;
+    for (int i = 0; i < s->count && waiting < wanted; i++) {
+        if (s->seat[i].pid)
+            continue;
+        if (seat_fill(s, &s->seat[i]))
             return -1;
+        waiting++;
+    }
     return 0;
 }
 
@@ -76,6 +95,8 @@ bool seats_give(struct seats *s, const struct wire_job *job, int image_fd, int s
         }
         seat->is_busy = true;
         seat->job = *job;
+        if (job->is_patient)
+            (void)setpriority(PRIO_PROCESS, (id_t)seat->pid, PATIENT_NICE);
         seat->start_us = clock_mono_us();
         s->busy++;
         return true;
@@ -131,6 +152,8 @@ bool seats_reap(struct seats *s, struct seat_end *end)
             s->busy--;
             s->idle_deaths = 0;
             seat_end(&was, status, &usage, end);
+            if (end->outcome.end == WIRE_EXITED && end->outcome.cpu_us > s->longest_us)
+                s->longest_us = end->outcome.cpu_us;
             return true;
         }
         if (++s->idle_deaths >= IDLE_DEATHS_MAX) {
@@ -139,6 +162,50 @@ bool seats_reap(struct seats *s, struct seat_end *end)
         }
     }
     return false;
+}
+
+/* Processor time so far; 0 when it is gone already. */
+static int64_t cpu_us_of(pid_t pid)
+{
+    struct timespec t;
+    clockid_t clock;
+
+    if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t))
+        return 0;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static bool is_slow(const struct seats *s, const struct seat *seat)
+{
+    int64_t most_us = s->longest_us * SLOW_TIMES;
+    int64_t least_us = (s->longest_us ? SLOW_MS : FIRST_SLOW_MS) * INT64_C(1000);
+
+    return !seat->job.is_patient && seat->cpu_us > (most_us > least_us ? most_us : least_us);
+}
+
+/* Time in which it could have worked and had no processor; 0 where the kernel does not count it. */
+static int64_t kept_waiting_us(pid_t pid)
+{
+    char path[40], text[96];
+
+    snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    text[n > 0 ? n : 0] = 0;
+    const char *second = strchr(text, ' '); /* ran, waited, turns; ns */
+    return second ? (int64_t)strtoll(second, NULL, 10) / 1000 : 0;
+}
+
+static bool is_over_time(const struct seats *s, const struct seat *seat, int64_t now_us)
+{
+    int64_t taken_us = now_us - seat->start_us, most_us = (int64_t)s->child->seconds * 1000000;
+
+    if (taken_us > most_us && seat->job.is_patient)
+        taken_us -= kept_waiting_us(seat->pid);
+    return taken_us > most_us;
 }
 
 /* MiB resident, the slot's shared pages among them; 0 when it is gone already. */
@@ -157,10 +224,11 @@ static int64_t resident_mb(pid_t pid)
     return second ? (int64_t)strtoll(second, NULL, 10) * sysconf(_SC_PAGESIZE) >> 20 : 0;
 }
 
-void seats_watch(struct seats *s)
+bool seats_watch(struct seats *s, bool others_wait)
 {
     const struct child_config *c = s->child;
     int64_t now = s->busy ? clock_mono_us() : 0;
+    bool has_moved = false;
 
     for (int i = 0; i < s->count; i++) {
         struct seat *seat = &s->seat[i];
@@ -168,11 +236,20 @@ void seats_watch(struct seats *s)
         if (!seat->is_busy || seat->killed != WIRE_EXITED ||
             now - seat->start_us < (int64_t)SEATS_LOOK_MS * 1000)
             continue;
-        if (now - seat->start_us > (int64_t)c->seconds * 1000000)
+        int64_t before_us = seat->cpu_us;
+        seat->cpu_us = cpu_us_of(seat->pid);
+        has_moved = has_moved || (seat->job.is_patient && seat->cpu_us > before_us);
+        if (is_over_time(s, seat, now))
             seat->killed = WIRE_TIMEOUT;
         else if (resident_mb(seat->pid) > (int64_t)c->memory_mb * MEMORY_FACTOR)
             seat->killed = WIRE_MEMORY;
+        else if (others_wait && is_slow(s, seat))
+            seat->killed = WIRE_SLOW;
         if (seat->killed != WIRE_EXITED)
             kill(seat->pid, SIGKILL);
     }
+    if (!has_moved || now - s->told_us < TELL_US)
+        return false;
+    s->told_us = now;
+    return true;
 }

@@ -1,5 +1,9 @@
 /* seats.h -- the zygote's children: a few busy with an image each, one more waiting in its sandbox,
- * so that forking is done while others work. */
+ * so that forking is done while others work.
+ *
+ * A child that takes many times the processor time of any before is killed after a moment: its image
+ * may hang, and others wait. The zygote gives it once more, patiently, when it can: it then stands back
+ * behind others, and the time in which it waited for a processor is not counted. */
 #ifndef PREPROCESS_SEATS_H
 #define PREPROCESS_SEATS_H
 
@@ -17,15 +21,17 @@ struct seat {
     int control;
     bool is_busy;
     struct wire_job job;
-    int64_t start_us;
-    enum wire_end killed; /* WIRE_EXITED: not by us */
+    int64_t start_us, cpu_us; /* cpu_us: as seats_watch saw it last */
+    enum wire_end killed;     /* WIRE_EXITED: not by us */
 };
 
 struct seats {
     const struct child_config *child;
     struct seat *seat;
-    int count, busy;
-    int idle_deaths; /* in a row */
+    int count, busy, children;
+    int64_t told_us;    /* when seats_watch said last that one moved */
+    int64_t longest_us; /* processor time of an image that came to an end by itself */
+    int idle_deaths;    /* in a row */
 };
 
 /* A child that has ended. */
@@ -35,7 +41,7 @@ struct seat_end {
     bool needs_vips; /* nothing was decoded */
 };
 
-/* Room for `children` at work. 0, or -1: no memory. */
+/* Room for `children` at work, and for as many patient ones. 0, or -1: no memory. */
 int seats_init(struct seats *s, const struct child_config *child, int children);
 
 /* Fork what is missing. 0, or -1: not now, call again. */
@@ -48,7 +54,8 @@ bool seats_give(struct seats *s, const struct wire_job *job, int image_fd, int s
  * cannot even wait make it end the process: the parent then knows. */
 bool seats_reap(struct seats *s, struct seat_end *end);
 
-/* Kill what is over its time or memory. */
-void seats_watch(struct seats *s);
+/* Kill what is over its time or memory or, when others wait, slow. Says, once a second, whether a patient child used its
+ * processor: else nothing tells that it is not stuck. */
+bool seats_watch(struct seats *s, bool others_wait);
 
 #endif

@@ -15,6 +15,7 @@ struct wire_job {
     uint64_t tag;
     int64_t bytes; /* of the original; filled in by the zygote */
     int32_t slot, size, want_measure, want_display;
+    int32_t is_patient; /* it was slow before: let it take its time; the zygotes' own */
 };
 
 enum wire_end {
@@ -24,6 +25,8 @@ enum wire_end {
     WIRE_MEMORY,      /* killed by the zygote */
     WIRE_NOT_REGULAR, /* not a regular file: no child was asked */
     WIRE_NO_ROOM,     /* its descriptor did not arrive, too many are open: no child was asked */
+    WIRE_MOVES, /* no end: a patient child uses its processor; the zygotes' word to the decoder */
+    WIRE_SLOW,  /* killed by a zygote, to be done again patiently; the decoder never hears of it */
 };
 
 /* zygote -> decoder; the very first one, with number 0, says whether the sandbox stands */

@@ -14,18 +14,30 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "preprocess/child.h"
 #include "preprocess/seats.h"
 #include "preprocess/vips_module.h"
 #include "preprocess/wire.h"
 
-enum { RETRY_MS = 100, FIRST_FD = 3 };
+enum {
+    RETRY_MS = 100,
+    FIRST_FD = 3,
+    FIRST_PATIENCE_MS = 1000,
+    PATIENCE_MS = 5000 /* behind others, before one begins */
+};
 
 struct work {
     struct wire_job job;
     int fd;         /* of the original, kept until the end: two children may need it in turn */
     int64_t cpu_us; /* spent by the first one */
+};
+
+/* A ring of slots that wait. */
+struct ring {
+    int *slots;
+    int first, length;
 };
 
 struct zygote {
@@ -35,10 +47,27 @@ struct zygote {
     int signals;       /* signalfd: SIGCHLD */
     int vips;          /* socket to the zygote with libvips; -1 until one is needed */
     struct work *work; /* by slot: a slot has one job at a time */
-    int *queue;        /* ring of slots that wait */
-    int queue_first, queue_length;
-    int running; /* images with a child, here or behind `vips` */
+    struct ring queue; /* each has room for all slots */
+    struct ring slow;  /* killed once for taking long; to be decoded patiently */
+    int64_t slow_ms;   /* when the first of them was put there, or one of them began last */
+    int running;       /* images with a child, here or behind `vips` */
+    bool has_been_patient;
+    int patient; /* the same of those that were slow; they take no place from the others */
 };
+
+static void ring_push(const struct zygote *z, struct ring *ring, int slot)
+{
+    ring->slots[(ring->first + ring->length++) % z->config->decoder->slots] = slot;
+}
+
+static int ring_pop(const struct zygote *z, struct ring *ring)
+{
+    int slot = ring->slots[ring->first];
+
+    ring->first = (ring->first + 1) % z->config->decoder->slots;
+    ring->length--;
+    return slot;
+}
 
 static void report(const struct zygote *z, const struct wire_outcome *o)
 {
@@ -57,15 +86,30 @@ static void give_up(const struct zygote *z, const char *text)
 
 /* ---- images ---- */
 
+static void postpone(struct zygote *z, int slot)
+{
+    z->work[slot].job.is_patient = 1;
+    if (!z->slow.length)
+        z->slow_ms = clock_mono_us() / 1000;
+    ring_push(z, &z->slow, slot);
+}
+
 static void finish(struct zygote *z, const struct wire_outcome *o)
 {
     struct work *w = &z->work[o->slot];
     struct wire_outcome out = *o;
 
+    if (w->job.is_patient && !z->config->has_vips)
+        z->patient--;
+    else
+        z->running--;
+    if (o->end == WIRE_SLOW && !z->config->has_vips) {
+        postpone(z, o->slot);
+        return;
+    }
     out.cpu_us += w->cpu_us;
     close(w->fd);
     *w = (struct work){.fd = -1};
-    z->running--;
     report(z, &out);
 }
 
@@ -106,7 +150,9 @@ static void vips_receive(struct zygote *z)
     ssize_t n;
 
     while ((n = wire_receive(z->vips, &o, sizeof(o), NULL, MSG_DONTWAIT)) > 0) {
-        if (o.number) {
+        if (o.end == WIRE_MOVES) {
+            report(z, &o);
+        } else if (o.number) {
             finish(z, &o);
         } else if (o.end != WIRE_EXITED) {
             log_event(LOG_ERROR, "decode.libvips", "error=\"%.200s\"", o.text);
@@ -125,25 +171,48 @@ static bool is_for_vips(const struct zygote *z, const struct work *w)
            memcmp(first, "\xff\xd8\xff", sizeof(first)) != 0;
 }
 
+/* The first of the ring goes to a child. False: none is ready. */
+static bool give_first(struct zygote *z, struct ring *ring)
+{
+    int slot = ring->slots[ring->first];
+    struct work *w = &z->work[slot];
+
+    if (is_for_vips(z, w))
+        vips_forward(z, w);
+    else if (!seats_give(&z->seats, &w->job, w->fd, z->config->slot_fds[slot]))
+        return false;
+    (void)ring_pop(z, ring);
+    return true;
+}
+
+/* How many that were slow may be at work now: all when nobody else waits, else one after a while; the
+ * very first soon, for it may just be large, and what it takes is then known. */
+static int patient_max(const struct zygote *z, int64_t now_ms)
+{
+    if (!z->queue.length)
+        return z->config->decoder->children;
+    return now_ms - z->slow_ms >= (z->has_been_patient ? PATIENCE_MS : FIRST_PATIENCE_MS);
+}
+
 static void dispatch(struct zygote *z)
 {
-    while (z->queue_length && z->running < z->config->decoder->children) {
-        int slot = z->queue[z->queue_first];
-        struct work *w = &z->work[slot];
+    int children = z->config->decoder->children; /* behind `vips` they are told which are patient */
 
-        if (is_for_vips(z, w))
-            vips_forward(z, w);
-        else if (!seats_give(&z->seats, &w->job, w->fd, z->config->slot_fds[slot]))
-            return;
+    while (z->queue.length && (z->running < children || z->config->has_vips) &&
+           give_first(z, &z->queue))
         z->running++;
-        z->queue_first = (z->queue_first + 1) % z->config->decoder->slots;
-        z->queue_length--;
+    if (!z->slow.length)
+        return;
+    int64_t now_ms = clock_mono_us() / 1000;
+    while (z->slow.length && z->patient < patient_max(z, now_ms) && give_first(z, &z->slow)) {
+        z->patient++;
+        z->has_been_patient = true;
+        z->slow_ms = now_ms;
     }
 }
 
 static void queue_add(struct zygote *z, struct wire_job *job, int fd)
 {
-    int slots = z->config->decoder->slots;
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode)) {
@@ -158,7 +227,7 @@ static void queue_add(struct zygote *z, struct wire_job *job, int fd)
     }
     job->bytes = st.st_size;
     z->work[job->slot] = (struct work){.job = *job, .fd = fd};
-    z->queue[(z->queue_first + z->queue_length++) % slots] = job->slot;
+    ring_push(z, &z->queue, job->slot);
 }
 
 static void receive(struct zygote *z)
@@ -279,8 +348,10 @@ static void prepare(struct zygote *z)
     struct err err = {0};
 
     z->work = calloc((size_t)c->slots, sizeof(*z->work));
-    z->queue = calloc((size_t)c->slots, sizeof(*z->queue));
-    if (!z->work || !z->queue || seats_init(&z->seats, &z->child, c->children))
+    z->queue.slots = calloc((size_t)c->slots, sizeof(int));
+    z->slow.slots = calloc((size_t)c->slots, sizeof(int));
+    if (!z->work || !z->queue.slots || !z->slow.slots ||
+        seats_init(&z->seats, &z->child, c->children))
         give_up(z, "no memory");
     if (sandbox_new(&sandbox, &err))
         give_up(z, err.msg);
@@ -326,6 +397,8 @@ _Noreturn void zygote_main(const struct zygote_config *config)
         reap(&z);
         if (z.vips >= 0)
             vips_receive(&z);
-        seats_watch(&z.seats);
+        if (seats_watch(&z.seats,
+                        z.queue.length || config->has_vips)) /* whether is not known there */
+            report(&z, &(struct wire_outcome){.end = WIRE_MOVES});
     }
 }
