@@ -62,12 +62,13 @@ struct wire_stage_stats {
     int waiting;     /* items in front of the stage now */
 };
 
-/* One image of a list: JOBS carries the first four, ALIVE the id, DONE all but the flags. */
+/* One image of a list: JOBS carries the first five, ALIVE the id, DONE all but the flags. */
 struct wire_item {
     char id[WIRE_ID_SIZE]; /* "<upload>/<study key>/<n>" */
     int attempt;
-    bool is_alone;  /* a suspect: run nothing beside it */
-    bool is_urgent; /* before what waits already */
+    bool is_alone;   /* a suspect: nothing else in the process that works on it */
+    bool is_urgent;  /* before what waits already */
+    bool is_careful; /* in a process apart, with others, one after the other */
     enum result_status status;
     enum reason reason;
     char risk[16]; /* word */
@@ -82,6 +83,7 @@ struct wire_message {
     char model[64], model_sha256[65], policy_sha256[65];
     char precision[16], backend[16], device[32];
     int size;
+    bool isolates; /* works on an image in a process apart when asked to */
     /* STUDY, REPORTED: "<upload>/<study key>"; FAILED: this or that of an image */
     char id[WIRE_ID_SIZE];
     int attempt;

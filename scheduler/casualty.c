@@ -9,6 +9,7 @@ enum {
     HOLD_AFTER = 8, /* images in a row that came back before all work is held up */
     DISK_PAUSE_MS = 1000,
     POISONED_MAX = 5, /* images set aside for deaths before any was done */
+    CAREFUL = 512,    /* images done after a death before all run together again */
 };
 
 /* The machine is short of something: this image later, and after several in a row all of them. */
@@ -54,21 +55,40 @@ static void apply(struct scheduler *s, struct flight *flight, enum verdict verdi
     case VERDICT_SUSPECT: break;
     }
     s->index.images[flight->image].is_suspect = true;
-    dispatch_hold(s, flight, 0);
+    /* What ends processes without a reason may be over after a while: ten deaths must take some. */
+    bool is_to_wait = verdict == VERDICT_UNEXPLAINED && flight->worker->isolates;
+    dispatch_hold(s, flight, is_to_wait ? pause_after_ms(flight->tries++) : 0);
 }
 
 void casualty_failed(struct scheduler *s, struct flight *flight, const struct wire_message *m)
 {
-    enum verdict verdict = verdict_of_failure(m->code, m->signal, flight->is_alone);
+    bool was_alone = flight->is_alone || m->stage == STAGE_DECODE; /* a process for each image */
+    enum verdict verdict = verdict_of_failure(m->code, m->signal, was_alone);
     char quoted[512];
 
     log_event(verdict == VERDICT_GIVE_BACK ? LOG_INFO : LOG_WARN, "image.failed",
               "image=%s code=%s signal=%d stage=%s alone=%d why=%s", m->id, err_name(m->code),
               m->signal, wire_stage_word(m->stage), flight->is_alone,
               log_quote(quoted, sizeof(quoted), m->text));
+    if (m->signal && m->stage != STAGE_DECODE)
+        s->careful_left = CAREFUL;
     apply(s, flight, verdict, m->signal, m->stage);
     if (verdict == VERDICT_STOP)
         scheduler_stop(s, STATUS_CONFIG, "worker.config", m->text);
+}
+
+/* A worker that isolates held several, and no process apart was to take the blow: whichever it was, it
+ * will die in such a process next, and the others pass. Nobody is a suspect yet. Should the worker
+ * itself die of an image that it works on apart, only a worker for each will show which. */
+static void scatter(struct scheduler *s, struct flight *flight, bool is_in_doubt)
+{
+    if (dispatch_drop_cancelled(s, flight))
+        return;
+    if (is_in_doubt && (flight->is_careful || flight->is_alone)) {
+        s->index.images[flight->image].is_suspect = true;
+        s->index.images[flight->image].is_lone = true;
+    }
+    dispatch_hold(s, flight, 0);
 }
 
 void casualty_worker_ended(struct scheduler *s, struct child *worker, int status, int signal)
@@ -80,9 +100,14 @@ void casualty_worker_ended(struct scheduler *s, struct child *worker, int status
         verdict = VERDICT_GIVE_BACK; /* we are the ones who end it */
     if (verdict == VERDICT_CRASH)
         child_excuse(worker);
+    if (verdict != VERDICT_GIVE_BACK && worker->in_flight)
+        s->careful_left = CAREFUL;
+    bool is_in_doubt = verdict_is_in_doubt(&death, worker->items > worker->items_at_start);
     for (int i = s->flights.n; i-- > 0;) { /* from behind: removal moves the last one */
         struct flight *flight = &s->flights.rows[i];
-        if (flight->worker == worker)
+        if (flight->worker == worker && verdict == VERDICT_SUSPECT && worker->isolates)
+            scatter(s, flight, is_in_doubt);
+        else if (flight->worker == worker)
             apply(s, flight, verdict, signal, last_stage_read(worker->last_stage));
     }
 }

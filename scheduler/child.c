@@ -13,7 +13,13 @@
 
 #define VISIBLE "CUDA_VISIBLE_DEVICES="
 
-enum { HELLO_MS = 60000, GOOD_WORK_MS = 30000, CHUNK = 64 << 10, ARGUMENTS_MAX = 9 };
+enum {
+    HELLO_MS = 60000,
+    GOOD_WORK_MS = 30000,
+    SHORT_GOOD_WORK_MS = 2000,
+    CHUNK = 64 << 10,
+    ARGUMENTS_MAX = 9
+};
 
 static const char *const programs[] = {"lentigo-worker", "lentigo-reports"};
 static const char *const roles[] = {"worker", "reporter"};
@@ -88,6 +94,7 @@ static void greet(struct child *c, const struct wire_message *m)
     }
     note_facts(&c->facts, m);
     c->credit = m->credit < WIRE_ITEMS_MAX ? m->credit : WIRE_ITEMS_MAX;
+    c->isolates = m->isolates;
     c->state = CHILD_UP;
     c->up_ms = c->progress_ms = clock_mono_us() / 1000;
     log_event(LOG_INFO, "child.up", "child=%s pid=%d credit=%d", roles[c->role], c->pid, c->credit);
@@ -159,9 +166,14 @@ static void read_rest(struct child *c)
 
 static void schedule(struct child *c, int64_t now_ms)
 {
-    if (c->up_ms && now_ms - c->up_ms >= GOOD_WORK_MS)
+    int64_t up_ms = c->up_ms ? now_ms - c->up_ms : 0;
+    bool has_worked = c->items > c->items_at_start;
+
+    if (up_ms >= (has_worked ? SHORT_GOOD_WORK_MS : GOOD_WORK_MS))
         c->pauses = 0;
-    c->start_at_ms = now_ms + pause_after_ms(c->pauses++);
+    bool is_at_once = !c->pauses && has_worked;
+    c->start_at_ms = is_at_once ? now_ms : now_ms + pause_after_ms(c->pauses);
+    c->pauses++;
 }
 
 void child_excuse(struct child *c)
@@ -210,7 +222,7 @@ static void on_exit_process(uv_process_t *process, int64_t status, int signal)
     load_forget(&c->load);
     c->on->ended(c->on->ctx, c, signal ? -1 : (int)status, signal);
     c->by_us = c->is_broken = c->is_reserved = false;
-    c->in_flight = 0;
+    c->in_flight = c->suspects = 0;
     c->memory_kb = 0;
     c->up_ms = 0;
     if (!signal && status == STATUS_CONFIG)
@@ -363,6 +375,7 @@ void child_start(struct child *c, int64_t now_ms)
     c->pid = c->process.pid;
     c->state = CHILD_STARTING;
     c->started_ms = now_ms;
+    c->items_at_start = c->items;
     c->starts++;
     uv_read_start((uv_stream_t *)&c->pipe, on_alloc, on_read);
 }

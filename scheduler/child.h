@@ -3,8 +3,8 @@
  *   OFF -> STARTING -> (HELLO) UP -> DRAINING -> OFF ...
  *
  * It dies: `ended` is called once everything that it had written was delivered, then it is OFF and
- * starts again after a pause that doubles from 0.2 s to 10 s and is forgotten after 30 s of good
- * work. One that says no HELLO within 60 s is killed. All on the loop's thread. */
+ * starts again: at once when it had done something, after that with a pause that doubles from 0.2 s to
+ * 10 s and is forgotten after 2 s in which something was done, or 30 s in which nothing was to do. One that says no HELLO within 60 s is killed. All on the loop's thread. */
 #ifndef SCHEDULER_CHILD_H
 #define SCHEDULER_CHILD_H
 
@@ -59,10 +59,13 @@ struct child {
     bool is_retired;               /* out of service */
     struct child_facts facts;
     int pid, credit;
+    bool isolates;       /* of its HELLO: it works on an image in a process apart when asked to */
     int in_flight;       /* kept by the owner */
+    int suspects;        /* of those in flight; kept by the owner */
     bool is_reserved;    /* for an item that runs alone; kept by the owner */
     int64_t progress_ms; /* last sign of progress; kept by the owner */
     int64_t items, memory_kb;
+    int64_t items_at_start; /* done before the process that runs or ran last */
     int starts;
     int fails; /* in a row: ended without HELLO, or by its device without an item done */
     int64_t items_at_fail;                  /* done when it last failed so */

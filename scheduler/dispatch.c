@@ -1,7 +1,8 @@
 /* Leases -> workers, and their answers -> index and Redis.
  *
  * What is leased is a flight: held here, or sent to one worker. Leases are asked for as far as the
- * workers have credit; a suspect waits until a worker has nothing else in hand. */
+ * workers have credit. A worker that isolates gets a few suspects beside its other work; else a suspect
+ * waits until a worker has nothing else in hand. */
 #include <unistd.h>
 
 #include "common/file.h"
@@ -11,7 +12,9 @@
 enum {
     LEASE_AGAIN_MS = 100, /* after an empty answer */
     RENEWALS_PER_LEASE = 4,
-    ABSENT_MS = 500, /* ten ticks */
+    ABSENT_MS = 500,      /* ten ticks */
+    SUSPECTS_MAX = 4,     /* in a worker at once: they must not fill its slots */
+    SUSPECTS_HELD = 1024, /* that wait here and take no room from others */
 };
 
 void dispatch_hold(struct scheduler *s, struct flight *flight, int64_t pause_ms)
@@ -175,21 +178,32 @@ static void give_job(struct scheduler *s, struct flight *flight, struct child *w
     job->attempt = flight->attempt = flight->lease.attempt;
     job->is_alone = flight->is_alone = image->is_suspect;
     job->is_urgent = flight->lease.class == 0;
+    job->is_careful = worker->isolates && s->careful_left;
     pace_begin(&s->figures.pace, now);
     flight->worker = worker;
+    flight->is_careful = job->is_careful;
+    worker->suspects += job->is_alone;
     flight->has_moved = false;
     flight->progress_ms = now;
     if (!worker->in_flight++)
         worker->progress_ms = now;
 }
 
+static void return_credit(struct child *worker, const struct flight *flight)
+{
+    worker->in_flight--;
+    worker->suspects -= flight->is_alone;
+}
+
 /* No memory for the line, or the worker is about to end: they wait here as before. */
 static void take_back(struct scheduler *s, struct child *worker, const struct wire_message *m)
 {
-    for (int i = 0; i < m->n_items; i++)
-        flights_of(&s->flights, &s->index, index_image_of_id(&s->index, m->items[i].id))->worker =
-            NULL;
-    worker->in_flight -= m->n_items;
+    for (int i = 0; i < m->n_items; i++) {
+        struct flight *flight =
+            flights_of(&s->flights, &s->index, index_image_of_id(&s->index, m->items[i].id));
+        return_credit(worker, flight);
+        flight->worker = NULL;
+    }
 }
 
 static void flush_jobs(struct scheduler *s)
@@ -239,6 +253,41 @@ static struct child *lone_worker(struct scheduler *s)
     return best && !best->in_flight ? best : NULL;
 }
 
+/* One that works on a suspect apart, beside its other work. */
+static struct child *isolating_worker(struct scheduler *s)
+{
+    struct child *best = NULL;
+
+    for (int i = 0; i < s->n_workers; i++) {
+        struct child *w = &s->workers[i];
+        if (can_take(w) && w->isolates && w->suspects < SUSPECTS_MAX &&
+            (!best || w->suspects < best->suspects))
+            best = w;
+    }
+    return best;
+}
+
+static bool is_any_isolating(const struct scheduler *s)
+{
+    for (int i = 0; i < s->n_workers; i++)
+        if (child_is_up(&s->workers[i]) && s->workers[i].isolates)
+            return true;
+    return false;
+}
+
+/* Does it need a worker for itself? */
+static bool is_lone(const struct scheduler *s, const struct index_image *image)
+{
+    return image->is_suspect && (image->is_lone || !is_any_isolating(s));
+}
+
+static struct child *worker_for(struct scheduler *s, const struct index_image *image)
+{
+    if (is_lone(s, image))
+        return lone_worker(s);
+    return image->is_suspect ? isolating_worker(s) : freest_worker(s);
+}
+
 static void release_reserved(struct scheduler *s)
 {
     for (int i = 0; i < s->n_workers; i++)
@@ -273,36 +322,41 @@ static void give_back_paused(struct scheduler *s)
     }
 }
 
-/* Send what is held and due. Says whether a suspect waits or runs. */
+/* Send what is held and due. Says whether one waits or runs that needs a worker for itself. */
 static bool send_held(struct scheduler *s, int64_t now)
 {
-    bool has_suspect = false;
+    bool has_lone = false;
 
     for (int i = 0; i < s->flights.n; i++) {
         struct flight *flight = &s->flights.rows[i];
-        bool is_suspect = s->index.images[flight->image].is_suspect;
+        const struct index_image *image = &s->index.images[flight->image];
         if (flight->worker) {
-            has_suspect = has_suspect || flight->is_alone;
+            has_lone = has_lone || is_lone(s, image);
             continue;
         }
         if (now < flight->not_before_ms || is_of_paused(s, flight->image))
             continue;
-        struct child *worker = is_suspect ? lone_worker(s) : freest_worker(s);
-        has_suspect = has_suspect || is_suspect;
+        struct child *worker = worker_for(s, image);
+        has_lone = has_lone || is_lone(s, image);
         if (worker)
             give_job(s, flight, worker);
     }
     flush_jobs(s);
-    return has_suspect;
+    return has_lone;
 }
 
+/* Those that take room from others: of suspects that wait their turn only what are too many. */
 static int count_held(const struct scheduler *s)
 {
-    int held = 0;
+    int held = 0, suspects = 0;
 
-    for (int i = 0; i < s->flights.n; i++)
-        held += !s->flights.rows[i].worker;
-    return held;
+    for (int i = 0; i < s->flights.n; i++) {
+        const struct flight *flight = &s->flights.rows[i];
+        bool is_suspect = s->index.images[flight->image].is_suspect;
+        held += !flight->worker && !is_suspect;
+        suspects += !flight->worker && is_suspect;
+    }
+    return suspects > SUSPECTS_HELD ? held + suspects : held;
 }
 
 /* A round trip for many jobs rather than for each: ask when a quarter of the credit is free. */
@@ -364,10 +418,11 @@ static void on_done(struct scheduler *s, struct child *worker, const struct wire
 
     if (!flight)
         return;
-    worker->in_flight--;
+    return_credit(worker, flight);
     worker->items++;
     s->n_moved_back = 0;
     s->n_done++;
+    s->careful_left -= s->careful_left > 0;
     if (dispatch_drop_cancelled(s, flight))
         return;
     if (item->status == RESULT_SET_ASIDE)
@@ -387,7 +442,7 @@ static void on_failed(struct scheduler *s, struct child *worker, const struct wi
 
     if (!flight)
         return;
-    worker->in_flight--;
+    return_credit(worker, flight);
     casualty_failed(s, flight, m);
 }
 

@@ -19,6 +19,7 @@ struct flight {
     int attempt;                     /* as sent to the worker */
     int tries;                       /* how often it came back for want of something */
     bool is_alone;                   /* sent to run alone */
+    bool is_careful;                 /* sent to run in a process apart, together with others */
     bool has_moved;                  /* was in an ALIVE since it was sent */
     int64_t not_before_ms;           /* held: earliest time to send it */
     int64_t progress_ms, renewed_ms; /* last sign of progress; last renewal in Redis */

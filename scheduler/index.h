@@ -18,11 +18,12 @@
 #define INDEX_NONE UINT32_MAX
 
 struct index_image {
-    int32_t n;          /* its number within the study */
-    uint32_t study;     /* its place */
-    uint8_t status;     /* enum result_status; RESULT_NONE = not terminal */
-    uint8_t is_suspect; /* run nothing beside it */
-    uint16_t flight;    /* place in the table of flights + 1, 0 = none (flights.h) */
+    int32_t n;      /* its number within the study */
+    uint32_t study; /* its place */
+    uint8_t status; /* enum result_status; RESULT_NONE = not terminal */
+    /* Work on it in a process that has nothing else; is_lone: only a whole worker is that process. */
+    uint8_t is_suspect : 1, is_lone : 1;
+    uint16_t flight; /* place in the table of flights + 1, 0 = none (flights.h) */
 };
 
 enum index_report {

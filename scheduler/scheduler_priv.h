@@ -73,6 +73,7 @@ struct scheduler {
     int64_t looked_ms; /* when the workers were last looked at, 0 = never */
     int n_moved_back;  /* images in a row that came back for want of something */
     int64_t hold_until_ms;
+    int careful_left; /* images that are sent to run apart: something died lately (casualty.c) */
     int64_t n_done, n_poisoned; /* since the start: by workers; set aside for deaths */
     bool is_disk_full;
     int64_t disk_at_ms, publish_at_ms;

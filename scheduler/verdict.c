@@ -33,6 +33,11 @@ enum verdict verdict_of_failure(enum err_code code, int signal, bool is_alone)
     return is_alone ? VERDICT_CRASH : VERDICT_SUSPECT; /* a batch fails as one */
 }
 
+bool verdict_is_in_doubt(const struct death *d, bool has_worked)
+{
+    return d->by_us || !is_unexplained(d->signal) || !has_worked;
+}
+
 enum verdict verdict_of_death(const struct death *d)
 {
     if (!d->signal && (d->status == STATUS_DEVICE || d->status == STATUS_UNFIT))

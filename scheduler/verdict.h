@@ -34,4 +34,8 @@ struct death {
 
 enum verdict verdict_of_death(const struct death *death);
 
+/* Of a process that works on each item in a process apart: may an item have ended it all the same? Not
+ * when a signal did that anybody may send, and it had finished an item before (`has_worked`). */
+bool verdict_is_in_doubt(const struct death *death, bool has_worked);
+
 #endif

@@ -122,6 +122,20 @@ int analyst_refine(struct analyst *a, const struct decoded *const *pictures, int
     return run_pass(a, n, size, err);
 }
 
+int analyst_warm_up(struct analyst *a, int w, int h, struct err *err)
+{
+    enum { GREY = 128 };
+    size_t bytes = (size_t)w * (size_t)h * 3;
+
+    if (reserve(&a->inputs, &a->inputs_capacity, bytes, err))
+        return -1;
+    memset(a->inputs, GREY, bytes);
+    a->w = w;
+    a->h = h;
+    a->batch[0] = (struct engine_image){.rgb = a->inputs, .content_w = w, .content_h = h};
+    return run_pass(a, 1, a->size, err);
+}
+
 bool analyst_is_doubtful(const struct analyst *a, int i, const struct decoded *picture)
 {
     struct lesion_input in;

@@ -36,6 +36,9 @@ int analyst_segment(struct analyst *a, const struct decoded *const *pictures, in
 int analyst_refine(struct analyst *a, const struct decoded *const *pictures, int n, int size,
                    struct err *err);
 
+/* Run the network over nothing but grey, one picture of w x h: its plan is there afterwards. */
+int analyst_warm_up(struct analyst *a, int w, int h, struct err *err);
+
 /* Does picture `i` of the last pass, a coarse one, need a fine one? Never without a plan. */
 bool analyst_is_doubtful(const struct analyst *a, int i, const struct decoded *picture);
 

@@ -77,6 +77,7 @@ struct item *item_new(const struct wire_message *jobs, int i, uint64_t tag, stru
     item->is_alone = job->is_alone;
     item->is_urgent = job->is_urgent;
     item->want_display = jobs->want_display;
+    item->is_careful = job->is_careful;
     memcpy(item->id, job->id, sizeof(item->id));
     if (!spool_image_of_id(jobs->dir, item->id, item->study_dir, &item->image.n, err))
         return item;

@@ -22,9 +22,9 @@ struct item {
     char id[WIRE_ID_SIZE];
     int attempt;
     char study_dir[SPOOL_PATH_SIZE];
-    bool is_known;            /* `image` is filled in */
-    struct study_image image; /* extra is NULL */
-    bool is_alone, is_urgent, want_display;
+    bool is_known;                                      /* `image` is filled in */
+    struct study_image image;                           /* extra is NULL */
+    bool is_alone, is_urgent, is_careful, want_display; /* as in wire.h */
     struct decoded decoded;
     int stalls; /* decodings that ran out of time without having had a processor */
     /* The pass of the network that it is ready for: the second one, fine, where the first left

@@ -2,36 +2,70 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/status.h"
 #include "preprocess/refine.h"
 #include "queue/last_stage.h"
+#include "worker/apart.h"
 #include "worker/committer.h"
 #include "worker/record.h"
+
+enum {
+    TRIALS_MAX = 2, /* lanes for suspects */
+    TRIAL_NICE = 10,
+    WARM_MAX = 16, /* shapes whose plans are there */
+    /* Processor time of one image apart, as a multiple of the longest that was well and at least so
+     * much, ms: what is slow among others is tried again as a suspect, and one that is slow then hangs. */
+    SLOW_TIMES = 4,
+    SLOW_MS = 30,
+    HANGS_TIMES = 20,
+    HANGS_MS = 1000,
+    /* The same of a batch in this process, by the ticks of lanes_are_stuck. */
+    STUCK_TIMES = 20,
+    STUCK_TICKS = 4,
+};
+
+/* A line of items before lanes of a kind. */
+struct line {
+    struct item_list items;
+    pthread_cond_t added; /* or is_fit or is_closing changed */
+};
 
 struct lane {
     pthread_t thread;
     struct lanes *owner;
+    struct line *line;
     struct analyst analyst;
     struct record_scratch scratch;
     struct image_entry entry; /* of the image at work */
+    struct last_stage *stage; /* of its process apart; NULL where there is none */
+    struct warm_shape {
+        int w, h;
+    } warm[WARM_MAX];
+    int n_warm;            /* ever; the last WARM_MAX of them are in `warm` */
+    _Atomic unsigned turn; /* odd while a batch is computed in this process */
+    unsigned turn_seen;    /* these two: lanes_are_stuck's own */
+    int ticks_seen;
 };
 
 struct lanes {
     struct lanes_config config;
-    pthread_mutex_t lock;       /* guards ready, freed, n_freed, is_fit, is_closing */
-    pthread_cond_t ready_added; /* or is_fit or is_closing changed */
-    struct item_list ready;
+    pthread_mutex_t lock; /* guards ready, suspects, freed, n_freed, is_fit, is_closing */
+    struct line ready, suspects;
     int freed[DECODE_SLOTS_MAX], n_freed; /* slots whose pixels are done with */
     bool is_fit;                          /* the device answered the probe rightly */
     bool is_closing;
     _Atomic int64_t check_at_us; /* when it is to be asked again */
     _Atomic int64_t network_us, measure_us, batches, computed;
-    _Atomic int64_t pixels_max; /* of the inputs of a batch together: what was found to fit */
+    _Atomic int64_t longest_us;       /* processor time of an image apart that was well */
+    _Atomic int64_t longest_batch_us; /* in this process */
+    _Atomic int64_t moved;            /* signs of life of processes apart */
+    _Atomic int64_t pixels_max;       /* of the inputs of a batch together: what was found to fit */
     struct committer *committer;
-    int n_started;
+    int n_lanes, n_started; /* those for suspects last */
     struct lane lane[];
 };
 
@@ -48,28 +82,30 @@ static int batch_max(struct lanes *l, const struct item *item)
 }
 
 /* The item that is ready longest and as many like it as fit. Blocks; 0 when closing. */
-static int take_batch(struct lanes *l, struct item **batch)
+static int take_batch(struct lane *lane, struct item **batch)
 {
+    struct lanes *l = lane->owner;
+    struct item_list *items = &lane->line->items;
     struct item *next;
     int n = 0;
 
     pthread_mutex_lock(&l->lock);
-    while ((!l->ready.head || !l->is_fit) && !l->is_closing)
-        pthread_cond_wait(&l->ready_added, &l->lock);
+    while ((!items->head || !l->is_fit) && !l->is_closing)
+        pthread_cond_wait(&lane->line->added, &l->lock);
     if (!l->is_closing)
-        batch[n++] = item_list_pop(&l->ready);
-    int max = n ? batch_max(l, batch[0]) : 0;
-    while (n < max && (next = item_list_take_like(&l->ready, batch[0])))
+        batch[n++] = item_list_pop(items);
+    int max = !n ? 0 : lane->line == &l->suspects ? 1 : batch_max(l, batch[0]);
+    while (n < max && (next = item_list_take_like(items, batch[0])))
         batch[n++] = next;
     pthread_mutex_unlock(&l->lock);
     return n;
 }
 
-static void push_ready(struct lanes *l, struct item *item)
+static void push(struct lanes *l, struct line *line, struct item *item)
 {
     pthread_mutex_lock(&l->lock);
-    item_list_push(&l->ready, item);
-    pthread_cond_signal(&l->ready_added);
+    item_list_push(&line->items, item);
+    pthread_cond_signal(&line->added);
     pthread_mutex_unlock(&l->lock);
 }
 
@@ -90,7 +126,8 @@ static void set_fit(struct lanes *l, bool is_fit)
     l->check_at_us = clock_mono_us() + (int64_t)l->config.check_seconds * 1000000;
     pthread_mutex_lock(&l->lock);
     l->is_fit = is_fit;
-    pthread_cond_broadcast(&l->ready_added);
+    pthread_cond_broadcast(&l->ready.added);
+    pthread_cond_broadcast(&l->suspects.added);
     pthread_mutex_unlock(&l->lock);
 }
 
@@ -176,7 +213,7 @@ static void ask_for_fine_pass(struct lanes *l, struct item *item)
     item->is_fine = true;
     item->input_w = frame.padded.w;
     item->input_h = frame.padded.h;
-    push_ready(l, item);
+    push(l, &l->ready, item);
 }
 
 /* What follows a pass of the network over picture `i`. */
@@ -221,6 +258,14 @@ static void remember_fit(struct lanes *l, const struct item *item, int n, const 
         }
 }
 
+static void raise_to(_Atomic int64_t *longest, int64_t us)
+{
+    int64_t was = *longest;
+
+    while (us > was && !atomic_compare_exchange_weak(longest, &was, us))
+        ;
+}
+
 static void run_batch(struct lane *lane, struct item **items, int n)
 {
     struct lanes *l = lane->owner;
@@ -242,10 +287,132 @@ static void run_batch(struct lane *lane, struct item **items, int n)
     last_stage_note(l->config.last_stage, STAGE_MEASURE);
     for (int i = 0; !failed && i < n; i++)
         conclude(lane, i, items[i]);
-    l->measure_us += clock_mono_us() - middle;
+    int64_t now = clock_mono_us();
+    l->measure_us += now - middle;
+    raise_to(&l->longest_batch_us, now - start);
     l->batches++;
     if (failed && err.code == ERR_DEVICE)
         break_off(l, STATUS_DEVICE);
+}
+
+/* ---- a batch in processes apart ---- */
+
+/* Both passes at once: what waits in line would be lost with the process. */
+static void compute_apart(void *ctx, struct item *item)
+{
+    struct lane *lane = ctx;
+    const struct decoded *picture = &item->decoded;
+    const struct size_plan *plan = lane->owner->config.subject->plan;
+    struct err err = {0};
+
+    last_stage_note(lane->stage, STAGE_NETWORK);
+    if (analyst_segment(&lane->analyst, &picture, 1, &err) ||
+        (analyst_is_doubtful(&lane->analyst, 0, picture) &&
+         analyst_refine(&lane->analyst, &picture, 1, plan->fine, &err))) {
+        item_give_back(item, STAGE_NETWORK, &err);
+        return;
+    }
+    last_stage_note(lane->stage, STAGE_MEASURE);
+    item->outcome = WIRE_DONE;
+    if (measure_item(lane, 0, item, &err))
+        settle_failure(item, &err);
+}
+
+static void settled_apart(void *ctx, struct item *item, int64_t cpu_us)
+{
+    struct lanes *l = ((struct lane *)ctx)->owner;
+
+    raise_to(&l->longest_us, cpu_us);
+    l->computed += item->outcome == WIRE_DONE;
+    hand_over(l, item);
+}
+
+static bool goes_on(void *ctx, bool has_moved)
+{
+    struct lanes *l = ((struct lane *)ctx)->owner;
+
+    l->moved += has_moved;
+    pthread_mutex_lock(&l->lock);
+    bool is_closing = l->is_closing;
+    pthread_mutex_unlock(&l->lock);
+    return !is_closing;
+}
+
+/* The plan for a shape outlives the processes apart only when it was made here; made, it also tells how
+ * long an image takes. What fails here fails there again, and is told of then. */
+static void warm_up_shape(struct lane *lane, int w, int h)
+{
+    struct err ignored = {0};
+
+    for (int i = 0; i < lane->n_warm && i < WARM_MAX; i++)
+        if (lane->warm[i].w == w && lane->warm[i].h == h)
+            return;
+    lane->warm[lane->n_warm++ % WARM_MAX] = (struct warm_shape){w, h};
+    if (analyst_warm_up(&lane->analyst, w, h, &ignored))
+        return;
+    int64_t start = clock_cpu_us();
+    if (!analyst_warm_up(&lane->analyst, w, h, &ignored))
+        raise_to(&lane->owner->longest_us, clock_cpu_us() - start);
+}
+
+static void warm_up(struct lane *lane, const struct item *item)
+{
+    const struct size_plan *plan = lane->owner->config.subject->plan;
+
+    warm_up_shape(lane, item->decoded.network.w, item->decoded.network.h);
+    if (plan) {
+        struct frame fine = refine_frame(&item->decoded, plan->fine);
+        warm_up_shape(lane, fine.padded.w, fine.padded.h);
+    }
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static void run_apart(struct lane *lane, struct item **items, int n)
+{
+    struct lanes *l = lane->owner;
+    bool is_trial = lane->line == &l->suspects;
+    int64_t start = clock_mono_us();
+
+    for (int i = 0; i < n; i++)
+        warm_up(lane, items[i]);
+    int64_t longest_ms = l->longest_us / 1000;
+    const struct apart apart = {
+        .stage = lane->stage,
+        .nice = is_trial ? TRIAL_NICE : 0,
+        .cpu_ms = is_trial ? most(HANGS_MS, HANGS_TIMES * longest_ms)
+                           : most(SLOW_MS, SLOW_TIMES * longest_ms),
+        .ctx = lane,
+        .compute = compute_apart,
+        .settled = settled_apart,
+        .goes_on = goes_on,
+    };
+    apart_run(&apart, items, n);
+    l->network_us += clock_mono_us() - start;
+    l->batches++;
+}
+
+static bool is_apart(const struct lane *lane, struct item *const *items, int n)
+{
+    bool is_asked = false;
+
+    for (int i = 0; i < n; i++)
+        is_asked = is_asked || items[i]->is_alone || items[i]->is_careful;
+    return is_asked && lane->stage;
+}
+
+static void run(struct lane *lane, struct item **items, int n)
+{
+    if (is_apart(lane, items, n)) {
+        run_apart(lane, items, n);
+        return;
+    }
+    lane->turn++;
+    run_batch(lane, items, n);
+    lane->turn++;
 }
 
 /* -1: the process is told to end, and what this lane holds should go back. */
@@ -299,22 +466,35 @@ static void *lane_main(void *arg)
     }
     if (lane == &l->lane[0])
         check_device(lane, &err);
-    while ((n = take_batch(l, batch)))
+    while ((n = take_batch(lane, batch)))
         if (is_check_due(l) && check_device(lane, &err))
             give_back_all(l, batch, n, &err);
         else
-            run_batch(lane, batch, n);
+            run(lane, batch, n);
     analyst_close(&lane->analyst);
     return NULL;
 }
 
+static int open_stage(struct lane *lane, struct err *err)
+{
+    int fd;
+
+    if (last_stage_new(&lane->stage, &fd, err))
+        return -1;
+    close(fd); /* a fork has the page */
+    return 0;
+}
+
 static int start_threads(struct lanes *l, struct err *err)
 {
-    for (int i = 0; i < l->config.lanes; i++, l->n_started++) {
-        l->lane[i].owner = l;
-        if (record_scratch_init(&l->lane[i].scratch, err))
+    for (int i = 0; i < l->n_lanes; i++, l->n_started++) {
+        struct lane *lane = &l->lane[i];
+        lane->owner = l;
+        lane->line = i < l->config.lanes ? &l->ready : &l->suspects;
+        if (record_scratch_init(&lane->scratch, err) ||
+            (l->config.isolates && open_stage(lane, err)))
             return -1;
-        if (pthread_create(&l->lane[i].thread, NULL, lane_main, &l->lane[i]))
+        if (pthread_create(&lane->thread, NULL, lane_main, lane))
             return err_set(err, ERR_AGAIN, "lane %d: no thread", i);
     }
     return 0;
@@ -322,14 +502,18 @@ static int start_threads(struct lanes *l, struct err *err)
 
 int lanes_open(struct lanes **out, const struct lanes_config *config, struct err *err)
 {
-    struct lanes *l = calloc(1, sizeof(*l) + (size_t)config->lanes * sizeof(l->lane[0]));
+    int trials = !config->isolates ? 0 : config->lanes < TRIALS_MAX ? config->lanes : TRIALS_MAX;
+    int n_lanes = config->lanes + trials;
+    struct lanes *l = calloc(1, sizeof(*l) + (size_t)n_lanes * sizeof(l->lane[0]));
 
     if (!l)
         return err_set(err, ERR_NOMEM, "lanes");
     l->config = *config;
+    l->n_lanes = n_lanes;
     l->pixels_max = l->check_at_us = INT64_MAX; /* the first check is lane 0's, at once */
     pthread_mutex_init(&l->lock, NULL);
-    pthread_cond_init(&l->ready_added, NULL);
+    pthread_cond_init(&l->ready.added, NULL);
+    pthread_cond_init(&l->suspects.added, NULL);
     const struct committer_config commit = {
         .model = config->model,
         .held = config->held,
@@ -352,16 +536,20 @@ void lanes_close(struct lanes *l)
         return;
     pthread_mutex_lock(&l->lock);
     l->is_closing = true;
-    pthread_cond_broadcast(&l->ready_added);
+    pthread_cond_broadcast(&l->ready.added);
+    pthread_cond_broadcast(&l->suspects.added);
     pthread_mutex_unlock(&l->lock);
     for (int i = 0; i < l->n_started; i++)
         pthread_join(l->lane[i].thread, NULL);
     committer_close(l->committer);
-    for (int i = 0; i < l->config.lanes; i++)
+    for (int i = 0; i < l->n_lanes; i++) {
         record_scratch_release(&l->lane[i].scratch);
-    while ((item = item_list_pop(&l->ready)))
+        last_stage_free(l->lane[i].stage);
+    }
+    while ((item = item_list_pop(&l->ready.items)) || (item = item_list_pop(&l->suspects.items)))
         item_free(item);
-    pthread_cond_destroy(&l->ready_added);
+    pthread_cond_destroy(&l->ready.added);
+    pthread_cond_destroy(&l->suspects.added);
     pthread_mutex_destroy(&l->lock);
     free(l);
 }
@@ -371,7 +559,7 @@ void lanes_submit(struct lanes *l, struct item *item)
     item->state = ITEM_READY;
     item->input_w = item->decoded.network.w;
     item->input_h = item->decoded.network.h;
-    push_ready(l, item);
+    push(l, item->is_alone && l->config.isolates ? &l->suspects : &l->ready, item);
 }
 
 void lanes_commit(struct lanes *l, struct item *item)
@@ -398,6 +586,32 @@ bool lanes_are_fit(struct lanes *l)
     return is_fit;
 }
 
+static bool is_stuck(struct lane *lane, int ticks_max)
+{
+    unsigned turn = lane->turn;
+
+    lane->ticks_seen = turn % 2 && turn == lane->turn_seen ? lane->ticks_seen + 1 : 0;
+    lane->turn_seen = turn;
+    return lane->ticks_seen > ticks_max;
+}
+
+bool lanes_are_stuck(struct lanes *l, int tick_ms)
+{
+    int64_t longest_us = l->longest_batch_us;
+    int64_t ticks = most(STUCK_TICKS, STUCK_TIMES * longest_us / 1000 / tick_ms);
+    bool is_any = false;
+
+    /* Before the first batch nobody knows how long one takes, nor when a GPU makes plans. */
+    for (int i = 0; longest_us && l->config.isolates && i < l->config.lanes; i++)
+        is_any = is_stuck(&l->lane[i], (int)ticks) || is_any;
+    return is_any;
+}
+
+bool lanes_have_moved(struct lanes *l)
+{
+    return atomic_exchange(&l->moved, 0) > 0;
+}
+
 int lanes_freed_slot(struct lanes *l)
 {
     pthread_mutex_lock(&l->lock);
@@ -409,7 +623,7 @@ int lanes_freed_slot(struct lanes *l)
 void lanes_stats(struct lanes *l, struct wire_stage_stats stages[STAGE_COUNT])
 {
     pthread_mutex_lock(&l->lock);
-    int ready = l->ready.length;
+    int ready = l->ready.items.length + l->suspects.items.length;
     pthread_mutex_unlock(&l->lock);
     stages[STAGE_BATCH] = (struct wire_stage_stats){.items = l->batches, .lanes = l->config.lanes};
     stages[STAGE_NETWORK] = (struct wire_stage_stats){

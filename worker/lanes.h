@@ -8,6 +8,10 @@
  * same shape of input: nothing waits for companions, and each batch serves the head of the line. A
  * batch that is out of memory is halved until it fits, and so many pixels are then the most for good.
  *
+ * What is to run alone or carefully is computed in processes apart (apart.h) where the engine can be
+ * forked: carefully by the same lanes, a batch in a process, one image after the other; alone by
+ * lanes of their own that stand back behind them, an image in a process.
+ *
  * No item is computed before the device has answered the probe rightly; it is asked again whenever
  * `check_seconds` have passed, before the next batch. A wrong answer ends the process with
  * STATUS_UNFIT, and what it still holds goes back.
@@ -29,6 +33,7 @@ struct lanes_config {
     int check_seconds;       /* between two checks of the device with it */
     const json_t *model;     /* of every result; borrowed until lanes_close */
     int lanes, batch;
+    bool isolates; /* the engine computes on a processor: images can be worked on apart */
     struct last_stage *last_stage; /* may be NULL; borrowed until lanes_close */
     const _Atomic int *held;       /* items that this worker has (committer.h) */
     /* Called by a lane or the committer, no lock held, when lanes_finished or lanes_freed_slot has
@@ -55,6 +60,12 @@ bool lanes_are_settled(struct lanes *l);      /* nothing computed waits for lane
 
 /* Has the device answered the probe? Until then nothing is computed. */
 bool lanes_are_fit(struct lanes *l);
+
+/* Every `tick_ms`: does a lane compute the same batch for many times as long as any before? A thread
+ * cannot be ended; the process should be. Time in which this process did not run is not seen. */
+bool lanes_are_stuck(struct lanes *l, int tick_ms);
+
+bool lanes_have_moved(struct lanes *l); /* a process apart, since the last call */
 
 /* A slot that a submitted item has no more use for, or -1. Its item may not be finished yet. */
 int lanes_freed_slot(struct lanes *l);

@@ -114,6 +114,12 @@ static void tell(struct service *v, const struct wire_message *m)
     }
 }
 
+/* A GPU's context does not survive a fork. */
+static bool isolates(const struct service *v)
+{
+    return !strcmp(engine_facts(v->subject.engine)->device, "cpu");
+}
+
 static void say_hello(struct service *v)
 {
     const struct engine_facts *facts = engine_facts(v->subject.engine);
@@ -124,6 +130,7 @@ static void say_hello(struct service *v)
         .pid = (int)getpid(),
         .credit = v->credit,
         .size = v->subject.plan ? v->subject.plan->fine : v->subject.size,
+        .isolates = isolates(v),
     };
 
     snprintf(m.role, sizeof(m.role), "worker");
@@ -467,6 +474,12 @@ static void on_tick(uv_timer_t *handle)
     fill_slots(v);
     if (v->ticks < PREPARE_TICKS && !lanes_are_fit(v->lanes))
         v->moved++; /* making the device ready is progress: no image is stuck */
+    v->moved += lanes_have_moved(v->lanes);
+    v->moved += decoder_has_moved(v->decoder);
+    if (lanes_are_stuck(v->lanes, TICK_MS)) {
+        log_event(LOG_ERROR, "lane.stuck", "held=%d", (int)v->held);
+        _exit(STATUS_BROKEN); /* its thread would be waited for */
+    }
     say_alive(v);
     if (++v->ticks % TICKS_PER_STATS == 0)
         say_stats(v);
@@ -506,6 +519,7 @@ static int open_lanes(struct service *v, struct err *err)
         .last_stage = v->last_stage,
         .lanes = v->shape.lanes,
         .batch = v->shape.batch,
+        .isolates = isolates(v),
         .held = &v->held,
         .on_finished = wake_finished,
         .on_broken = wake_broken,
@@ -552,7 +566,7 @@ static int open_parts(struct service *v, struct err *err)
     v->shape.has_probe = true;
     if (subject_open(&v->subject, &v->decoder, &v->shape, v->settings, err))
         return -1;
-    if (!strncmp(engine_facts(v->subject.engine)->device, "cuda", 4))
+    if (!isolates(v))
         pin_slots(v);
     return open_loop(v, err) || open_lanes(v, err) ? -1 : 0;
 }

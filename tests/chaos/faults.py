@@ -14,14 +14,14 @@ from worlds import LEASE_MS
 LEASE = LEASE_MS / 1000
 MEMORY, GROUP = pathlib.Path("/sys/fs/cgroup/memory"), "lentigo-chaos-"
 DISK_FINE, DISK_FULL, DISK_READ_ONLY = range(3)
-EVERYBODY = ["lentigo-worker", "lentigo-scheduler", "lentigo-reports", "zygote", "decode"]
+EVERYBODY = ["lentigo-worker", "lentigo-scheduler", "lentigo-reports", "zygote", "decode", "lentigo-apart"]
 
 
 # ---- processes ----
 
 def victims(world, kind):
-    """Pids of this kind; a decoding child lives milliseconds, so it is waited for a little."""
-    end = time.time() + (0.5 if kind == "decode" else 0.1)
+    """Pids of this kind; a decoding child, or one apart, lives milliseconds, so it is waited for a little."""
+    end = time.time() + (0.5 if kind in ("decode", "lentigo-apart") else 0.1)
     while True:
         if kind == "lentigo":
             return [world.run.pid] if world.kind == "run" else []

@@ -86,6 +86,7 @@ static void jobs_survive_with_odd_bytes(void **state)
         job->attempt = 3 + i;
         job->is_alone = i == 1;
         job->is_urgent = i == 2;
+        job->is_careful = i == 0;
     }
     send_back();
     assert_whole();

@@ -33,7 +33,7 @@ def start_worker(*flags):
 def jobs(n):
     """Their study does not exist, so the worker gives them back."""
     return {"kind": "jobs", "dir": "/nonexistent", "want_display": False,
-            "items": [[f"u/s/{i}", 1, False, False] for i in range(n)]}
+            "items": [[f"u/s/{i}", 1, False, False, False] for i in range(n)]}
 
 
 def send(sock, message):

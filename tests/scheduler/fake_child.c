@@ -1,8 +1,9 @@
 /* A worker or reporter that does nothing but speak the wire, and misbehaves as its environment
  * tells; its role is its own name.
  *
- *   FAKE_LOG=FILE      a line for each item taken: "<pid> <id> <attempt> <alone>"; and at the start of a
- *                      worker that was given a device "device <name> <CUDA_VISIBLE_DEVICES>"
+ *   FAKE_LOG=FILE      a line for each item taken: "<pid> <id> <attempt> <alone>", of what is to be
+ *                      done carefully with 2 for <alone>; and at the start of a worker that was given
+ *                      a device "device <name> <CUDA_VISIBLE_DEVICES>"
  *   FAKE_MS=N          milliseconds of work an item (1)
  *   FAKE_CREDIT=N      (4)
  *   FAKE_VERSION=N     of the wire
@@ -11,6 +12,8 @@
  *   FAKE_DEVICE=N      end with status 71 at every N-th item
  *   FAKE_UNFIT=UUID    end with status 69 at the first item when CUDA shows this device
  *   FAKE_GPUS=N        "lentigo-worker devices" can use GPUs; also read by fake_nvml.c
+ *   FAKE_ISOLATES=1    what runs alone or carefully and should die is answered FAILED with signal 11 in
+ *                      stage network instead
  *   FAKE_SIGNAL=S      answer FAILED with signal 11 in stage decode for such an id
  *   FAKE_HANG=S        stand still at such an id
  *   FAKE_KILL=N        kill -9 itself at every N-th item
@@ -36,7 +39,7 @@ struct task {
     enum wire_kind kind; /* WIRE_JOBS or WIRE_STUDY */
     char id[WIRE_ID_SIZE], study_dir[SPOOL_PATH_SIZE];
     int n, attempt;
-    bool is_alone;
+    bool is_alone, is_careful;
 };
 
 static struct task held[HELD_MAX];
@@ -85,7 +88,10 @@ static void note(const struct task *m)
 {
     char line[256];
 
-    snprintf(line, sizeof(line), "%d %s %d %d\n", (int)getpid(), m->id, m->attempt, m->is_alone);
+    snprintf(line, sizeof(line), "%d %s %d %d\n", (int)getpid(), m->id, m->attempt,
+             m->is_alone     ? 1
+             : m->is_careful ? 2
+                             : 0);
     note_line(line);
 }
 
@@ -126,6 +132,11 @@ static void say_alive(void)
     tell();
 }
 
+static bool is_apart(const struct task *m)
+{
+    return number("FAKE_ISOLATES", 0) && (m->is_alone || m->is_careful);
+}
+
 static void misbehave(const struct task *m)
 {
     int every = number("FAKE_KILL", 0), lost = number("FAKE_DEVICE", 0);
@@ -137,7 +148,7 @@ static void misbehave(const struct task *m)
     if (lost && n_worked % lost == 0)
         exit(STATUS_DEVICE);
 
-    if (ends_in(m->id, setting("FAKE_SEGV"))) {
+    if (ends_in(m->id, setting("FAKE_SEGV")) && !is_apart(m)) {
         signal(SIGSEGV, SIG_DFL); /* also under a sanitizer */
         raise(SIGSEGV);
     }
@@ -153,14 +164,15 @@ static void misbehave(const struct task *m)
 static bool fails(const struct task *m)
 {
     const char *first = setting("FAKE_FIRST");
-    bool by_signal = ends_in(m->id, setting("FAKE_SIGNAL"));
+    bool died_apart = is_apart(m) && ends_in(m->id, setting("FAKE_SEGV"));
+    bool by_signal = died_apart || ends_in(m->id, setting("FAKE_SIGNAL"));
 
     if (!by_signal && !(first[0] && is_first(m)))
         return false;
     wire_begin(&out, WIRE_FAILED);
     out.attempt = m->attempt;
     out.signal = by_signal ? SIGSEGV : 0;
-    out.stage = STAGE_DECODE;
+    out.stage = died_apart ? STAGE_NETWORK : STAGE_DECODE;
     out.code = by_signal ? ERR_INPUT : !strcmp(first, "AGAIN") ? ERR_AGAIN : ERR_CANCELLED;
     memcpy(out.id, m->id, sizeof(out.id));
     tell();
@@ -269,6 +281,7 @@ static void hold_all(void)
         hold(in.items[i].id, in.items[i].attempt);
         struct task *t = &held[n_held - 1];
         t->is_alone = in.items[i].is_alone;
+        t->is_careful = in.items[i].is_careful;
         if (spool_image_of_id(in.dir, t->id, t->study_dir, &t->n, &err))
             exit(9);
     }
@@ -311,7 +324,8 @@ int main(int argc, char **argv)
     out = (struct wire_message){.kind = WIRE_HELLO,
                                 .version = number("FAKE_VERSION", WIRE_VERSION),
                                 .pid = (int)getpid(),
-                                .credit = number("FAKE_CREDIT", 4)};
+                                .credit = number("FAKE_CREDIT", 4),
+                                .isolates = is_worker && number("FAKE_ISOLATES", 0)};
     snprintf(out.role, sizeof(out.role), "%s", is_worker ? "worker" : "reporter");
     snprintf(out.model_sha256, sizeof(out.model_sha256), "%s", is_worker ? "00ff" : "");
     tell();

@@ -139,8 +139,9 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 static int teardown(void **state)
 {
-    static const char *const names[] = {"MS",     "CREDIT", "VERSION", "EXIT",   "SEGV",  "HANG",
-                                        "SIGNAL", "KILL",   "FIRST",   "DEVICE", "UNFIT", "GPUS"};
+    static const char *const names[] = {"MS",    "CREDIT", "VERSION", "EXIT",  "SEGV",
+                                        "HANG",  "SIGNAL", "KILL",    "FIRST", "DEVICE",
+                                        "UNFIT", "GPUS",   "ISOLATES"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -343,6 +344,47 @@ static void a_poisonous_image_is_set_aside_after_three_and_no_other(void **state
     assert_int_equal(lines_with("spool/log", "u1/s2/3"), 3);
     assert_int_equal(lines_with("log", "u1/s2/3 "), 4); /* once in company, then thrice alone */
     wait_for_lines("log", "u1/s2/3 4 1", 1);
+}
+
+/* A worker that isolates dies once; then what is bad costs itself, and nobody has a worker for himself. */
+static void a_worker_that_isolates_dies_once(void **state)
+{
+    (void)state;
+    setenv("FAKE_ISOLATES", "1", 1);
+    setenv("FAKE_SEGV", "/3", 1);
+    assert_int_equal(run(60), 0);
+    struct count c = count_spool();
+    assert_int_equal(c.none, 0);
+    assert_int_equal(c.aside, 1 + STUDIES);
+    for (int i = 0; i < STUDIES; i++)
+        assert_string_equal(c.reason[i][3], "crash");
+    assert_int_equal(lines_with("spool/log", "\"stage\":\"network\""), 3 * STUDIES);
+    assert_int_equal(lines_with("stderr", "event=child.up child=worker"), 2);
+    assert_int_equal(lines_with("log", " 1\n"), 3 * STUDIES);
+    assert_true(lines_with("log", " 2\n") > TOTAL / 2);
+}
+
+static void a_worker_that_isolates_and_is_killed_blames_nobody(void **state)
+{
+    (void)state;
+    setenv("FAKE_ISOLATES", "1", 1);
+    setenv("FAKE_KILL", "9", 1);
+    assert_int_equal(run(60), 0);
+    assert_all_done();
+    assert_int_equal(lines_with("spool/log", "\"crash\""), 0);
+}
+
+/* The fault is not where a process apart takes it: a worker for each shows which it is. */
+static void an_image_that_kills_even_a_worker_that_isolates_is_found(void **state)
+{
+    (void)state;
+    setenv("FAKE_ISOLATES", "1", 1);
+    setenv("FAKE_HANG", "/s4/0", 1);
+    assert_int_equal(run(60), 0);
+    struct count c = count_spool();
+    assert_int_equal(c.none, 0);
+    assert_int_equal(c.aside, 2);
+    assert_string_equal(c.reason[4][0], "crash");
 }
 
 static void a_decoder_that_dies_thrice_alone_is_counted(void **state)
@@ -700,6 +742,9 @@ int main(void)
         CASE(a_run_waits_for_its_upload_with_its_children_up),
         CASE(a_finished_run_started_again_does_nothing),
         CASE(a_poisonous_image_is_set_aside_after_three_and_no_other),
+        CASE(a_worker_that_isolates_dies_once),
+        CASE(a_worker_that_isolates_and_is_killed_blames_nobody),
+        CASE(an_image_that_kills_even_a_worker_that_isolates_is_found),
         CASE(a_decoder_that_dies_thrice_alone_is_counted),
         CASE(crash_counts_outlive_the_scheduler),
         CASE(workers_that_are_killed_blame_nobody),

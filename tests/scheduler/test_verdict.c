@@ -71,11 +71,33 @@ static void deaths(void **state)
             fail_msg("%s", cases[i].name);
 }
 
+static void doubts(void **state)
+{
+    static const struct {
+        const char *name;
+        struct death death;
+        bool has_worked, is_in_doubt;
+    } cases[] = {
+        {"crash",                    {-1, SIGSEGV, 9, false},      true,  true },
+        {"killed after good work",   {-1, SIGKILL, 9, false},      true,  false},
+        {"ended after good work",    {-1, SIGTERM, 9, false},      true,  false},
+        {"killed before it did one", {-1, SIGKILL, 9, false},      false, true },
+        {"stuck, we killed",         {-1, SIGKILL, 9, true},       true,  true },
+        {"left as beyond use",       {STATUS_BROKEN, 0, 9, false}, true,  true },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        if (verdict_is_in_doubt(&cases[i].death, cases[i].has_worked) != cases[i].is_in_doubt)
+            fail_msg("%s", cases[i].name);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(failures),
         cmocka_unit_test(deaths),
+        cmocka_unit_test(doubts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

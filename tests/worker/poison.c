@@ -23,7 +23,7 @@
 #include "worker/item.h"
 #include "worker/record.h"
 
-enum { STAGE_SHIFT = 56, DEED_SHIFT = 48, MEMORY_STEP = 16 << 20, MEMORY_STEPS = 640 };
+enum { STAGE_SHIFT = 56, DEED_SHIFT = 48, MEMORY_STEP = 16 << 20, MEMORY_STEPS = 256 };
 
 int __real_item_look_up(struct item *item, struct studies *studies, struct err *err);
 int __wrap_item_look_up(struct item *item, struct studies *studies, struct err *err);
@@ -59,17 +59,24 @@ static void deed_hang(void)
         (void)getpid();
 }
 
-/* 10 GB, each page touched; then what the kernel's killer does, should there be so much. */
+/* 4 GB, each page touched; then what the kernel's killer does, should there be so much. Returns when it
+ * was refused, the memory given back. */
 static void deed_memory(void)
 {
-    for (int i = 0; i < MEMORY_STEPS; i++) {
-        char *p =
+    char *pieces[MEMORY_STEPS];
+    int n = 0;
+
+    for (; n < MEMORY_STEPS; n++) {
+        pieces[n] =
             mmap(NULL, MEMORY_STEP, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (p == MAP_FAILED)
+        if (pieces[n] == MAP_FAILED)
             break;
-        memset(p, 1, MEMORY_STEP);
+        memset(pieces[n], 1, MEMORY_STEP);
     }
-    (void)raise(SIGKILL);
+    if (n == MEMORY_STEPS)
+        (void)raise(SIGKILL);
+    while (n)
+        (void)munmap(pieces[--n], MEMORY_STEP);
 }
 
 static void deed_open(void)
@@ -144,15 +151,19 @@ static uint64_t mark_of(const char *path)
     return 0;
 }
 
-static void act(uint64_t tag, uint64_t stage)
+/* True: it asked for more memory than there was, and was refused. */
+static bool act(uint64_t tag, uint64_t stage)
 {
-    if (tag >> STAGE_SHIFT == stage)
-        deeds[(tag >> DEED_SHIFT) & 0xff].act();
+    if (tag >> STAGE_SHIFT != stage)
+        return false;
+    deeds[(tag >> DEED_SHIFT) & 0xff].act();
+    return deeds[(tag >> DEED_SHIFT) & 0xff].act == deed_memory;
 }
 
 static void in_child(uint64_t tag)
 {
-    act(tag, IN_DECODE);
+    if (act(tag, IN_DECODE))
+        (void)raise(SIGKILL);
 }
 
 int __wrap_item_look_up(struct item *item, struct studies *studies, struct err *err)
@@ -175,7 +186,8 @@ int __wrap_analyst_segment(struct analyst *a, const struct decoded *const *pictu
                            struct err *err)
 {
     for (int i = 0; i < n; i++)
-        act(pictures[i]->tag, IN_NETWORK);
+        if (act(pictures[i]->tag, IN_NETWORK))
+            abort(); /* as a library in C++ does */
     return __real_analyst_segment(a, pictures, n, err);
 }
 
@@ -183,6 +195,7 @@ int __wrap_record_pictures(struct record_scratch *s, const struct item *item,
                            const struct lesion_input *in, const struct lesion_measures *m,
                            struct err *err)
 {
-    act(item->tag, IN_MEASURE);
+    if (act(item->tag, IN_MEASURE))
+        return err_set(err, ERR_NOMEM, "picture");
     return __real_record_pictures(s, item, in, m, err);
 }

@@ -1,0 +1,380 @@
+#include "worker/apart.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/file.h"
+#include "common/json.h"
+#include "common/status.h"
+
+enum {
+    LOOK_MS = 250,       /* how often a silent process is looked at */
+    STILL_MS = 10000,    /* without using a processor: it waits for something that never comes */
+    MEMORY_MB = 1024,    /* beyond what the fork begins with */
+    ENTRY_MAX = 1 << 20, /* bytes of an entry as JSON; a real one has some 3 kB */
+    OUT_OF_MEMORY_SCORE = 1000 /* of all our processes, the kernel ends this one first */
+};
+
+/* What the process says of one image; its entry's text follows. */
+struct answer {
+    int32_t outcome, status, reason, code, stage;
+    uint32_t entry_bytes;
+    int64_t cpu_us;
+    double malignant_probability;
+    char risk[sizeof(((struct item *)0)->risk)];
+    char text[sizeof(((struct err *)0)->msg)];
+};
+
+/* ---- in the process ---- */
+
+#ifdef LENTIGO_SANITIZED
+static void limit_memory(void)
+{
+} /* sanitizers reserve terabytes */
+#else
+/* Pages of data that this process has or has asked for. */
+static int64_t data_pages(void)
+{
+    char text[160];
+    long long size, resident, shared, code, library, data;
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = 0;
+    return sscanf(text, "%lld %lld %lld %lld %lld %lld", &size, &resident, &shared, &code, &library,
+                  &data) == 6
+               ? data
+               : -1;
+}
+
+static void limit_memory(void)
+{
+    struct rlimit limit;
+    int64_t pages = data_pages();
+
+    if (pages < 0 || getrlimit(RLIMIT_DATA, &limit))
+        return;
+    rlim_t most = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + ((rlim_t)MEMORY_MB << 20);
+    limit.rlim_cur = most < limit.rlim_max ? most : limit.rlim_max;
+    (void)setrlimit(RLIMIT_DATA, &limit); /* else the kernel's killer is the limit */
+}
+#endif
+
+/* There was no memory: for this process, or on the whole machine? */
+static bool was_own_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_DATA, &limit))
+        return false;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_DATA, &limit))
+        return false;
+    void *more = mmap(NULL, (size_t)MEMORY_MB << 20, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return more != MAP_FAILED;
+}
+
+static void offer_to_the_killer(void)
+{
+    char score[8];
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+    snprintf(score, sizeof(score), "%d", OUT_OF_MEMORY_SCORE);
+    if (fd >= 0 && write(fd, score, strlen(score)) < 0)
+        errno = 0; /* it may be the last to be chosen, then */
+    if (fd >= 0)
+        close(fd);
+}
+
+static void enter(const struct apart *a, pid_t parent)
+{
+    const struct rlimit no_core = {0};
+    sigset_t none;
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent)
+        _exit(0);
+    prctl(PR_SET_NAME, "lentigo-apart");
+    close(WIRE_FD); /* the scheduler's, or whatever stands there: it is not ours */
+    (void)signal(SIGXCPU, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)setrlimit(RLIMIT_CORE, &no_core);
+    (void)setpriority(PRIO_PROCESS, 0, a->nice);
+    offer_to_the_killer();
+    limit_memory();
+}
+
+static void write_whole(int fd, const void *bytes, size_t n)
+{
+    const char *at = bytes;
+
+    while (n) {
+        ssize_t done = write(fd, at, n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            _exit(0); /* nobody is there to hear it */
+        at += done;
+        n -= (size_t)done;
+    }
+}
+
+static void say(int fd, struct item *item, int64_t cpu_us)
+{
+    char *entry = item->outcome == WIRE_DONE ? json_line(item->entry) : NULL;
+    struct err err = {0};
+
+    if (item->outcome == WIRE_DONE && !entry) {
+        err_set(&err, ERR_NOMEM, "image entry as text");
+        item_give_back(item, STAGE_MEASURE, &err);
+    }
+    if (item->outcome == WIRE_FAILED && item->err.code == ERR_NOMEM && was_own_limit()) {
+        err_set(&err, ERR_LIMIT, "more than %d MiB for one image: %s", MEMORY_MB, item->err.msg);
+        item->err = err;
+    }
+    struct answer answer = {.outcome = item->outcome,
+                            .status = (int32_t)item->status,
+                            .reason = (int32_t)item->reason,
+                            .code = (int32_t)item->err.code,
+                            .stage = (int32_t)item->stage,
+                            .entry_bytes = entry ? (uint32_t)strlen(entry) : 0,
+                            .cpu_us = cpu_us,
+                            .malignant_probability = item->malignant_probability};
+
+    memcpy(answer.risk, item->risk, sizeof(answer.risk));
+    memcpy(answer.text, item->err.msg, sizeof(answer.text));
+    write_whole(fd, &answer, sizeof(answer));
+    write_whole(fd, entry, answer.entry_bytes);
+    free(entry);
+}
+
+static void set_timer(timer_t timer, int64_t ms)
+{
+    const struct itimerspec t = {
+        .it_value = {ms / 1000, ms % 1000 * 1000000}
+    };
+
+    if (timer_settime(timer, 0, &t, NULL))
+        _exit(STATUS_AGAIN);
+}
+
+static _Noreturn void work(const struct apart *a, struct item **items, int n, int fd)
+{
+    struct sigevent by_signal = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGXCPU};
+    timer_t timer;
+
+    if (timer_create(CLOCK_PROCESS_CPUTIME_ID, &by_signal, &timer))
+        _exit(STATUS_AGAIN);
+    for (int i = 0; i < n; i++) {
+        int64_t begin = clock_cpu_us();
+        set_timer(timer, a->cpu_ms);
+        a->compute(a->ctx, items[i]);
+        set_timer(timer, 0);
+        say(fd, items[i], clock_cpu_us() - begin);
+    }
+    _exit(0);
+}
+
+/* ---- here ---- */
+
+struct process {
+    const struct apart *apart;
+    pid_t pid;
+    int fd;
+    int64_t cpu_us, still_since_ms;
+};
+
+/* Held from the making of a pipe until our copy of its writing end is closed: a process that another
+ * lane forked in between would keep it open, and the end of this one would not be seen. */
+static pthread_mutex_t forking = PTHREAD_MUTEX_INITIALIZER;
+
+static int begin_locked(struct process *p, struct item **items, int n, struct err *err)
+{
+    int ends[2];
+    pid_t self = getpid();
+
+    if (pipe2(ends, O_CLOEXEC))
+        return err_set(err, ERR_AGAIN, "no pipe to a process apart: %s", strerror(errno));
+    p->fd = ends[0];
+    p->pid = fork();
+    if (p->pid == 0) {
+        enter(p->apart, self);
+        work(p->apart, items, n, ends[1]);
+    }
+    close(ends[1]);
+    if (p->pid > 0)
+        return 0;
+    close(ends[0]);
+    return err_set(err, ERR_AGAIN, "no process apart: %s", strerror(errno));
+}
+
+static int begin(struct process *p, const struct apart *a, struct item **items, int n,
+                 struct err *err)
+{
+    *p = (struct process){.apart = a, .still_since_ms = clock_mono_us() / 1000};
+    last_stage_note(a->stage, STAGE_NETWORK);
+    pthread_mutex_lock(&forking);
+    int ret = begin_locked(p, items, n, err);
+    pthread_mutex_unlock(&forking);
+    return ret;
+}
+
+/* Nothing came for a while: it works, or it is ended. */
+static void look(struct process *p)
+{
+    int64_t now = clock_mono_us() / 1000;
+    struct timespec t;
+    clockid_t clock;
+
+    if (clock_getcpuclockid(p->pid, &clock) || clock_gettime(clock, &t))
+        return;
+    int64_t cpu_us = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    bool has_moved = cpu_us > p->cpu_us;
+    p->still_since_ms = has_moved ? now : p->still_since_ms;
+    p->cpu_us = cpu_us;
+    if (!p->apart->goes_on(p->apart->ctx, has_moved) || now - p->still_since_ms > STILL_MS)
+        kill(p->pid, SIGKILL);
+}
+
+/* False: the process says no more. */
+static bool read_whole(struct process *p, void *bytes, size_t n)
+{
+    struct pollfd readable = {.fd = p->fd, .events = POLLIN};
+    char *at = bytes;
+
+    while (n) {
+        int ready = poll(&readable, 1, LOOK_MS);
+        if (ready == 0)
+            look(p);
+        if (ready <= 0)
+            continue;
+        ssize_t done = read(p->fd, at, n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return false;
+        at += done;
+        n -= (size_t)done;
+    }
+    return true;
+}
+
+static bool is_sound(const struct answer *a)
+{
+    bool is_done = a->outcome == WIRE_DONE &&
+                   (a->status == RESULT_DONE || a->status == RESULT_SET_ASIDE) && a->reason >= 0 &&
+                   a->reason < REASON_COUNT && a->entry_bytes && a->entry_bytes <= ENTRY_MAX;
+    bool is_failed = a->outcome == WIRE_FAILED && a->code > ERR_OK && a->code <= ERR_BUG &&
+                     a->stage >= 0 && a->stage < STAGE_COUNT && !a->entry_bytes;
+
+    return is_done || is_failed;
+}
+
+static json_t *read_entry(struct process *p, size_t n)
+{
+    char *text = malloc(n);
+    struct err ignored = {0};
+    json_t *entry = NULL;
+
+    if (text && read_whole(p, text, n))
+        entry = json_parse(text, n, "image entry", &ignored);
+    free(text);
+    return entry;
+}
+
+/* False: nothing sound came. */
+static bool take_answer(struct process *p, struct item *item, int64_t *cpu_us)
+{
+    struct answer a;
+
+    if (!read_whole(p, &a, sizeof(a)) || !is_sound(&a))
+        return false;
+    a.risk[sizeof(a.risk) - 1] = a.text[sizeof(a.text) - 1] = 0;
+    item->entry = a.entry_bytes ? read_entry(p, a.entry_bytes) : NULL;
+    if (a.outcome == WIRE_DONE && !item->entry)
+        return false;
+    item->outcome = (enum wire_kind)a.outcome;
+    item->status = (enum result_status)a.status;
+    item->reason = (enum reason)a.reason;
+    item->malignant_probability = a.malignant_probability;
+    item->err.code = (enum err_code)a.code;
+    item->stage = (enum wire_stage)a.stage;
+    memcpy(item->risk, a.risk, sizeof(item->risk));
+    memcpy(item->err.msg, a.text, sizeof(item->err.msg));
+    *cpu_us = a.outcome == WIRE_DONE ? a.cpu_us : 0;
+    return true;
+}
+
+/* As waitpid says. */
+static int end(const struct process *p)
+{
+    int status = 0;
+
+    close(p->fd);
+    while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return status;
+}
+
+static void blame(const struct apart *a, struct item *item, int status)
+{
+    enum wire_stage stage = last_stage_read(a->stage);
+    int signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    bool was_short = WIFEXITED(status) && WEXITSTATUS(status) == STATUS_AGAIN;
+    struct err err = {0};
+
+    if (was_short)
+        err_set(&err, ERR_AGAIN, "a process apart could not begin");
+    else
+        err_set(&err, ERR_BUG, "its process ended in stage %s, signal %d", wire_stage_word(stage),
+                signal);
+    item_give_back(item, stage < STAGE_COUNT ? stage : STAGE_NETWORK, &err);
+    item->signal = signal;
+}
+
+/* One process for as many as it lives to settle; how many that were, the one that it died of included. */
+static int run_some(const struct apart *a, struct item **items, int n)
+{
+    struct process p;
+    struct err err = {0};
+    int64_t cpu_us;
+    int settled = 0;
+
+    if (begin(&p, a, items, n, &err)) {
+        item_give_back(items[0], STAGE_NETWORK, &err);
+        a->settled(a->ctx, items[0], 0);
+        return 1;
+    }
+    while (settled < n && take_answer(&p, items[settled], &cpu_us)) {
+        p.still_since_ms = clock_mono_us() / 1000;
+        a->settled(a->ctx, items[settled++], cpu_us);
+    }
+    if (settled < n)
+        kill(p.pid, SIGKILL); /* it said something odd, or is dead */
+    int status = end(&p);
+    if (settled < n) {
+        blame(a, items[settled], status);
+        a->settled(a->ctx, items[settled++], 0);
+    }
+    return settled;
+}
+
+void apart_run(const struct apart *a, struct item **items, int n)
+{
+    for (int at = 0; at < n;)
+        at += run_some(a, items + at, n - at);
+}
