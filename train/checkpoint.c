@@ -92,6 +92,8 @@ static int write_state(const char *path, const struct progress_state *s, const c
              isfinite(s->best_score) ? json_real(s->best_score) : json_null());
     json_put(&object, "loss_sum", json_real(s->loss_sum));
     json_put(&object, "loss_count", json_integer(s->loss_count));
+    json_put(&object, "loss_scale", json_real(s->scaling.scale));
+    json_put(&object, "loss_scale_good", json_integer(s->scaling.good));
     if (!object)
         return err_set(err, ERR_NOMEM, "%s: out of memory", path);
     int ret = json_write(path, object, err) || file_sync_fs(path, err) ? -1 : 0;
@@ -181,6 +183,8 @@ static int read_state(struct progress_state *s, int64_t *steps, char sha256[SHA2
               json_get_text(object, "tensors_sha256", &text, err);
     if (!ret) {
         s->best_score = json_number_or(object, "best_score", -INFINITY);
+        s->scaling.scale = json_number_or(object, "loss_scale", 0); /* older states have none */
+        s->scaling.good = (int64_t)json_number_or(object, "loss_scale_good", 0);
         snprintf(sha256, SHA256_HEX_SIZE, "%s", text);
     }
     json_decref(object);

@@ -18,6 +18,7 @@ struct progress_state {
     int64_t best_iteration;
     double loss_sum; /* since the last line of the log */
     int64_t loss_count;
+    struct learn_scaling scaling; /* of a learner that holds the weights; scale 0: none was */
 };
 
 /* ERR_AGAIN: the disk. */

@@ -175,10 +175,10 @@ static int make_slots(struct loader *l, struct err *err)
     l->slots = calloc((size_t)l->n_slots, sizeof(*l->slots));
     for (int i = 0; l->slots && i < l->n_slots; i++) {
         struct slot *s = &l->slots[i];
-        s->rgb = malloc(3 * pixels);
-        s->label = malloc(pixels);
+        s->rgb = malloc(4 * pixels); /* the labels behind */
+        s->label = s->rgb ? s->rgb + 3 * pixels : NULL;
         s->rows = malloc(batch * sizeof(*s->rows));
-        if (!s->rgb || !s->label || !s->rows)
+        if (!s->rgb || !s->rows)
             return err_set(err, ERR_NOMEM, "no memory for %d batches of %d pictures of %d px",
                            l->n_slots, l->config.batch, l->side_max);
     }
@@ -256,7 +256,6 @@ void loader_close(struct loader *l)
         (void)pthread_join(l->threads[i], NULL);
     for (int i = 0; l->slots && i < l->n_slots; i++) {
         free(l->slots[i].rgb);
-        free(l->slots[i].label);
         free(l->slots[i].rows);
     }
     (void)pthread_cond_destroy(&l->room);
@@ -298,6 +297,12 @@ int loader_next(struct loader *l, struct batch *out, struct err *err)
     }
     (void)pthread_mutex_unlock(&l->lock);
     return is_failed ? err_set(err, s->err.code, "%s", s->err.msg) : 0;
+}
+
+const void *loader_memory(const struct loader *l, int i, size_t *bytes)
+{
+    *bytes = 4 * (size_t)l->config.batch * (size_t)l->side_max * (size_t)l->side_max;
+    return i < l->n_slots ? l->slots[i].rgb : NULL;
 }
 
 void loader_seek(struct loader *l, int64_t iteration)

@@ -13,6 +13,7 @@
 #ifndef TRAIN_LOADER_H
 #define TRAIN_LOADER_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -59,6 +60,9 @@ void loader_close(struct loader *l); /* NULL is fine */
 /* The next batch, waiting for it. An error names the picture and comes again at every call until
  * loader_seek goes elsewhere. */
 int loader_next(struct loader *l, struct batch *out, struct err *err);
+
+/* Where batches lie: block `i` of the loader's, or NULL behind the last. To be locked for a device. */
+const void *loader_memory(const struct loader *l, int i, size_t *bytes);
 
 /* The next batch is that of `iteration` (0 or more). What was made ahead is dropped. */
 void loader_seek(struct loader *l, int64_t iteration);

@@ -9,9 +9,9 @@
 #include "common/log.h"
 #include "common/version.h"
 #include "lesion/thresholds.h"
+#include "train/held.h"
 #include "train/page.h"
 #include "train/tools.h"
-#include "train/trainer.h"
 #include "train/validate.h"
 
 enum {
@@ -180,7 +180,8 @@ int trainer_look(struct trainer *t, struct err *err)
     struct validation seen;
     char last[SETTINGS_PATH_SIZE];
 
-    if (path_format(last, sizeof(last), err, "%s/last", t->folder.dir) ||
+    if (held_fetch(t, t->state.iteration, err) ||
+        path_format(last, sizeof(last), err, "%s/last", t->folder.dir) ||
         write_model(t, last, NULL, err))
         return -1;
     if (!t->n_val)

@@ -15,11 +15,6 @@ struct slice {
     size_t n;
 };
 
-struct factors {
-    float rate, scale, momentum, beta2, decay;
-    float unbias_first, unbias_second; /* 1 / (1 - beta^t) */
-};
-
 WIDE static double squares(const float *restrict g, size_t n)
 {
     double lanes[LANES] = {0}, sum = 0;
@@ -33,7 +28,7 @@ WIDE static double squares(const float *restrict g, size_t n)
 }
 
 WIDE static void sgd(float *restrict w, float *restrict g, float *restrict v, size_t n,
-                     const struct factors *k)
+                     const struct learn_update *k)
 {
     float rate = k->rate, scale = k->scale, momentum = k->momentum, decay = k->decay;
 
@@ -45,10 +40,10 @@ WIDE static void sgd(float *restrict w, float *restrict g, float *restrict v, si
     }
 }
 
-WIDE static void adamw(const struct slice *s, const struct factors *k)
+WIDE static void adamw(const struct slice *s, const struct learn_update *k)
 {
     float *restrict w = s->w, *restrict g = s->g, *restrict m = s->first, *restrict q = s->second;
-    const struct factors f = *k;
+    const struct learn_update f = *k;
 
     for (size_t i = 0; i < s->n; i++) {
         float x = f.scale * g[i];
@@ -101,8 +96,7 @@ void optimiser_release(struct optimiser *o)
 struct step {
     struct optimiser *o;
     struct bank *weights, *gradients;
-    struct factors factors;
-    float share; /* of the new weights in the average */
+    struct learn_update update;
 };
 
 static void norm_part(void *arg, int thread, int part)
@@ -146,7 +140,7 @@ static void step_part(void *arg, int thread, int part)
         n = overlap(s->weights, i, (size_t)part, &from);
         if (!n || !o->is_trained[i])
             continue;
-        struct factors k = s->factors;
+        struct learn_update k = s->update;
         k.decay = o->decay[i];
         if (o->config.kind == OPTIMISER_SGD) {
             sgd(s->weights->block + from, s->gradients->block + from, o->first.block + from, n, &k);
@@ -158,30 +152,38 @@ static void step_part(void *arg, int thread, int part)
     }
     if (o->average.block)
         average(o->average.block + (size_t)part * BANK_PART,
-                s->weights->block + (size_t)part * BANK_PART, s->share, BANK_PART);
+                s->weights->block + (size_t)part * BANK_PART, s->update.share, BANK_PART);
 }
 
-double optimiser_step(struct optimiser *o, struct bank *weights, struct bank *gradients,
-                      double rate)
+struct learn_update optimiser_plan(struct optimiser *o, double norm, double rate)
 {
     const struct optimiser_config *c = &o->config;
-    double t = (double)o->steps, kept = fmin(c->ema, (1 + t) / (10 + t));
-    struct step s = {.o = o, .weights = weights, .gradients = gradients};
-    double norm = norm_of(&s);
+    double t = (double)o->steps++, kept = fmin(c->ema, (1 + t) / (10 + t));
 
-    if (!isfinite(norm))
-        return norm;
-    s.share = (float)(1 - kept);
-    s.factors = (struct factors){
+    return (struct learn_update){
+        .is_adamw = c->kind == OPTIMISER_ADAMW,
         .rate = (float)rate,
         .scale = c->clip > 0 && norm > c->clip ? (float)(c->clip / norm) : 1,
         .momentum = (float)c->momentum,
         .beta2 = (float)c->beta2,
         .unbias_first = (float)(1 / (1 - pow(c->momentum, t + 1))),
         .unbias_second = (float)(1 / (1 - pow(c->beta2, t + 1))),
+        .decay = (float)c->decay,
+        .decay_spared = c->spares_norms ? 0 : (float)c->decay,
+        .share = (float)(1 - kept),
     };
-    spread(c->threads, (int)(weights->total / BANK_PART), step_part, &s);
-    o->steps++;
+}
+
+double optimiser_step(struct optimiser *o, struct bank *weights, struct bank *gradients,
+                      double rate)
+{
+    struct step s = {.o = o, .weights = weights, .gradients = gradients};
+    double norm = norm_of(&s);
+
+    if (!isfinite(norm))
+        return norm;
+    s.update = optimiser_plan(o, norm, rate);
+    spread(o->config.threads, (int)(weights->total / BANK_PART), step_part, &s);
     return norm;
 }
 

@@ -46,6 +46,10 @@ void optimiser_release(struct optimiser *o); /* safe on a zeroed one */
 double optimiser_step(struct optimiser *o, struct bank *weights, struct bank *gradients,
                       double rate);
 
+/* The same step where a learner holds all of it (learner_update), which is to be made: it counts as done.
+ * `norm` is finite. */
+struct learn_update optimiser_plan(struct optimiser *o, double norm, double rate);
+
 /* What is to be looked at and shipped: the average, or the weights where none is kept. */
 const struct bank *optimiser_result(const struct optimiser *o, const struct bank *weights);
 

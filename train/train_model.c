@@ -7,8 +7,8 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/status.h"
+#include "train/held.h"
 #include "train/tools.h"
-#include "train/trainer.h"
 
 enum { SHOW_US = 10000000 };
 
@@ -46,7 +46,8 @@ static int save(struct trainer *t, struct err *err)
 {
     char dir[SETTINGS_PATH_SIZE];
 
-    if (path_format(dir, sizeof(dir), err, "%s/state", t->folder.dir) ||
+    if (held_fetch(t, t->state.iteration, err) ||
+        path_format(dir, sizeof(dir), err, "%s/state", t->folder.dir) ||
         checkpoint_save(dir, &t->state, &t->weights, &t->optimiser, err))
         return -1;
     t->saved = t->state.iteration;

@@ -9,6 +9,7 @@
 #include "common/file.h"
 #include "common/sha256.h"
 #include "dataset/check.h"
+#include "train/held.h"
 #include "train/weights.h"
 
 enum { AHEAD = 3 /* batches made ready */ };
@@ -98,8 +99,7 @@ static int open_network(struct trainer *t, struct err *err)
     const struct settings *s = t->plan.settings;
     int missing = 0;
 
-    if (learner_open(&t->learner, &t->plan.learner, err) ||
-        loss_open(&t->loss, &t->plan.loss, err) || bank_init(&t->weights, err) ||
+    if (loss_open(&t->loss, &t->plan.loss, err) || bank_init(&t->weights, err) ||
         bank_init(&t->gradients, err))
         return -1;
     if (s->teacher[0] && teacher_open(&t->teacher, s->teacher, s, t->plan.threads, err))
@@ -156,14 +156,16 @@ static int go_on(struct trainer *t, struct err *err)
         ticker_say(&t->ticker, "%s: going on at iteration %" PRId64, t->folder.dir, t->saved);
     }
     loader_seek(t->loader, t->state.iteration * t->plan.settings->accumulate);
-    return 0;
+    return learner_facts(t->learner)->holds ? held_begin(t, err) : 0;
 }
 
 int trainer_open(struct trainer *t, const struct settings *s, struct err *err)
 {
     ticker_open(&t->ticker);
-    if (plan_make(&t->plan, s, err) || run_folder_open(&t->folder, s->output, s->resume, err) ||
-        open_cache(t, err) || open_draws(t, err) || open_network(t, err) || make_config(t, err) ||
+    /* a device that is not there is said before minutes of decoding */
+    if (plan_make(&t->plan, s, err) || learner_open(&t->learner, &t->plan.learner, err) ||
+        run_folder_open(&t->folder, s->output, s->resume, err) || open_cache(t, err) ||
+        open_draws(t, err) || open_network(t, err) || make_config(t, err) ||
         run_folder_agree(&t->folder, t->config, s->resume, err) || open_loader(t, err))
         return -1;
     return go_on(t, err);
@@ -171,8 +173,8 @@ int trainer_open(struct trainer *t, const struct settings *s, struct err *err)
 
 void trainer_close(struct trainer *t)
 {
+    learner_close(t->learner); /* which may have locked the loader's memory */
     loader_close(t->loader);
-    learner_close(t->learner);
     loss_close(t->loss);
     teacher_close(t->teacher);
     bank_release(&t->weights);

@@ -35,6 +35,10 @@ struct trainer {
     struct progress_state state;
     struct ticker ticker;
     int64_t saved; /* iteration of the latest state on disk; -1: none */
+    /* Where the learner holds the weights (held.h): */
+    int64_t fetched;  /* the iteration of what the banks hold */
+    double held_norm; /* of the gradients of this step so far, if there are any */
+    bool has_held;
 };
 
 /* Zeroed but for the descriptors. */
@@ -51,6 +55,11 @@ void trainer_close(struct trainer *t); /* safe on TRAINER_CLOSED */
  * and the log names the pictures. What is in memory is of no use then (the step may have been taken),
  * and nothing of it was written. */
 int trainer_step(struct trainer *t, struct err *err);
+
+/* The losses of a batch from its logits, the teacher's among them; its total, and the gradients of that times
+ * `scale` into the heads. */
+int trainer_lose(struct trainer *t, const struct batch *batch, double scale,
+                 struct learn_head heads[LEARN_HEADS], double *loss, struct err *err);
 
 /* The weights as they are into last/, the validation split through them, and into best/ when the score
  * is the highest so far. Without a validation split only last/. */

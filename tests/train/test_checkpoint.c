@@ -59,7 +59,9 @@ static const char *state_dir(void)
 static void save(const struct rig *r, int64_t iteration)
 {
     struct err err = {0};
-    struct progress_state s = {iteration, 1.5, iteration - 1, 0.25, 3};
+    struct progress_state s = {
+        iteration, 1.5, iteration - 1, 0.25, 3, {512, 17}
+    };
 
     assert_int_equal(checkpoint_save(state_dir(), &s, &r->weights, &r->o, &err), 0);
 }
@@ -126,7 +128,8 @@ static void round_trip_and_two_kept(void **state)
     same(&a, &b);
     assert_int_equal(s.iteration, 40);
     assert_int_equal(s.best_iteration, 39);
-    assert_true(s.best_score == 1.5 && s.loss_sum == 0.25 && s.loss_count == 3);
+    assert_true(s.best_score == 1.5 && s.loss_sum == 0.25 && s.loss_count == 3 &&
+                s.scaling.scale == 512 && s.scaling.good == 17);
     for (long i = 10; i <= 40; i += 10)
         for (int k = 0; k < 2; k++) {
             path_of(path, i, k ? ".json" : ".safetensors");
