@@ -80,7 +80,7 @@ def torch(step, options, programs):
 
 
 def programs_on_cpu(step, options, programs):
-    """The two programs of tests/gpu, on the processor."""
+    """The programs of tests/gpu, on the processor."""
     model = places.MODEL
     if programs.golden:
         lines = step.run_json(programs.command("gpu_parity", model, "cpu", "f32",
@@ -88,6 +88,10 @@ def programs_on_cpu(step, options, programs):
         step.put(parity=lines)
         if not lines or not all(line["ok"] for line in lines):
             raise Failed(f"gpu_parity on the processor: {lines}")
+    lines = step.run_json(programs.command("gpu_learn", model, "cpu", "f32", "1x32x32"))
+    step.put(learn=lines)
+    if len(lines) != 1 or not lines[0]["ok"]:
+        raise Failed(f"gpu_learn on the processor: {lines}")
     with step.started(programs.command("gpu_mixed", model, "cpu", "f32", 0, 1),
                       stdin=subprocess.PIPE) as child:
         talk = Talk(child)

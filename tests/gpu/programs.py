@@ -14,14 +14,18 @@ BUILD_S = 240
 
 
 MODEL = ROOT / "models/starter"
+WEIGHTS = "starter.pdparams.xz"
 
 
 class Programs:
     """`command` starts one of them; `golden` are the recorded numbers, maybe none."""
 
-    def __init__(self, origin, folder, golden, start=None):
+    def __init__(self, origin, folder, golden, weights, start=None):
         self.origin, self.folder, self.start = origin, folder, start
         self.golden = sorted(golden.glob("forward-*.npz"))
+        # of training: pictures, losses, and the weights to begin with, which are packed
+        train = [golden / "train-96.npz", golden / "train-96.json", weights]
+        self.recorded = train if all(p.exists() for p in train) else []
 
     def command(self, name, *args):
         first = [self.start, name] if self.start else [self.folder / "bin" / name]
@@ -33,7 +37,8 @@ class Programs:
 
 
 def from_build(tree, origin):
-    return Programs(origin, tree.resolve(), ROOT.parent / "shared/golden")
+    shared = ROOT.parent / "shared"
+    return Programs(origin, tree.resolve(), shared / "golden", shared / "models" / WEIGHTS)
 
 
 def from_pack(archive, scratch):
@@ -42,7 +47,8 @@ def from_pack(archive, scratch):
         tar.extractall(folder, filter="data") if hasattr(tarfile, "data_filter") else \
             tar.extractall(folder)
     commit = json.loads((folder / "pack.json").read_text())["commit"]
-    return Programs(f"pack of {commit}", folder, folder / "golden", folder / "start")
+    return Programs(f"pack of {commit}", folder, folder / "golden", folder / "golden" / WEIGHTS,
+                    folder / "start")
 
 
 def build_here(limit_s):
