@@ -177,7 +177,7 @@ def check_gives_way(tmp, data):
         wait_until(lambda: not trainers(child.pid), 60, "it gives way")
         inst.wait_done(120)
         wait_until(lambda: trainers(child.pid), 60, "it goes on when the images are done")
-        inst.operate("pause", "training")
+        inst.operate("pause", "training", "--why", "test")
         wait_until(lambda: not trainers(child.pid), 60, "a pause holds it")
         inst.operate("resume", "training")
         wait_until(lambda: trainers(child.pid), 60, "it goes on")
