@@ -39,3 +39,18 @@ char *clock_iso(char out[CLOCK_ISO_SIZE], int64_t wall_ms)
     snprintf(out + n, CLOCK_ISO_SIZE - n, ".%03dZ", (int)(wall_ms % 1000));
     return out;
 }
+
+int clock_read_iso(const char *text, int64_t *wall_ms)
+{
+    char again[CLOCK_ISO_SIZE];
+    struct tm tm = {0};
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+
+    if (!rest || rest[0] != '.')
+        return -1;
+    int64_t ms = (int64_t)timegm(&tm) * 1000 + strtol(rest + 1, NULL, 10);
+    if (strcmp(clock_iso(again, ms), text) != 0)
+        return -1;
+    *wall_ms = ms;
+    return 0;
+}

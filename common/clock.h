@@ -14,4 +14,7 @@ int64_t clock_wall_ms(void); /* since 1970, UTC */
  * to that limit. */
 char *clock_iso(char out[CLOCK_ISO_SIZE], int64_t wall_ms);
 
+/* Reads what clock_iso has written; -1: that is something else, and `*wall_ms` is left alone. */
+int clock_read_iso(const char *text, int64_t *wall_ms);
+
 #endif

@@ -1,13 +1,13 @@
 #include "common/settings.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
 
 #include "common/file.h"
 #include "common/settings_table.h"
+#include "common/text.h"
 
 enum { CONFIG_SIZE_MAX = 1 << 20, LONG_FLAG_BASE = 1000 };
 
@@ -106,27 +106,16 @@ static const struct setting *find_row(const char *name, size_t n)
     return NULL;
 }
 
-/* Cut white space at both ends, in place. */
-static char *trimmed(char *s)
-{
-    while (isspace((unsigned char)*s))
-        s++;
-    size_t n = strlen(s);
-    while (n && isspace((unsigned char)s[n - 1]))
-        s[--n] = 0;
-    return s;
-}
-
 static int load_line(struct settings *s, char *line, struct err *err)
 {
-    line = trimmed(line);
+    line = text_trim(line);
     if (!*line || *line == '#')
         return 0;
     char *equals = strchr(line, '=');
     if (!equals)
         return err_set(err, ERR_CONFIG, "no '=' in \"%.60s\"", line);
     *equals = 0;
-    const char *key = trimmed(line), *value = trimmed(equals + 1);
+    const char *key = text_trim(line), *value = text_trim(equals + 1);
     const struct setting *row = find_row(key, strlen(key));
     if (!row || row->offset == offsetof(struct settings, config))
         return err_set(err, ERR_CONFIG, "unknown key \"%.60s\"", key);

@@ -1,5 +1,7 @@
 #include "common/text.h"
 
+#include <ctype.h>
+
 #include "common/sha256.h"
 
 /* Length of the UTF-8 sequence at `s`, 0 when it is none. RFC 3629, table 3-7 of Unicode. */
@@ -160,4 +162,14 @@ void text_add_base64(struct buf *out, const void *bytes, size_t n)
         s += block;
         n -= block;
     }
+}
+
+char *text_trim(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    size_t n = strlen(text);
+    while (n && isspace((unsigned char)text[n - 1]))
+        text[--n] = 0;
+    return text;
 }

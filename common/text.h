@@ -10,6 +10,9 @@
 /* Well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms, nothing over U+10FFFF). */
 bool text_is_utf8(const char *bytes, size_t n);
 
+/* Cut white space at both ends, in place; the result lies within `text`. */
+char *text_trim(char *text);
+
 /* `name` as it stands when it is UTF-8 without control bytes, else with `%XX` for each byte over
  * 0x7e or below 0x20 and for '%' itself. This is how a file name enters JSON and HTML. */
 void text_add_name(struct buf *out, const char *name);

@@ -1,12 +1,12 @@
 #include "dataset/class_map.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "common/classes.h"
 #include "common/file.h"
+#include "common/text.h"
 
 enum { MAP_SIZE_MAX = 1 << 20 };
 
@@ -32,32 +32,23 @@ static int meaning_of(const char *word)
     return class_of_word(word);
 }
 
-static char *trimmed(char *text)
-{
-    while (isspace((unsigned char)*text))
-        text++;
-    for (size_t n = strlen(text); n && isspace((unsigned char)text[n - 1]);)
-        text[--n] = 0;
-    return text;
-}
-
 static int take_line(struct class_map *m, char *line, struct err *err)
 {
     char *comment = strchr(line, '#');
 
     if (comment)
         *comment = 0;
-    line = trimmed(line);
+    line = text_trim(line);
     if (!*line)
         return 0;
     char *equals = strrchr(line, '=');
     if (!equals)
         return err_set(err, ERR_CONFIG, "no \"label = CLASS\"");
     *equals = 0;
-    struct class_map_row row = {trimmed(line), meaning_of(trimmed(equals + 1))};
+    struct class_map_row row = {text_trim(line), meaning_of(text_trim(equals + 1))};
     if (row.class == CLASS_MAP_UNKNOWN)
         return err_set(err, ERR_CONFIG, "\"%.40s\" is no class, nor ignore, hole or dx",
-                       trimmed(equals + 1));
+                       text_trim(equals + 1));
     for (int i = 0; i < m->n; i++)
         if (!strcmp(m->rows[i].label, row.label))
             return err_set(err, ERR_CONFIG, "\"%.40s\" stands here a second time", row.label);

@@ -35,6 +35,29 @@ static void iso(void **state)
     }
 }
 
+static void reads_what_it_wrote_and_nothing_else(void **state)
+{
+    static const int64_t good[] = {0, 951782399999, 1795411947123, 253402300799999};
+    static const char *const bad[] = {"",
+                                      "2026-11-23",
+                                      "2026-11-23T05:32:27Z",
+                                      "2026-11-23T05:32:27.123",
+                                      "2026-11-23T05:32:27.123Zx",
+                                      "2026-02-30T05:32:27.123Z",
+                                      " 2026-11-23T05:32:27.123Z"};
+    char text[CLOCK_ISO_SIZE];
+    int64_t ms = 7;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+        if (!clock_read_iso(bad[i], &ms) || ms != 7)
+            fail_msg("\"%s\" was read as %lld", bad[i], (long long)ms);
+    for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+        assert_int_equal(clock_read_iso(clock_iso(text, good[i]), &ms), 0);
+        assert_int_equal(ms, good[i]);
+    }
+}
+
 static void does_not_know_time_zones(void **state)
 {
     char out[CLOCK_ISO_SIZE];
@@ -61,6 +84,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(iso),
+        cmocka_unit_test(reads_what_it_wrote_and_nothing_else),
         cmocka_unit_test(does_not_know_time_zones),
         cmocka_unit_test(clocks_run),
     };

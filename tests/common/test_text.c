@@ -156,6 +156,25 @@ static void the_limit_is_200_bytes(void **state)
     buf_release(&b);
 }
 
+static void white_space_is_trimmed(void **state)
+{
+    static const char *const cases[][2] = {
+        {"",          ""        },
+        {" \t\n",     ""        },
+        {"a",         "a"       },
+        {" a b ",     "a b"     },
+        {"a\r\n",     "a"       },
+        {"\xc2\xa0 ", "\xc2\xa0"}, /* not in UTF-8 */
+    };
+    char text[16];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        snprintf(text, sizeof(text), "%s", cases[i][0]);
+        assert_string_equal(text_trim(text), cases[i][1]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +185,7 @@ int main(void)
         cmocka_unit_test(path_names),
         cmocka_unit_test(long_ids_stay_different),
         cmocka_unit_test(the_limit_is_200_bytes),
+        cmocka_unit_test(white_space_is_trimmed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
