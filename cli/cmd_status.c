@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/watch.h"
 #include "common/file.h"
+#include "common/when.h"
 #include "queue/client.h"
 
 enum { NODES_MAX = 64, FILE_MAX = 4 << 20, TIMEOUT_MS = 2000, CASES_SHOWN = 10 };
@@ -52,6 +54,15 @@ static void print_pauses(const struct stats *st)
             printf("paused     %-12s since %s by %s: %s\n", c->name, c->paused_at, c->paused_by,
                    c->paused_why);
     }
+}
+
+static void print_scheduled(const struct stats *st)
+{
+    char when[WHEN_TEXT_SIZE];
+
+    for (int i = 0; i < st->n_scheduled; i++)
+        printf("scheduled  %s  %lld images, not before %s\n", st->scheduled[i].upload,
+               (long long)st->scheduled[i].images, when_text(when, st->scheduled[i].not_before_ms));
 }
 
 static void print_stages(const struct stats *st)
@@ -126,11 +137,56 @@ static void print_node(const struct stats *st)
     if (st->model[0])
         printf("model      %s, %s, %d px, %s\n", st->model, st->precision, st->size, st->device);
     print_queue(st);
+    print_scheduled(st);
     print_stages(st);
     stats_bottleneck(st, sentence);
     printf("           %s\n", sentence);
     print_workers(st);
     print_cases(st);
+}
+
+/* ---- watched folders ---- */
+
+static void print_upload(const json_t *row)
+{
+    const char *retry = json_text_or(row, "retry_at", "");
+    char when[WHEN_TEXT_SIZE];
+    int64_t at;
+
+    printf("           %-15s %s (%.0f files): %s", json_text_or(row, "state", ""),
+           json_text_or(row, "name", ""), json_number_or(row, "files", 0),
+           json_text_or(row, "why", ""));
+    if (retry[0] && !clock_read_iso(retry, &at))
+        printf("; again at %s", when_text(when, at));
+    puts("");
+}
+
+static int print_watch(void *ctx, json_t *told, int pid)
+{
+    const bool *as_json = ctx;
+    const json_t *row;
+    size_t i;
+
+    if (*as_json) {
+        json_object_set_new(told, "at_work", json_boolean(pid > 0));
+        char *line = json_line(told);
+        if (line)
+            puts(line);
+        free(line);
+        return 0;
+    }
+    printf("watch      %s: %s, %.0f waiting, %.0f taken%s%s\n", json_text_or(told, "watch", ""),
+           pid ? "at work" : "NOT AT WORK", json_number_or(told, "waiting", 0),
+           json_number_or(told, "taken", 0), json_text_or(told, "trouble", "")[0] ? ": " : "",
+           json_text_or(told, "trouble", ""));
+    if (json_number_or(told, "loose_files", 0) > 0)
+        printf("           %.0f files lie there outside of any folder, and are not taken\n",
+               json_number_or(told, "loose_files", 0));
+    json_array_foreach(json_object_get(told, "uploads"), i, row)
+    {
+        print_upload(row);
+    }
+    return 0;
 }
 
 static int read_nodes(const char *address, struct stats *nodes, int *n, struct err *err)
@@ -195,6 +251,15 @@ static void print_json(const struct stats *nodes, int n)
     }
 }
 
+/* On a machine that does not have the spool there are none. */
+static void print_watches(const struct settings *s)
+{
+    struct err ignored = {0};
+    bool as_json = s->json;
+
+    (void)watch_each(s->spool, print_watch, &as_json, &ignored);
+}
+
 int cmd_status(const struct settings *s, int argc, char **argv)
 {
     struct stats *nodes = calloc(NODES_MAX, sizeof(*nodes));
@@ -208,6 +273,8 @@ int cmd_status(const struct settings *s, int argc, char **argv)
     else
         ret =
             argc == 1 ? read_run(argv[0], nodes, &n, &err) : read_nodes(s->redis, nodes, &n, &err);
+    if (!argc)
+        print_watches(s);
     if (!ret && !n)
         ret = err_set(&err, ERR_AGAIN, "no scheduler is running at %s", s->redis);
     if (!ret && s->json)

@@ -17,7 +17,8 @@ int cmd_set_aside(const struct settings *s, int argc, char **argv);
 /* retry ID [OUT] or retry --reason R [OUT]. What has no original is left out and counted. */
 int cmd_retry(const struct settings *s, int argc, char **argv);
 
-/* pause [CLASS] --why TEXT, resume [CLASS]: of an installation only. */
+/* pause [CLASS] --why TEXT, resume [CLASS]: of an installation only. resume UPLOAD begins one that was
+ * handed in with --not-before at once. */
 int cmd_pause(const struct settings *s, int argc, char **argv);
 int cmd_resume(const struct settings *s, int argc, char **argv);
 

@@ -5,8 +5,13 @@
 #include "common/settings.h"
 
 /* submit INPUT: into the spool, then a word to the schedulers. When only the word fails the upload
- * is accepted all the same (status 75; the same command again tells them). */
+ * is accepted all the same (status 75; the same command again tells them). One that is turned away for
+ * a while ends with 75 too, and with "retry after N s" on stdout (gate.h). */
 int cmd_submit(const struct settings *s, int argc, char **argv);
+
+/* watch DIR: hand in each folder that appears in DIR, when it is complete; goes on until a signal ends
+ * it. 75: somebody watches DIR already; 78: settings. */
+int cmd_watch(const struct settings *s, int argc, char **argv);
 
 /* doctor [OUT] [--repair]: the spool of the run OUT, else --spool with its Redis, when that can be
  * reached. Status 0: clean; 2: it is now, and was not before the repair; 1: there are findings. */

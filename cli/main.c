@@ -28,12 +28,13 @@ struct command {
 static const struct command commands[] = {
     {"run",       COMMAND_RUN,     cmd_run,       NULL, NULL, NULL, "INPUT -o OUT", "screen a folder of images on this machine", "lentigo run /data/friday -o /data/friday-out"},
     {"submit",    COMMAND_SUBMIT,  cmd_submit,    NULL, NULL, NULL, "INPUT",        "hand an upload to a running installation", "lentigo submit /data/friday --class bulk"},
+    {"watch",     COMMAND_WATCH,   cmd_watch,     NULL, NULL, NULL, "DIR",          "hand in what arrives in a folder, when it is complete", "lentigo watch /srv/inbox/north --site north"},
     {"status",    COMMAND_STATUS,  cmd_status,    NULL, NULL, NULL, "[OUT]",        "queue, throughput and flagged cases in one page", "lentigo status /data/friday-out --json"},
     {"cancel",    COMMAND_CANCEL,  cmd_cancel,    NULL, NULL, NULL, "ID [OUT]",     "leave an image, a study or an upload undone", "lentigo cancel 1f2e3d/s12 --why \"handed in twice\""},
     {"set-aside", COMMAND_ASIDE,   cmd_set_aside, NULL, NULL, NULL, "[OUT]",        "list what was set aside, why, and in which stage", "lentigo set-aside --reason decode_timeout"},
     {"retry",     COMMAND_RETRY,   cmd_retry,     NULL, NULL, NULL, "ID | --reason R [OUT]", "put what was set aside back into the queue", "lentigo retry 1f2e3d/s12/3"},
     {"pause",     COMMAND_PAUSE,   cmd_pause,     NULL, NULL, NULL, "[CLASS]",      "begin no new work, of one class or of all; resume goes on", "lentigo pause bulk --why \"moving the disks\""},
-    {"resume",    COMMAND_PAUSE,   cmd_resume,    NULL, NULL, NULL, "[CLASS]",      "go on after a pause", "lentigo resume bulk"},
+    {"resume",    COMMAND_PAUSE,   cmd_resume,    NULL, NULL, NULL, "[CLASS | UPLOAD]", "go on after a pause, or begin a scheduled upload now", "lentigo resume bulk"},
     {"top",       COMMAND_TOP,     NULL, "lentigo-top", NULL, NULL, "[OUT]",        "dashboard", "lentigo top /data/friday-out"},
     {"predict",   COMMAND_PREDICT, NULL, "lentigo-worker", "predict", NULL, "IMAGE...", "one JSON line per image, no queue", "lentigo predict lesion.jpg --mask masks/"},
     {"eval",      COMMAND_EVAL,    NULL, "lentigo-worker", "eval", NULL, "--data DIR", "figures of a model on a labelled set", "lentigo eval --data lesions --split test"},
@@ -71,7 +72,7 @@ static int help(FILE *out)
         fprintf(out, "  %-10s %-28s %s\n", commands[i].name, commands[i].operands,
                 commands[i].help);
     }
-    fprintf(out, "\nlentigo COMMAND --help shows its flags\n");
+    fprintf(out, "lentigo COMMAND --help shows its flags\n");
     return STATUS_OK;
 }
 

@@ -168,7 +168,7 @@ static int write_draft(const char *path, const void *bytes, size_t n, bool synce
 
     if (draft_path(draft, path, err))
         return -1;
-    int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return fail_errno(err, draft, "create");
     if (!write_all(fd, draft, bytes, n, err))
@@ -349,7 +349,7 @@ static int copy_fd(int in, int out, const char *path, struct err *err)
     }
 }
 
-static int copy_file(int in, const char *to, struct err *err)
+int file_copy_fd(int in, const char *to, struct err *err)
 {
     char draft[PATH_SIZE];
     int ret = -1;
@@ -377,7 +377,7 @@ int file_link_or_copy_fd(int from, const char *to, struct err *err)
     snprintf(opened, sizeof(opened), "/proc/self/fd/%d", from);
     if (!linkat(AT_FDCWD, opened, AT_FDCWD, to, AT_SYMLINK_FOLLOW) || errno == EEXIST)
         return 0;
-    return copy_file(from, to, err);
+    return file_copy_fd(from, to, err);
 }
 
 int file_link_or_copy(const char *from, const char *to, struct err *err)

@@ -60,6 +60,9 @@ int file_link_or_copy(const char *from, const char *to, struct err *err);
 /* The same for an open file, read from its start: nothing can be put in its place meanwhile. */
 int file_link_or_copy_fd(int from, const char *to, struct err *err);
 
+/* Only reflink or copy: nobody who still writes to `from` writes to `to`. */
+int file_copy_fd(int from, const char *to, struct err *err);
+
 /* snprintf for paths: ERR_LIMIT when `size` is too small. */
 int path_format(char *out, size_t size, struct err *err, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

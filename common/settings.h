@@ -42,7 +42,8 @@ enum settings_command {
     COMMAND_REPLAY = 1 << 22,
     COMMAND_SWEEP = 1 << 23,
     COMMAND_CALIBRATE = 1 << 24,
-    COMMAND_ALL = (1 << 25) - 1,
+    COMMAND_WATCH = 1 << 25,
+    COMMAND_ALL = (1 << 26) - 1,
 };
 
 enum {
@@ -72,9 +73,16 @@ struct settings {
     long pixels_max;     /* megapixels of an original, from its header */
     /* the queue */
     char spool[SETTINGS_PATH_SIZE];
-    char redis[SETTINGS_PATH_SIZE];     /* unix socket path, or host:port */
-    char node[SETTINGS_WORD_SIZE];      /* name of this machine; empty = its host name */
-    char job_class[SETTINGS_WORD_SIZE]; /* interactive|bulk|training */
+    char redis[SETTINGS_PATH_SIZE];      /* unix socket path, or host:port */
+    char node[SETTINGS_WORD_SIZE];       /* name of this machine; empty = its host name */
+    char job_class[SETTINGS_WORD_SIZE];  /* interactive|bulk|training */
+    char not_before[SETTINGS_WORD_SIZE]; /* common/when.h; empty = at once */
+    char site[SETTINGS_WORD_SIZE];       /* of uploads whose manifest names none; may be empty */
+    char quotas[SETTINGS_PATH_SIZE];     /* file of images a day for each site; empty = none */
+    long backlog_max;                    /* images that may wait; 0 = any number */
+    char marker[SETTINGS_WORD_SIZE];     /* file that says that an upload is complete */
+    double quiet_seconds;                  /* without a change; 0 = never enough by itself */
+    double look_seconds;                   /* between looks at a watched folder, at most */
     long lease_ms;
     long workers;   /* worker processes on this node */
     long reporters; /* report processes on this node */

@@ -27,6 +27,7 @@ static const struct {
     {COMMAND_TRAIN,     "train"            },
     {COMMAND_SWEEP,     "train sweep"      },
     {COMMAND_CALIBRATE, "model calibrate"  },
+    {COMMAND_WATCH,     "watch"            },
 };
 
 static void print_commands(unsigned bits, FILE *out)

@@ -5,9 +5,10 @@
 #define JUDGE     (COMMAND_EVAL | COMMAND_CALIBRATE)
 #define NETWORK   (PIPELINE | COMMAND_PREDICT | JUDGE | COMMAND_BENCH | COMMAND_DOCTOR)
 #define TOOLS     (COMMAND_STATUS | COMMAND_DOCTOR | COMMAND_TOP | COMMAND_RECOVER)
-#define QUEUE     (COMMAND_SUBMIT | COMMAND_SCHEDULER | TOOLS)
+#define HAND_IN   (COMMAND_SUBMIT | COMMAND_WATCH)
+#define QUEUE     (HAND_IN | COMMAND_SCHEDULER | TOOLS)
 #define OPERATE   (COMMAND_CANCEL | COMMAND_ASIDE | COMMAND_RETRY | COMMAND_PAUSE)
-#define REPORT    (COMMAND_RUN | COMMAND_SUBMIT | COMMAND_SCHEDULER | COMMAND_REPORTS | COMMAND_REPLAY)
+#define REPORT    (COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_REPORTS | COMMAND_REPLAY)
 
 /* clang-format off */
 const struct setting settings_table[] = {
@@ -16,14 +17,14 @@ const struct setting settings_table[] = {
     {"precision",      0,   SETTING_CHOICE, AT(precision),      0, 0,          "auto", "auto|f32|bf16|fp16|int8", NETWORK | COMMAND_TRAIN, "P", "auto, f32, bf16, fp16 or int8"},
     {"device",         0,   SETTING_WORD,   AT(device),         0, 0,          "auto", NULL, NETWORK | COMMAND_TRAIN, "D", "auto, cpu or cuda:N (run: several with commas; auto: every GPU, else the processor; train: the processor)"},
     {"backend",        0,   SETTING_CHOICE, AT(backend),        0, 0,          "auto", "auto|ref|onednn|cudnn", NETWORK | COMMAND_TRAIN, "B", "auto, ref, onednn or cudnn"},
-    {"model",          'm', SETTING_PATH,   AT(model),          0, 0,          "",     NULL, NETWORK | COMMAND_QUANTIZE | COMMAND_REPORTS | COMMAND_SUBMIT, "DIR", "model folder (default: the starter model that came with lentigo)"},
+    {"model",          'm', SETTING_PATH,   AT(model),          0, 0,          "",     NULL, NETWORK | COMMAND_QUANTIZE | COMMAND_REPORTS, "DIR", "model folder (default: the starter model that came with lentigo)"},
     {"jobs",           'j', SETTING_NUMBER, AT(jobs),           0, 1024,       "0",    NULL, NETWORK, "N", "compute streams of each worker (0: one per core)"},
     {"threads",        0,   SETTING_NUMBER, AT(threads),        0, 1024,       "0",    NULL, COMMAND_PREDICT | COMMAND_BENCH | COMMAND_TRAIN, "N", "cores that work together (0: predict and train all, bench one)"},
     {"batch",          0,   SETTING_NUMBER, AT(batch),          1, 1024,       "8",    NULL, NETWORK | COMMAND_TRAIN, "N", "images in one pass of the network, at most"},
     {"check-seconds",  0,   SETTING_NUMBER, AT(check_seconds),  1, 86400,      "600",  NULL, PIPELINE, "S", "time between checks of the device with a known picture, s (always one at the start)"},
     {"reports",        0,   SETTING_CHOICE, AT(reports),        0, 0,          "html,pdf,json", "html,pdf,json|json|none", REPORT | COMMAND_DOCTOR | COMMAND_RECOVER | COMMAND_BENCH, "KINDS", "html,pdf,json or json or none"},
     {"language",       0,   SETTING_CHOICE, AT(language),       0, 0,          "en",   "en|zh", REPORT, "L", "language of the reports: en or zh"},
-    {"encoding",       0,   SETTING_WORD,   AT(encoding),       0, 0,          "",     NULL, COMMAND_RUN | COMMAND_SUBMIT, "NAME", "character set of the manifest when it is not UTF-8, such as GB18030"},
+    {"encoding",       0,   SETTING_WORD,   AT(encoding),       0, 0,          "",     NULL, COMMAND_RUN | HAND_IN, "NAME", "character set of the manifest when it is not UTF-8, such as GB18030"},
     {"decoders",       0,   SETTING_NUMBER, AT(decoders),       0, 256,        "0",    NULL, NETWORK | COMMAND_DATASET, "N", "images decoded at once by each worker, each in a sandboxed process (0: one per core)"},
     {"slots",          0,   SETTING_NUMBER, AT(slots),          0, 1024,       "0",    NULL, NETWORK, "N", "shared-memory slots of each worker between decoders and network (0: by the other settings)"},
     {"decode-seconds", 0,   SETTING_NUMBER, AT(decode_seconds), 1, 3600,       "20",   NULL, NETWORK | COMMAND_DATASET, "S", "time limit for decoding one image, s"},
@@ -32,7 +33,14 @@ const struct setting settings_table[] = {
     {"spool",          0,   SETTING_PATH,   AT(spool),          0, 0,          "/var/spool/lentigo", NULL, QUEUE | OPERATE | COMMAND_STATEMENT | COMMAND_WORKER | COMMAND_REPORTS, "DIR", "the installation's spool"},
     {"redis",          0,   SETTING_PATH,   AT(redis),          0, 0,          "127.0.0.1:6379", NULL, QUEUE | COMMAND_SWEEP, "ADDR", "Redis: host:port or the path of a unix socket (train sweep: one of its own unless this is said)"},
     {"node",           0,   SETTING_WORD,   AT(node),           0, 0,          "",     NULL, COMMAND_SCHEDULER | COMMAND_SWEEP, "NAME", "name of this machine in the queue (default: its host name)"},
-    {"class",          0,   SETTING_CHOICE, AT(job_class),      0, 0,          "bulk", "interactive|bulk|training", COMMAND_SUBMIT, "C", "priority class: interactive, bulk or training"},
+    {"class",          0,   SETTING_CHOICE, AT(job_class),      0, 0,          "bulk", "interactive|bulk|training", HAND_IN, "C", "priority class: interactive, bulk or training"},
+    {"not-before",     0,   SETTING_WORD,   AT(not_before),     0, 0,          "",     NULL, HAND_IN, "TIME", "begin nothing of it before: 22:00, \"2026-11-26 22:00\" (local time), +2h, +30m"},
+    {"site",           0,   SETTING_WORD,   AT(site),           0, 0,          "",     NULL, HAND_IN, "NAME", "site of what the manifest gives none; for quotas, statements and work lists"},
+    {"quotas",         0,   SETTING_PATH,   AT(quotas),         0, 0,          "",     NULL, HAND_IN, "FILE", "images that may come in a day (UTC) from each site: lines such as north = 2000, * = 500 for the others"},
+    {"backlog-max",    0,   SETTING_NUMBER, AT(backlog_max),    0, 1000000000, "1000000", NULL, HAND_IN, "N", "images that may wait before an upload is turned away for a while (0: any number)"},
+    {"marker",         0,   SETTING_WORD,   AT(marker),         0, 0,          "COMPLETE", NULL, COMMAND_WATCH, "NAME", "file that a sender puts last into an upload's folder to say that it is complete"},
+    {"quiet-seconds",  0,   SETTING_REAL,   AT(quiet_seconds),  0, 604800,     "600",  NULL, COMMAND_WATCH, "S", "without that file an upload is complete when nothing of it changed for so long (0: never)"},
+    {"look-seconds",   0,   SETTING_REAL,   AT(look_seconds),   0, 3600,       "10",   NULL, COMMAND_WATCH, "S", "time between looks at the folder, and how long a complete upload must stand still"},
     {"lease-ms",       0,   SETTING_NUMBER, AT(lease_ms),       1000, 3600000, "30000", NULL, COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_SWEEP, "MS", "how long a worker may go without progress before its image is given to another (train sweep: a machine, before its trials are)"},
     {"workers",        0,   SETTING_NUMBER, AT(workers),        0, 64,         "0",    NULL, COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_SWEEP, "N", "worker processes on this machine, or for each of its GPUs (0: one for each GPU or, without any, for each NUMA node); train sweep: trials at once (0: one)"},
     {"reporters",      0,   SETTING_NUMBER, AT(reporters),      1, 64,         "1",    NULL, COMMAND_RUN | COMMAND_SCHEDULER, "N", "report processes on this machine"},

@@ -4,10 +4,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/file.h"
 #include "queue/broker.h"
 #include "queue/client_priv.h"
 #include "queue/marks.h"
+#include "queue/terms.h"
 
 enum { ROWS = 1000, ID_SIZE = 256 };
 #define ROWS_TEXT "1000"
@@ -254,15 +256,21 @@ static int check_counters(struct auditor *a, struct err *err)
 
 struct unqueued {
     struct auditor *a;
+    const struct spool *spool;
     const struct marks *queued;
+    struct terms terms;
+    int64_t now_ms;
 };
 
 static int check_study(void *ctx, const char *study_dir, const struct study *study, struct err *err)
 {
-    const struct unqueued *u = ctx;
+    struct unqueued *u = ctx;
     char id[ID_SIZE];
 
-    (void)err;
+    if (terms_read(&u->terms, u->spool, study->upload, err))
+        return -1;
+    if (u->terms.not_before_ms > u->now_ms)
+        return 0;
     for (int i = 0; i < study->n_images; i++) {
         const struct study_image *image = &study->images[i];
         snprintf(id, sizeof(id), "%s/%s/%d", study->upload, study->key, image->n);
@@ -288,7 +296,7 @@ static int is_filled(struct queue_client *c, bool *out, struct err *err)
 static int look(struct auditor *a, const struct spool *s, struct err *err)
 {
     struct marks queued = {0};
-    struct unqueued u = {a, &queued};
+    struct unqueued u = {.a = a, .spool = s, .queued = &queued, .now_ms = clock_wall_ms()};
     int ret = -1;
 
     if (spool_each_study(s, note_study, a, err))

@@ -75,7 +75,7 @@ static bool is_of_root(const char *name, int unused)
 {
     static const char *const known[] = {"version",    "lock",           "log",    "incoming",
                                         "uploads",    "statements",     "mended", "bench",
-                                        "lost+found", "made_with.json", NULL};
+                                        "lost+found", "made_with.json", "watch",  NULL};
 
     return is_one_of(known, name, unused);
 }

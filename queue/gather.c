@@ -188,7 +188,7 @@ static void to_slashes(char *path)
 }
 
 /* A zip made on another system brings names in its character set, as bytes. */
-static const struct tree_item *find_encoded(const struct gather *g, const char *path,
+static const struct tree_item *find_encoded(const struct tree *t, const char *path,
                                             const char *encoding)
 {
     const struct tree_item *item = NULL;
@@ -198,25 +198,24 @@ static const struct tree_item *find_encoded(const struct gather *g, const char *
         return NULL;
     buf_init(&bytes, TREE_PATH_SIZE);
     if (!charset_from_utf8(&bytes, path, encoding) && bytes.data)
-        item = tree_find(&g->tree, bytes.data);
+        item = tree_find(t, bytes.data);
     buf_release(&bytes);
     return item;
 }
 
-static const struct tree_item *find_row(const struct gather *g, const char *path,
-                                        const char *encoding)
+const struct tree_item *gather_find(const struct tree *t, const char *path, const char *encoding)
 {
     char slashed[TREE_PATH_SIZE];
-    const struct tree_item *item = tree_find(&g->tree, path);
+    const struct tree_item *item = tree_find(t, path);
 
     if (!item)
-        item = find_encoded(g, path, encoding);
+        item = find_encoded(t, path, encoding);
     if (item || !strchr(path, '\\'))
         return item;
     snprintf(slashed, sizeof(slashed), "%s", path);
     to_slashes(slashed);
-    item = tree_find(&g->tree, slashed);
-    return item ? item : find_encoded(g, slashed, encoding);
+    item = tree_find(t, slashed);
+    return item ? item : find_encoded(t, slashed, encoding);
 }
 
 static int take_row(struct gather *g, const struct intake_request *request,
@@ -224,7 +223,7 @@ static int take_row(struct gather *g, const struct intake_request *request,
                     struct err *err)
 {
     const char *path = row->value[MANIFEST_FILE], *id = row->value[MANIFEST_PATIENT_ID];
-    const struct tree_item *item = find_row(g, path, request->encoding);
+    const struct tree_item *item = gather_find(&g->tree, path, request->encoding);
     struct gather_image *image = &g->images[g->n_images++];
 
     *image = (struct gather_image){.file = item,
@@ -307,7 +306,7 @@ static int read_all(struct gather *g, const struct intake_request *request, cons
 int gather_read(struct gather *out, const struct intake_request *request, const char *spool_root,
                 struct err *err)
 {
-    struct gather made = {.tree = {.root_fd = -1}};
+    struct gather made = {.tree = {.root_fd = -1}, .site = request->site};
     char root[SPOOL_PATH_SIZE];
 
     if (split_input(request->input, root, made.manifest_name, err))

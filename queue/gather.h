@@ -39,6 +39,7 @@ struct gather {
     struct tree tree;
     struct manifest manifest;
     char manifest_name[256]; /* "" = none */
+    const char *site;        /* of what the manifest gives none; borrowed, NULL = none */
     struct gather_image *images;
     int n_images;
     struct gather_other *others; /* sorted by path */
@@ -49,5 +50,8 @@ struct gather {
 int gather_read(struct gather *out, const struct intake_request *request, const char *spool_root,
                 struct err *err);
 void gather_release(struct gather *g);
+
+/* The file that a manifest in the character set `encoding` means by `path`, or NULL. */
+const struct tree_item *gather_find(const struct tree *t, const char *path, const char *encoding);
 
 #endif

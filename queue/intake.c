@@ -20,6 +20,8 @@
 #include "queue/crew.h"
 #include "queue/gather.h"
 #include "queue/names.h"
+#include "queue/sites.h"
+#include "queue/terms.h"
 #include "queue/upload.h"
 
 enum {
@@ -100,6 +102,64 @@ static int make_draft(struct intake *in, struct err *err)
     return 0;
 }
 
+static json_t *others_to_json(const struct gather *g)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < g->n_others; i++) {
+        json_t *other = json_object();
+        json_put(&other, "file", json_text(g->others[i].path));
+        json_put(&other, "reason", json_string(reason_word(g->others[i].reason)));
+        json_put(&other, "detail", json_text(g->others[i].detail));
+        json_add(&list, other);
+    }
+    return list;
+}
+
+static int write_upload(const struct intake *in, json_t *sites, struct err *err)
+{
+    char path[SPOOL_PATH_SIZE], not_before[CLOCK_ISO_SIZE];
+    json_t *object = json_object();
+    int ret = -1;
+
+    json_put(&object, "version", json_integer(VERSION));
+    json_put(&object, "upload", json_string(in->upload.id));
+    json_put(&object, "accepted_at", json_string(in->accepted_at));
+    json_put(&object, "input", json_text(in->request->input));
+    json_put(&object, "class",
+             json_string(in->request->job_class ? in->request->job_class : "bulk"));
+    if (in->request->not_before_ms)
+        json_put(&object, "not_before",
+                 json_string(clock_iso(not_before, in->request->not_before_ms)));
+    json_put(&object, "images", json_integer(in->upload.n_images));
+    json_put(&object, "studies", json_integer(in->upload.n_studies));
+    json_put(&object, "sites", json_incref(sites));
+    json_put(&object, "others", others_to_json(&in->gather));
+    if (!path_format(path, sizeof(path), err, "%s/upload.json", in->draft))
+        ret = json_write(path, object, err);
+    json_decref(object);
+    return ret;
+}
+
+static int ask(const struct intake *in, json_t *sites, struct err *err)
+{
+    const struct intake_offer offer = {in->upload.n_images, sites, in->accepted_at};
+
+    return in->request->admit ? in->request->admit(in->request->admit_ctx, &offer, err) : 0;
+}
+
+/* A draft has its upload.json from its first moment, so that the next one who asks counts it. */
+static int make_admitted_draft(struct intake *in, struct err *err)
+{
+    json_t *sites = sites_of(&in->upload);
+
+    int ret = !sites ? err_set(err, ERR_NOMEM, "upload: out of memory")
+              : ask(in, sites, err) || make_draft(in, err) ? -1
+                                                           : write_upload(in, sites, err);
+    json_decref(sites);
+    return ret;
+}
+
 static int begin_draft(struct intake *in, struct err *err)
 {
     int fd = open_folder(in->incoming), ret, removed = 0;
@@ -109,7 +169,7 @@ static int begin_draft(struct intake *in, struct err *err)
     if (flock(fd, LOCK_EX))
         ret = fail_errno(err, in->incoming, "lock");
     else
-        ret = sweep(in->incoming, &removed, err) || make_draft(in, err) ? -1 : 0;
+        ret = sweep(in->incoming, &removed, err) ? -1 : make_admitted_draft(in, err);
     close(fd);
     return ret;
 }
@@ -135,7 +195,7 @@ static int take_original(const struct intake *in, const struct gather_image *ima
 
     if (fd < 0)
         return fail_errno(err, image->path, "open");
-    ret = file_link_or_copy_fd(fd, to, err);
+    ret = in->request->is_foreign ? file_copy_fd(fd, to, err) : file_link_or_copy_fd(fd, to, err);
     if (!ret && (fstat(fd, &st) || !tree_is_same(image->file, &st)))
         ret = err_set(err, ERR_AGAIN, "%s: changed while it was taken in", image->path);
     close(fd);
@@ -184,41 +244,6 @@ static int write_study(void *ctx, int k, struct err *err)
     return ret;
 }
 
-static json_t *others_to_json(const struct gather *g)
-{
-    json_t *list = json_array();
-
-    for (int i = 0; i < g->n_others; i++) {
-        json_t *other = json_object();
-        json_put(&other, "file", json_text(g->others[i].path));
-        json_put(&other, "reason", json_string(reason_word(g->others[i].reason)));
-        json_put(&other, "detail", json_text(g->others[i].detail));
-        json_add(&list, other);
-    }
-    return list;
-}
-
-static int write_upload(const struct intake *in, struct err *err)
-{
-    char path[SPOOL_PATH_SIZE];
-    json_t *object = json_object();
-    int ret = -1;
-
-    json_put(&object, "version", json_integer(VERSION));
-    json_put(&object, "upload", json_string(in->upload.id));
-    json_put(&object, "accepted_at", json_string(in->accepted_at));
-    json_put(&object, "input", json_text(in->request->input));
-    json_put(&object, "class",
-             json_string(in->request->job_class ? in->request->job_class : "bulk"));
-    json_put(&object, "images", json_integer(in->upload.n_images));
-    json_put(&object, "studies", json_integer(in->upload.n_studies));
-    json_put(&object, "others", others_to_json(&in->gather));
-    if (!path_format(path, sizeof(path), err, "%s/upload.json", in->draft))
-        ret = json_write(path, object, err);
-    json_decref(object);
-    return ret;
-}
-
 /* Do files of INPUT take a second name in the spool? Tried with the first one that has bytes. */
 static bool can_link(const struct intake *in)
 {
@@ -249,16 +274,18 @@ static int check_disk(const struct intake *in, struct err *err)
         need += image->set_aside ? 0 : BYTES_PER_IMAGE;
         copies += image->set_aside ? 0 : image->size;
     }
-    if (!can_link(in))
+    if (in->request->is_foreign || !can_link(in))
         need += copies;
+    need += in->request->waiting * BYTES_PER_IMAGE;
     if (statvfs(in->draft, &disk))
         return fail_errno(err, in->draft, "statvfs");
     int64_t have = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
     if (have < need)
         return err_set(err, ERR_AGAIN,
-                       "disk of %s: %" PRId64 " MB are needed for %d images, %" PRId64
+                       "disk of %s: %" PRId64 " MB are needed for %d images%s, %" PRId64
                        " MB are free",
-                       spool_root(in->spool), need / 1000000, in->gather.n_images, have / 1000000);
+                       spool_root(in->spool), need / 1000000, in->gather.n_images,
+                       in->request->waiting ? " and those that wait" : "", have / 1000000);
     return 0;
 }
 
@@ -296,7 +323,7 @@ static int build(struct intake *in, bool *was_there, struct err *err)
     if (begin_draft(in, err) || check_disk(in, err) ||
         crew_run(in->request->threads, in->upload.n_studies, write_study, in, err))
         return -1;
-    return write_upload(in, err) ? -1 : put_in_place(in, was_there, err);
+    return put_in_place(in, was_there, err);
 }
 
 /* Files that came or went beside the images since the upload was accepted are listed anew. */
@@ -336,7 +363,13 @@ static int accept(struct intake *in, struct intake_result *out, struct err *err)
     snprintf(out->upload, sizeof(out->upload), "%s", in->upload.id);
     for (int i = 0; i < in->gather.n_images; i++)
         out->set_aside += in->gather.images[i].set_aside != REASON_NONE;
-    return out->was_there ? refresh_others(in, err) : build(in, &out->was_there, err);
+    if (out->was_there ? refresh_others(in, err) : build(in, &out->was_there, err))
+        return -1;
+    struct terms terms = {0};
+    if (terms_read(&terms, in->spool, out->upload, err))
+        return -1;
+    out->not_before_ms = terms.not_before_ms;
+    return 0;
 }
 
 /* Nothing was taken, whatever the code of the step that failed: the caller asks again, or mends

@@ -13,11 +13,8 @@
 enum { REPORTS_MAX = 100 }; /* a study reported more often is an error */
 
 static const char *const words[] = {
-    [ORDER_CANCEL] = "cancel",
-    [ORDER_RETRY] = "retry",
-    [ORDER_PAUSE] = "pause",
-    [ORDER_RESUME] = "resume",
-    [ORDER_CARRIED_OUT] = "carried_out",
+    [ORDER_CANCEL] = "cancel", [ORDER_RETRY] = "retry",   [ORDER_BEGIN] = "begin",
+    [ORDER_PAUSE] = "pause",   [ORDER_RESUME] = "resume", [ORDER_CARRIED_OUT] = "carried_out",
 };
 enum { KINDS = sizeof(words) / sizeof(*words) };
 
@@ -149,8 +146,8 @@ static int read_fields(struct order *out, const json_t *event, struct err *err)
     copy_cut(out->by, sizeof(out->by), json_text_or(event, "by", ""));
     copy_cut(out->why, sizeof(out->why), json_text_or(event, "why", ""));
     copy_cut(out->at, sizeof(out->at), json_text_or(event, "at", ""));
-    if (out->kind == ORDER_CANCEL && !out->target[0])
-        return err_set(err, ERR_INPUT, "a cancel without a target");
+    if ((out->kind == ORDER_CANCEL || out->kind == ORDER_BEGIN) && !out->target[0])
+        return err_set(err, ERR_INPUT, "a %s without a target", words[out->kind]);
     return out->kind == ORDER_RETRY ? read_images(out, json_object_get(event, "images"), err) : 0;
 }
 

@@ -1,4 +1,4 @@
-/* order.h -- what an operator asked for: cancel, retry, pause, resume.
+/* order.h -- what an operator asked for: cancel, retry, begin, pause, resume.
  *
  * An order is a line of the spool's log before anybody acts on it, so it outlives Redis and every
  * process. The scheduler reads the log as it grows and carries the orders out one after the other;
@@ -6,6 +6,7 @@
  * again.
  *   {"event":"cancel","order":"<16 hex>","target":"<upload>[/<key>[/<n>]]","by","why","at"}
  *   {"event":"retry","order":…,"images":[["<upload>/<key>/<n>",<retries before>],…],"by","why","at"}
+ *   {"event":"begin","order":…,"target":"<upload>","by","why","at"}      now, though it was scheduled
  *   {"event":"pause"|"resume","order":…,"target":"<class>" or "" = all,"by","why","at"}
  *   {"event":"carried_out","order":…,"images":<how many changed>,"at"}
  * Pause and resume are a state rather than work: the last one of a class counts. */
@@ -23,7 +24,14 @@ enum {
     ORDER_IMAGES_MAX = 400 /* of one retry: its line stays within what the log takes */
 };
 
-enum order_kind { ORDER_CANCEL, ORDER_RETRY, ORDER_PAUSE, ORDER_RESUME, ORDER_CARRIED_OUT };
+enum order_kind {
+    ORDER_CANCEL,
+    ORDER_RETRY,
+    ORDER_BEGIN,
+    ORDER_PAUSE,
+    ORDER_RESUME,
+    ORDER_CARRIED_OUT
+};
 
 struct order_image {
     char id[WIRE_ID_SIZE];
@@ -33,7 +41,7 @@ struct order_image {
 struct order {
     enum order_kind kind;
     char id[ORDER_ID_SIZE];
-    char target[WIRE_ID_SIZE]; /* CANCEL, PAUSE, RESUME */
+    char target[WIRE_ID_SIZE]; /* CANCEL, BEGIN, PAUSE, RESUME */
     char by[ORDER_BY_SIZE], why[ORDER_WHY_SIZE], at[CLOCK_ISO_SIZE];
     int n_images;               /* of RETRY; of CARRIED_OUT only the number */
     struct order_image *images; /* RETRY; owned */

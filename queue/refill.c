@@ -7,6 +7,7 @@
 #include "queue/audit.h"
 #include "queue/broker_priv.h"
 #include "queue/client_priv.h"
+#include "queue/terms.h"
 
 enum {
     ID_SIZE = 256,
@@ -19,8 +20,8 @@ enum {
 struct refill {
     struct queue_client *c;
     const struct spool *spool;
-    char upload[64]; /* whose class is known */
-    int class;
+    struct terms terms;
+    int64_t now_ms;
     int64_t jobs;
 };
 
@@ -75,22 +76,6 @@ static int forget(struct queue_client *c, struct err *err)
                : 0;
 }
 
-static int read_class(struct refill *r, const char *upload, struct err *err)
-{
-    json_t *record;
-
-    if (!strcmp(r->upload, upload))
-        return 0;
-    if (spool_upload_read(r->spool, upload, &record, err))
-        return -1;
-    r->class = broker_class_of(json_text_or(record, "class", "bulk"));
-    json_decref(record);
-    if (r->class < 0)
-        return err_set(err, ERR_CONFIG, "upload %s: unknown class", upload);
-    snprintf(r->upload, sizeof(r->upload), "%s", upload);
-    return 0;
-}
-
 static bool is_closed(const char *study_dir, const struct study_image *image)
 {
     char path[SPOOL_PATH_SIZE];
@@ -110,7 +95,7 @@ static int put_some(struct refill *r, const struct study *study, char (*numbers)
     char stream[ID_SIZE], set[ID_SIZE];
     int argc = 0;
 
-    snprintf(stream, sizeof(stream), REDIS_KEY "jobs:%s", broker_class_word(r->class));
+    snprintf(stream, sizeof(stream), REDIS_KEY "jobs:%s", broker_class_word(r->terms.class));
     snprintf(set, sizeof(set), REDIS_KEY "study:%s/%s", study->upload, study->key);
     if (closed) {
         argv[argc++] = "SADD";
@@ -156,7 +141,11 @@ static int put_study(void *ctx, const char *study_dir, const struct study *study
     struct refill *r = ctx;
     int64_t before = r->jobs;
 
-    if (read_class(r, study->upload, err) || put_of(r, study_dir, study, false, err))
+    if (terms_read(&r->terms, r->spool, study->upload, err))
+        return -1;
+    if (r->terms.not_before_ms > r->now_ms) /* the scheduler puts it in when its time has come */
+        return 0;
+    if (put_of(r, study_dir, study, false, err))
         return -1;
     return r->jobs > before ? put_of(r, study_dir, study, true, err) : 0;
 }
@@ -202,11 +191,11 @@ static int check_alone(struct queue_client *c, struct err *err)
 
 int queue_refill(struct queue_client *c, const struct spool *s, int64_t *jobs, struct err *err)
 {
-    struct refill r = {.c = c, .spool = s};
+    struct refill r = {.c = c, .spool = s, .now_ms = clock_wall_ms()};
     char now[NUMBER_SIZE];
     const char *set[] = {"SET", REDIS_KEY "epoch", now};
 
-    snprintf(now, sizeof(now), "%lld", (long long)clock_wall_ms());
+    snprintf(now, sizeof(now), "%lld", (long long)r.now_ms);
     if (check_alone(c, err) || forget(c, err) || spool_each_study(s, put_study, &r, err) ||
         tell(c, REDIS_REPLY_STATUS, 3, set, err)) {
         err->code = ERR_AGAIN;

@@ -160,15 +160,14 @@ int spool_lock(struct spool *s, struct err *err)
 
 /* The kernel's list names each flock with its holder: "1: FLOCK ADVISORY WRITE 123 fe:01:456 0 EOF"
  * (proc_locks(5)). Trying the lock instead could make a scheduler that starts just now fail. */
-int spool_holder(const struct spool *s)
+int spool_lock_holder(const char *path)
 {
-    char path[SPOOL_PATH_SIZE], line[256];
-    struct err err = {0};
+    char line[256];
     struct stat st;
     unsigned long long inode;
     int pid, holder = 0;
 
-    if (in_root(s, "lock", path, &err) || stat(path, &st))
+    if (stat(path, &st))
         return 0;
     FILE *list = fopen("/proc/locks", "re");
     while (list && !holder && fgets(line, sizeof(line), list))
@@ -179,6 +178,14 @@ int spool_holder(const struct spool *s)
     if (list)
         (void)fclose(list); /* opened for reading */
     return holder;
+}
+
+int spool_holder(const struct spool *s)
+{
+    char path[SPOOL_PATH_SIZE];
+    struct err ignored = {0};
+
+    return in_root(s, "lock", path, &ignored) ? 0 : spool_lock_holder(path);
 }
 
 /* Ids come back from Redis and from the command line; none may lead out of the spool. */

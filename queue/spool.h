@@ -5,6 +5,7 @@
  *   <root>/log                                      JSON lines: decisions, witnessed crashes
  *   <root>/bench                                    `lentigo bench queue` made it: its jobs have no pictures
  *   <root>/made_with.json                           model, policy, precision and size of its results
+ *   <root>/watch/<digest of a folder>.json, .lock   what `lentigo watch` waits for there
  *   <root>/incoming/<upload>/...                    being received; swept at the next intake
  *   <root>/uploads/<upload>/upload.json             accepted: this folder was renamed into place
  *   <root>/uploads/<upload>/studies/<key>/study.json
@@ -44,6 +45,9 @@ int spool_lock(struct spool *s, struct err *err);
 /* Pid of the process of this machine that holds the lock, 0 = none. Takes no lock to find out. */
 int spool_holder(const struct spool *s);
 
+/* The same for whoever holds the file `path` by flock(2). */
+int spool_lock_holder(const char *path);
+
 /* Folder of a study; ERR_LIMIT when the path is too long, ERR_INPUT when a part is no plain name. */
 int spool_study_dir(const struct spool *s, const char *upload, const char *key,
                     char out[SPOOL_PATH_SIZE], struct err *err);
@@ -65,8 +69,8 @@ int spool_each_study(const struct spool *s,
                                   struct err *err),
                      void *ctx, struct err *err);
 
-/* upload.json: {"version","upload","accepted_at","input","class","images","studies","others":
- * [{"file","reason","detail"}]}. The caller owns the object. */
+/* upload.json: {"version","upload","accepted_at","input","class","not_before" (or none),"images",
+ * "studies","sites":{"<site>":images},"others":[{"file","reason","detail"}]}. The caller owns the object. */
 int spool_upload_read(const struct spool *s, const char *upload, json_t **out, struct err *err);
 int spool_each_upload(const struct spool *s,
                       int (*visit)(void *ctx, const char *upload, struct err *err), void *ctx,

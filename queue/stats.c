@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <math.h>
 
+#include "common/when.h"
 #include "queue/record_priv.h"
 
 #define AT(record, field)     offsetof(struct record, field), sizeof(((struct record *)0)->field)
@@ -25,6 +26,7 @@ static const struct record_field top_fields[] = {
     {"done",         COUNT(stats, done)},
     {"set_aside",    COUNT(stats, set_aside)},
     {"cancelled",    COUNT(stats, cancelled)},
+    {"scheduled_images", COUNT(stats, scheduled_images)},
     {"studies",      COUNT(stats, studies)},
     {"reports",      COUNT(stats, reports)},
     {"urgent",       COUNT(stats, urgent)},
@@ -82,6 +84,12 @@ static const struct record_field gpu_fields[] = {
     {"ecc_errors",    COUNT(stats_gpu, ecc_errors)},
 };
 
+static const struct record_field scheduled_fields[] = {
+    {"upload",        TEXT(stats_scheduled, upload)},
+    {"images",        COUNT(stats_scheduled, images)},
+    {"not_before_ms", COUNT(stats_scheduled, not_before_ms)},
+};
+
 static const struct record_field case_fields[] = {
     {"id",                    TEXT(stats_case, id)},
     {"risk",                  TEXT(stats_case, risk)},
@@ -105,6 +113,7 @@ static const struct list {
     {"stages", ROWS(stage_fields), offsetof(struct stats, stages), sizeof(struct stats_stage), STAGE_COUNT, NO_COUNT},
     {"workers", ROWS(worker_fields), offsetof(struct stats, workers), sizeof(struct stats_worker), STATS_WORKERS_MAX, (long)offsetof(struct stats, n_workers)},
     {"gpus", ROWS(gpu_fields), offsetof(struct stats, gpus), sizeof(struct stats_gpu), STATS_GPUS_MAX, (long)offsetof(struct stats, n_gpus)},
+    {"scheduled", ROWS(scheduled_fields), offsetof(struct stats, scheduled), sizeof(struct stats_scheduled), STATS_SCHEDULED_MAX, (long)offsetof(struct stats, n_scheduled)},
     {"flagged", ROWS(case_fields), offsetof(struct stats, flagged), sizeof(struct stats_case), STATS_CASES_MAX, (long)offsetof(struct stats, n_flagged)},
     {"aside", ROWS(case_fields), offsetof(struct stats, aside), sizeof(struct stats_case), STATS_CASES_MAX, (long)offsetof(struct stats, n_aside)},
 };
@@ -199,7 +208,7 @@ static bool is_tighter(const struct stats_stage *a, const struct stats_stage *b)
     return a->waiting != b->waiting ? a->waiting > b->waiting : a->busy > b->busy;
 }
 
-enum wire_stage stats_bottleneck(const struct stats *s, char sentence[160])
+static enum wire_stage say_bottleneck(const struct stats *s, char sentence[160])
 {
     const double idle = 0.02;
     int worst = STAGE_COUNT;
@@ -224,4 +233,16 @@ enum wire_stage stats_bottleneck(const struct stats *s, char sentence[160])
     snprintf(sentence, 160, "%s is the bottleneck: %.0f %% busy, %d %s wait%s.", stage_names[worst],
              100 * fmin(stage->busy, 1), stage->waiting, thing, stage->waiting == 1 ? "s" : "");
     return (enum wire_stage)worst;
+}
+
+enum wire_stage stats_bottleneck(const struct stats *s, char sentence[160])
+{
+    enum wire_stage worst = say_bottleneck(s, sentence);
+    char when[WHEN_TEXT_SIZE];
+    size_t n = strlen(sentence);
+
+    if (s->n_scheduled)
+        snprintf(sentence + n, 160 - n, " %lld images are scheduled, from %s on.",
+                 (long long)s->scheduled_images, when_text(when, s->scheduled[0].not_before_ms));
+    return worst;
 }

@@ -20,6 +20,7 @@ enum {
     STATS_HISTORY = 240,
     STATS_WORKERS_MAX = 64,
     STATS_CASES_MAX = 200,
+    STATS_SCHEDULED_MAX = 16,
     STATS_GPUS_MAX = 16
 };
 
@@ -65,12 +66,19 @@ struct stats_case {
     int64_t at_ms;
 };
 
+struct stats_scheduled {
+    char upload[64];
+    int64_t images;        /* that are not terminal */
+    int64_t not_before_ms; /* wall clock */
+};
+
 struct stats {
     char node[64], state[16]; /* "running", "paused", "no space", "draining", "done" */
     char model[64], precision[16], device[32];
     int size;
     int64_t at_ms, started_ms; /* wall clock */
     int64_t received, done, set_aside, cancelled;
+    int64_t scheduled_images; /* of those that are left: their upload's time is still to come */
     int64_t studies, reports;
     int64_t urgent, review, routine, retake; /* images */
     struct stats_class classes[STATS_CLASSES];
@@ -87,6 +95,8 @@ struct stats {
     struct stats_gpu gpus[STATS_GPUS_MAX];
     int n_workers;
     struct stats_worker workers[STATS_WORKERS_MAX];
+    int n_scheduled; /* uploads, soonest first */
+    struct stats_scheduled scheduled[STATS_SCHEDULED_MAX];
     int n_flagged, n_aside; /* worst first; newest first */
     struct stats_case flagged[STATS_CASES_MAX], aside[STATS_CASES_MAX];
 };

@@ -311,6 +311,14 @@ static int put_image(struct study_image *out, const struct upload_image *image, 
     return put_file(out, from->path, err);
 }
 
+void upload_site(const struct upload *u, int k, char out[STUDY_FIELD_SIZE])
+{
+    const struct upload_study *study = &u->studies[k];
+    const char *given = first_value(u, study->first, study->n, MANIFEST_SITE);
+
+    put_short(out, STUDY_FIELD_SIZE, given[0] || !u->site ? given : u->site);
+}
+
 int upload_study_record(const struct upload *u, int k, const char *accepted_at, struct study *out,
                         struct err *err)
 {
@@ -332,7 +340,7 @@ int upload_study_record(const struct upload *u, int k, const char *accepted_at, 
     PUT(out->patient_name, first_value(u, patient->first, patient->n, MANIFEST_PATIENT_NAME));
     PUT(out->birth_date, first_value(u, patient->first, patient->n, MANIFEST_BIRTH_DATE));
     PUT(out->sex, first_value(u, patient->first, patient->n, MANIFEST_SEX));
-    PUT(out->site, first_value(u, study->first, study->n, MANIFEST_SITE));
+    upload_site(u, k, out->site);
     for (int i = 0; i < study->n; i++)
         if (put_image(&images[i], &u->images[study->first + i], i, err)) {
             free(images);
@@ -394,7 +402,7 @@ static int make_room(struct upload *u, int n, struct err *err)
 
 int upload_arrange(struct upload *out, const struct gather *g, int threads, struct err *err)
 {
-    struct upload made = {0};
+    struct upload made = {.site = g->site};
 
     if (make_room(&made, g->n_images, err))
         goto fail;

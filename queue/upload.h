@@ -31,6 +31,7 @@ struct upload_study {
 struct upload {
     char id[18]; /* "u" and 16 digits */
     int n_images, n_patients, n_studies;
+    const char *site; /* where the manifest gives none; borrowed, NULL = none */
     struct upload_image *images;
     struct upload_patient *patients;
     struct upload_study *studies;
@@ -39,6 +40,9 @@ struct upload {
 /* `g` is borrowed for the life of `out`; `threads` as in crew.h. ERR_CONFIG: a study is too large. */
 int upload_arrange(struct upload *out, const struct gather *g, int threads, struct err *err);
 void upload_release(struct upload *u); /* safe on a zeroed one */
+
+/* The site of study `k`, as its record has it; "" = none. */
+void upload_site(const struct upload *u, int k, char out[STUDY_FIELD_SIZE]);
 
 /* The record of study `k`, from any thread. Only the array of its images is the caller's, to free;
  * what the images point to is borrowed: no study_release. */

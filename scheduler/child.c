@@ -85,7 +85,8 @@ static void greet(struct child *c, const struct wire_message *m)
     if (m->version != WIRE_VERSION) {
         snprintf(why, sizeof(why), "%s speaks version %d of the wire, not %d", programs[c->role],
                  m->version, WIRE_VERSION);
-        c->on->fatal(c->on->ctx, why);
+        break_off(c, why);
+        c->on->strange(c->on->ctx, why);
         return;
     }
     if (strcmp(m->role, roles[c->role]) != 0 || m->credit < 1) {

@@ -37,6 +37,8 @@ struct child_events {
     /* It is gone; status is -1 when a signal ended it. */
     void (*ended)(void *ctx, struct child *child, int status, int signal);
     void (*fatal)(void *ctx, const char *why); /* configuration: no child of its kind can work */
+    void (*strange)(void *ctx,
+                    const char *why); /* a child of another version came up, and is ended */
 };
 
 struct child {

@@ -185,7 +185,8 @@ static void gather_children(struct scheduler *s, int64_t now_ms)
 static double time_left(const struct scheduler *s, int64_t now_ms)
 {
     const struct reporting *r = &s->reporting;
-    double images = index_images_left(&s->index), studies = index_studies_left(&s->index);
+    double images = (double)(index_images_left(&s->index) - s->figures.stats.scheduled_images);
+    double studies = index_studies_left(&s->index);
     double pace = pace_recent(&s->figures.pace, &s->figures.stats, ETA_SECONDS, now_ms);
     double left = images > 0 ? (pace > 0 ? images / pace : (double)NAN) : 0;
 
@@ -261,6 +262,7 @@ void figures_gather(struct scheduler *s, int64_t now_ms, const char *state)
     }
     gather_children(s, now_ms);
     gather_pauses(st, &s->orders);
+    schedule_gather(s);
     enum wire_stage tight = stats_bottleneck(st, sentence);
     if (tight < STAGE_COUNT)
         f->tightest[tight]++;

@@ -43,6 +43,7 @@ struct index_study {
     uint8_t report; /* enum index_report */
     uint8_t crashes, deaths;
     bool is_suspect;
+    bool is_scheduled; /* its time is still to come (schedule.h): not in Redis */
 };
 
 struct index {

@@ -1,4 +1,5 @@
 /* Spool -> index: a walk in libuv's pool, then its finds are taken in on the loop's thread. */
+#include "common/clock.h"
 #include "common/log.h"
 #include "scheduler/scheduler_priv.h"
 
@@ -57,6 +58,8 @@ static int take_study(struct scheduler *s, const struct walk_study *found, struc
     if (ret)
         return -1;
     s->index.studies[study].class = (uint8_t)found->class;
+    if (found->not_before_ms > clock_wall_ms() && schedule_add(s, study, found->not_before_ms, err))
+        return -1;
     take_images(s, found, study);
     if (s->index.studies[study].remaining)
         return 0;

@@ -123,6 +123,8 @@ static int next_batch(struct scheduler *s, struct broker_job jobs[BROKER_PUT_MAX
 
     for (; s->put_study < s->index.n_studies; s->put_study++, s->put_image = 0) {
         const struct index_study *study = &s->index.studies[s->put_study];
+        if (study->is_scheduled)
+            continue;
         if (n && study->class != *class)
             return n;
         *class = study->class;
@@ -155,6 +157,15 @@ void link_put(struct scheduler *s)
         s->is_epoch_set = true;
         broker_set_epoch(s->broker, clock_wall_ms());
     }
+}
+
+void link_put_from(struct scheduler *s, uint32_t study)
+{
+    if (study < s->put_study) {
+        s->put_study = study;
+        s->put_image = 0;
+    }
+    link_put(s);
 }
 
 void link_put_again(struct scheduler *s, int class, const struct broker_job *job,

@@ -94,7 +94,7 @@ static int on_event(void *ctx, const json_t *event, struct err *err)
 
     if (ret <= 0)
         return ret;
-    if (order.kind == ORDER_CANCEL || order.kind == ORDER_RETRY) {
+    if (order.kind <= ORDER_BEGIN) { /* work, not a state */
         log_event(LOG_INFO, "order", "order=%s kind=%s", order.id, order_word(order.kind));
         return add_order(&s->orders, &order, err);
     }
@@ -256,6 +256,23 @@ static int step_retry(struct scheduler *s, const struct order *order, struct err
     return s->orders.step == (uint32_t)order->n_images;
 }
 
+/* ---- begin what is scheduled ---- */
+
+/* The upload's record first: what is begun is so after a restart too. */
+static int step_begin(struct scheduler *s, const struct order *order, struct err *err)
+{
+    uint32_t first, end;
+
+    if (!index_find_range(&s->index, order->target, &first, &end))
+        return 1;
+    if (terms_release(s->spool, order->target, err))
+        return -1;
+    uint32_t study = index_study_of_image(&s->index, first);
+    s->orders.changed = s->index.studies[study].is_scheduled ? (int)(end - first) : 0;
+    schedule_begin(s, study);
+    return 1;
+}
+
 /* ---- one after the other ---- */
 
 /* An upload that was handed in just now may not be in the index yet. */
@@ -289,7 +306,9 @@ static int work_on_first(struct scheduler *s, struct err *err)
         intake_start(s);
         return 0;
     }
-    int ret = order->kind == ORDER_CANCEL ? step_cancel(s, order, err) : step_retry(s, order, err);
+    int ret = order->kind == ORDER_CANCEL  ? step_cancel(s, order, err)
+              : order->kind == ORDER_RETRY ? step_retry(s, order, err)
+                                           : step_begin(s, order, err);
     return ret > 0 ? finish_order(s, err) : ret;
 }
 

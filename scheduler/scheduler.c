@@ -204,6 +204,23 @@ static void on_fatal(void *ctx, const char *why)
     scheduler_stop(ctx, STATUS_CONFIG, "child.config", why);
 }
 
+/* A new version was installed under us: what began under this one is finished by this one, and whoever
+ * started us starts the new one. At a first start it is a matter for a person. */
+static void on_strange(void *ctx, const char *why)
+{
+    struct scheduler *s = ctx;
+    char quoted[256];
+
+    if (s->state != SCHEDULER_RUNNING)
+        return;
+    if (!s->facts.model_sha256[0]) {
+        on_fatal(ctx, why);
+        return;
+    }
+    log_event(LOG_WARN, "hand_over", "why=%s", log_quote(quoted, sizeof(quoted), why));
+    drain(s, STATUS_AGAIN);
+}
+
 /* A run starts what it has work for, or will have when its upload is there; an installation starts
  * everything. */
 static void tick_children(struct scheduler *s, int64_t now)
@@ -285,6 +302,7 @@ static void on_tick(uv_timer_t *handle)
 
     intake_tick(s, now);
     orders_tick(s, now);
+    schedule_tick(s, clock_wall_ms());
     link_tick(s, now);
     look_at_disk(s, now);
     look_at_made_with(s, now);
@@ -389,7 +407,7 @@ static int open_children(struct scheduler *s, struct err *err)
         s->outgoing[i].want_display = s->want_display;
         snprintf(s->outgoing[i].dir, sizeof(s->outgoing[i].dir), "%s", spool_root(s->spool));
     }
-    s->child_events = (struct child_events){s, on_up, on_message, on_ended, on_fatal};
+    s->child_events = (struct child_events){s, on_up, on_message, on_ended, on_fatal, on_strange};
     for (int i = 0; i < s->n_children; i++)
         child_init(&s->children[i], i < s->n_workers ? CHILD_WORKER : CHILD_REPORTER, &s->loop,
                    s->settings->config, &s->child_events);
@@ -444,6 +462,7 @@ static void close_parts(struct scheduler *s)
     studies_release(&s->studies);
     suspects_release(&s->suspects);
     orders_release(&s->orders);
+    schedule_release(&s->schedule);
     flights_release(&s->flights);
     index_release(&s->index);
     spool_close(s->spool);

@@ -5,6 +5,7 @@
  *   link.c        broker on libuv; index -> Redis
  *   dispatch.c    leases -> workers; their answers -> index and Redis
  *   orders.c      what operators asked for
+ *   schedule.c    uploads whose time is still to come
  *   casualty.c    what died, and what becomes of what it held (verdict.c, suspects.c)
  *   reporting.c   studies -> reporters
  *   stating.c     the day's statement, in libuv's pool
@@ -23,6 +24,7 @@
 #include "scheduler/index.h"
 #include "scheduler/orders.h"
 #include "scheduler/reporting.h"
+#include "scheduler/schedule.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/shares.h"
 #include "scheduler/stating.h"
@@ -53,6 +55,7 @@ struct scheduler {
     struct orders orders;
     struct studies studies; /* of images that are cancelled, retried or set aside here */
 
+    struct schedule schedule;
     struct walk walk;
     uv_work_t walk_work;
     bool is_walking, has_walked, wants_walk;
@@ -112,6 +115,8 @@ int link_open(struct scheduler *s, struct err *err);
 void link_close(struct scheduler *s);
 void link_tick(struct scheduler *s, int64_t now_ms);
 void link_put(struct scheduler *s); /* put what is in the index and was not put yet */
+/* The same from `study` on, once more: what Redis has already does no harm. */
+void link_put_from(struct scheduler *s, uint32_t study);
 /* An image that `was` terminal is in the index again as open. */
 void link_put_again(struct scheduler *s, int class, const struct broker_job *job,
                     enum result_status was);

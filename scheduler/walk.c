@@ -99,23 +99,6 @@ static int add_image(struct walk *w, const char *study_dir, const struct study_i
     return 0;
 }
 
-/* The class stands in upload.json; an upload without one is bulk. */
-static int read_class(struct walk *w, const char *upload, struct err *err)
-{
-    json_t *object;
-
-    if (!strcmp(w->upload, upload))
-        return 0;
-    if (spool_upload_read(w->spool, upload, &object, err))
-        return -1;
-    w->class = broker_class_of(json_text_or(object, "class", "bulk"));
-    json_decref(object);
-    if (w->class < 0)
-        return err_set(err, ERR_CONFIG, "upload %s: unknown class", upload);
-    snprintf(w->upload, sizeof(w->upload), "%s", upload);
-    return 0;
-}
-
 static int add_study(void *ctx, const char *study_dir, const struct study *study, struct err *err)
 {
     struct walk *w = ctx;
@@ -129,11 +112,12 @@ static int add_study(void *ctx, const char *study_dir, const struct study *study
     if (!rows)
         return -1;
     w->studies = rows;
-    if (read_class(w, study->upload, err) ||
+    if (terms_read(&w->terms, w->spool, study->upload, err) ||
         path_format(report, sizeof(report), err, "%s/report.json", study_dir))
         return -1;
     struct walk_study *out = &w->studies[w->n_studies];
-    *out = (struct walk_study){.class = w->class,
+    *out = (struct walk_study){.class = w->terms.class,
+                               .not_before_ms = w->terms.not_before_ms,
                                .n_images = study->n_images,
                                .first = w->n_images,
                                .has_report = !access(report, F_OK)};
@@ -159,7 +143,7 @@ void walk_release(struct walk *w)
     w->studies = NULL;
     w->images = NULL;
     w->n_studies = w->n_images = w->cap_studies = w->cap_images = 0;
-    w->upload[0] = 0;
+    w->terms = (struct terms){0};
     w->has_written = false;
     w->err = (struct err){0};
 }

@@ -11,6 +11,7 @@
 #include "common/reason.h"
 #include "queue/order.h"
 #include "queue/spool.h"
+#include "queue/terms.h"
 #include "scheduler/index.h"
 
 struct walk_image {
@@ -24,7 +25,8 @@ struct walk_image {
 struct walk_study {
     char upload[64], key[32];
     int class, n_images;
-    size_t first; /* its images in the walk's */
+    int64_t not_before_ms; /* wall clock */
+    size_t first;          /* its images in the walk's */
     bool has_report;
 };
 
@@ -36,8 +38,7 @@ struct walk {
     struct walk_study *studies;
     struct walk_image *images;
     size_t n_studies, cap_studies, n_images, cap_images;
-    char upload[64]; /* whose class is known */
-    int class;
+    struct terms terms; /* of the upload at hand */
     bool has_written;
     struct err err;
 };

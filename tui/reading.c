@@ -59,6 +59,7 @@ static void sum_counts(struct stats *out, const struct stats *s)
     out->review = reading_add(out->review, s->review);
     out->routine = reading_add(out->routine, s->routine);
     out->retake = reading_add(out->retake, s->retake);
+    out->scheduled_images = reading_add(out->scheduled_images, s->scheduled_images);
     out->cores = add_small(out->cores, s->cores);
     out->memory_kb = reading_add(out->memory_kb, s->memory_kb);
     if (isfinite(s->images_per_s))
@@ -131,6 +132,8 @@ static void sum_lists(struct stats *out, const struct stats *s)
 {
     append_cases(out->flagged, &out->n_flagged, s->flagged, s->n_flagged);
     append_cases(out->aside, &out->n_aside, s->aside, s->n_aside);
+    for (int i = 0; i < s->n_scheduled && out->n_scheduled < STATS_SCHEDULED_MAX; i++)
+        out->scheduled[out->n_scheduled++] = s->scheduled[i];
     for (int i = 0; i < s->n_workers && out->n_workers < STATS_WORKERS_MAX; i++) {
         struct stats_worker *worker = &out->workers[out->n_workers++];
         *worker = s->workers[i];

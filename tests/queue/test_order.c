@@ -46,7 +46,7 @@ static struct seen there_and_back(const char *root, const struct order *o)
 
 static void each_kind_comes_back_as_it_went(void **state)
 {
-    static const enum order_kind kinds[] = {ORDER_CANCEL, ORDER_PAUSE, ORDER_RESUME};
+    static const enum order_kind kinds[] = {ORDER_CANCEL, ORDER_BEGIN, ORDER_PAUSE, ORDER_RESUME};
 
     for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
         struct order o = {.kind = kinds[i], .target = "u1/s2"};

@@ -14,6 +14,7 @@ class Installation:
         self.spool, self.socket = self.dir / "spool", self.dir / "redis.sock"
         self.log, self.taken_file = self.dir / "stderr", self.dir / "taken"
         self.redis = self.scheduler = None
+        self.libexec = FAKES
         self.start_redis()
 
     def __enter__(self):
@@ -45,7 +46,7 @@ class Installation:
                 [str(BIN / "lentigo-scheduler"), "--spool", str(self.spool), "--redis",
                  str(self.socket), "--node", "test", "--allow-volatile", "--lease-ms", "2000",
                  *flags], stdout=subprocess.DEVNULL, stderr=log, preexec_fn=die_with_us,
-                env=environment(LENTIGO_LIBEXEC=str(FAKES), FAKE_LOG=str(self.taken_file), **fake))
+                env=environment(LENTIGO_LIBEXEC=str(self.libexec), FAKE_LOG=str(self.taken_file), **fake))
 
     def kill(self):
         self.scheduler.kill()

@@ -199,6 +199,33 @@ def one_scheduler_hands_over_to_the_next(tmp, many):
         at.stop()
 
 
+def a_version_installed_under_it_takes_over(tmp, few):
+    """What the old one began it finishes; the new one starts in its place and does the rest."""
+    with Installation(tmp, "upgrade") as at:
+        at.libexec, version = at.dir / "libexec", at.dir / "version"
+        at.libexec.mkdir()
+        for name in ("lentigo-worker", "lentigo-reports"):
+            (at.libexec / name).write_text(
+                f"#!/bin/sh\nFAKE_VERSION=$(cat {version} 2>/dev/null) exec {FAKES / name} \"$@\"\n")
+            (at.libexec / name).chmod(0o755)
+        at.submit(few)
+        at.start("--reporters", "1", MS=40)
+        wait_until(lambda: len(at.statuses()) >= 4, 30, "some results")
+        version.write_text("999")
+        reporter = next(p for p, name in children_of(at.scheduler.pid).items() if "reports" in name)
+        os.kill(reporter, signal.SIGKILL)  # and comes up again as another version
+        assert at.scheduler.wait(30) == 75, at.scheduler.returncode
+        assert at.said("event=hand_over") == 1 and "version 999" in at.log.read_text()
+        begun, done = [t for t in at.taken() if t.count("/") == 2], set(at.statuses())
+        assert set(begun) == done and 4 <= len(done) < 60, "it began what it did not finish"
+        version.unlink()  # the new scheduler, which its workers agree with
+        at.start()
+        at.wait_done()
+        begun = [t for t in at.taken() if t.count("/") == 2]
+        assert len(begun) == len(set(begun)) == 60, "something was done twice"
+        at.stop()
+
+
 def a_run_is_cancelled_in_part(tmp, few):
     out = tmp / "run-cancel"
     run = start("run", few, "-o", out)
@@ -253,6 +280,7 @@ with Scratch() as tmp:
              lambda: pause_outlives_scheduler_and_redis(tmp, few, more),
              lambda: no_class_starves_and_interactive_comes_first(tmp, many, few, more),
              lambda: one_scheduler_hands_over_to_the_next(tmp, many),
+             lambda: a_version_installed_under_it_takes_over(tmp, few),
              lambda: a_run_is_cancelled_in_part(tmp, few),
              lambda: a_finished_run_tries_again(tmp, upload)]
     for case in cases:
