@@ -81,8 +81,8 @@ struct settings {
     char quotas[SETTINGS_PATH_SIZE];     /* file of images a day for each site; empty = none */
     long backlog_max;                    /* images that may wait; 0 = any number */
     char marker[SETTINGS_WORD_SIZE];     /* file that says that an upload is complete */
-    double quiet_seconds;                  /* without a change; 0 = never enough by itself */
-    double look_seconds;                   /* between looks at a watched folder, at most */
+    double quiet_seconds;                /* without a change; 0 = never enough by itself */
+    double look_seconds;                 /* between looks at a watched folder, at most */
     long lease_ms;
     long workers;   /* worker processes on this node */
     long reporters; /* report processes on this node */

@@ -31,7 +31,7 @@ const struct setting settings_table[] = {
     {"decode-mb",      0,   SETTING_NUMBER, AT(decode_mb),      64, 65536,     "1024", NULL, NETWORK | COMMAND_DATASET, "MB", "memory limit for decoding one image, MiB"},
     {"pixels-max",     0,   SETTING_NUMBER, AT(pixels_max),     1, 2000,       "120",  NULL, NETWORK | COMMAND_DATASET, "MP", "largest image accepted, megapixels"},
     {"spool",          0,   SETTING_PATH,   AT(spool),          0, 0,          "/var/spool/lentigo", NULL, QUEUE | OPERATE | COMMAND_STATEMENT | COMMAND_WORKER | COMMAND_REPORTS, "DIR", "the installation's spool"},
-    {"redis",          0,   SETTING_PATH,   AT(redis),          0, 0,          "127.0.0.1:6379", NULL, QUEUE | COMMAND_SWEEP, "ADDR", "Redis: host:port or the path of a unix socket (train sweep: one of its own unless this is said)"},
+    {"redis",          0,   SETTING_PATH,   AT(redis),          0, 0,          "127.0.0.1:6379", NULL, QUEUE | COMMAND_SWEEP, "ADDR", "Redis: host:port or the path of a unix socket; with #N for another database than 0 (train sweep: one of its own unless this is said)"},
     {"node",           0,   SETTING_WORD,   AT(node),           0, 0,          "",     NULL, COMMAND_SCHEDULER | COMMAND_SWEEP, "NAME", "name of this machine in the queue (default: its host name)"},
     {"class",          0,   SETTING_CHOICE, AT(job_class),      0, 0,          "bulk", "interactive|bulk|training", HAND_IN, "C", "priority class: interactive, bulk or training"},
     {"not-before",     0,   SETTING_WORD,   AT(not_before),     0, 0,          "",     NULL, HAND_IN, "TIME", "begin nothing of it before: 22:00, \"2026-11-26 22:00\" (local time), +2h, +30m"},

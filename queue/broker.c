@@ -155,15 +155,21 @@ static void on_script(struct broker *b, uint32_t tag, const redisReply *reply)
 static void on_open(struct broker *b, uint32_t tag, const redisReply *reply)
 {
     (void)tag;
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
-        reply->element[1]->type != REDIS_REPLY_STRING)
+    char run_id[sizeof(b->run_id)];
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 ||
+        reply->element[1]->type != REDIS_REPLY_STRING ||
+        reply->element[2]->type != REDIS_REPLY_STRING)
         return broker_drop(b, reply->type == REDIS_REPLY_ERROR ? reply->str : "odd answer");
     /* Words that were said while nobody listened are covered by the walk at the start; those that
      * were said while the connection was down are not, so an id that is known stays. */
     if (!b->control_id[0])
         snprintf(b->control_id, sizeof(b->control_id), "%s", reply->element[1]->str);
+    snprintf(run_id, sizeof(run_id), "%s", reply->element[2]->str);
+    bool is_same = !strcmp(run_id, b->run_id);
+    memcpy(b->run_id, run_id, sizeof(run_id));
     b->state = BROKER_READY;
-    b->on.ready(b->on.ctx, reply->element[0]->integer == 1);
+    b->on.ready(b->on.ctx, reply->element[0]->integer == 1, is_same);
 }
 
 static void send_open(struct broker *b, uint32_t tag, const redisReply *reply)
@@ -190,6 +196,13 @@ static void on_connect(const redisAsyncContext *ac, int status)
     if (status != REDIS_OK)
         return; /* on_cleanup follows */
     b->state = BROKER_OPENING;
+    if (b->address.database) { /* an error drops the connection, as everywhere */
+        struct broker_args a;
+        broker_args_init(&a, 2);
+        broker_args_text(&a, "SELECT");
+        broker_args_number(&a, b->address.database);
+        broker_send(b, &a, NULL, 0);
+    }
     for (uint32_t i = 0; i < SCRIPT_COUNT; i++) {
         struct broker_args a;
         broker_args_init(&a, 3);

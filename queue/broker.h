@@ -61,7 +61,9 @@ struct broker_events {
     void *ctx;
     void (*watch)(void *ctx, int fd, bool read, bool write);
     void (*unwatch)(void *ctx, int fd); /* the descriptor is closed right after */
-    void (*ready)(void *ctx, bool has_epoch);
+    /* is_same: it is the very process of the last connection, so what it has answered is there. Another
+     * one (a restart, a replica in its place) may have lost the last that was put. */
+    void (*ready)(void *ctx, bool has_epoch, bool is_same);
     void (*down)(void *ctx, const char *why);
     void (*put)(void *ctx, int added);
     void (*leased)(void *ctx, const struct broker_leased *jobs, int n);
@@ -112,7 +114,8 @@ void broker_reopen(struct broker *b, int class, const struct broker_job *job, co
 /* Numbers of a study that had a result before they were put, for the fan-in. */
 void broker_seed(struct broker *b, const char *upload, const char *study, const int *numbers,
                  int n);
-void broker_set_epoch(struct broker *b, int64_t epoch_ms);
+/* All was put, for the spool of this id. */
+void broker_set_epoch(struct broker *b, const char *spool_id);
 
 /* Give back all that an earlier process of this consumer had leased. Once, before the first lease:
  * whoever holds the spool's lock knows that it is the only one. */

@@ -104,7 +104,7 @@ void broker_seed(struct broker *b, const char *upload, const char *study, const 
     broker_send(b, &a, NULL, 0);
 }
 
-void broker_set_epoch(struct broker *b, int64_t epoch_ms)
+void broker_set_epoch(struct broker *b, const char *spool_id)
 {
     struct broker_args a;
 
@@ -113,7 +113,7 @@ void broker_set_epoch(struct broker *b, int64_t epoch_ms)
     broker_args_init(&a, 3);
     broker_args_text(&a, "SET");
     broker_args_key(&a, b, "epoch");
-    broker_args_number(&a, epoch_ms);
+    broker_args_text(&a, spool_id);
     broker_send(b, &a, NULL, 0);
 }
 

@@ -43,6 +43,7 @@ struct broker {
     int64_t since_ms; /* monotonic: the last answer, or the first unanswered word after it */
     int unanswered;
     char sha[SCRIPT_COUNT][41];
+    char run_id[48];                    /* of the Redis that was last connected, "" = none was */
     char control_id[BROKER_ENTRY_SIZE]; /* last word seen on the control stream */
     char why[128];                      /* of the drop under way, "" = hiredis knows */
 };

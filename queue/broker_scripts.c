@@ -10,7 +10,8 @@
     "end\n"
 
 const char *const broker_script_text[SCRIPT_COUNT] = {
-    /* KEYS: 3 streams, epoch, control; ARGV: group. Answers: is the epoch there, last control id. */
+    /* KEYS: 3 streams, epoch, control; ARGV: group. Answers: is the epoch there, last control id, and
+     * which process this is. */
     [SCRIPT_OPEN] = "for i = 1, 3 do\n"
                     "  local r = redis.pcall('XGROUP', 'CREATE', KEYS[i], ARGV[1], '0',\n"
                     "                        'MKSTREAM')\n"
@@ -19,7 +20,8 @@ const char *const broker_script_text[SCRIPT_COUNT] = {
                     "  end\n"
                     "end\n"
                     "local last = redis.call('XREVRANGE', KEYS[5], '+', '-', 'COUNT', 1)\n"
-                    "return {redis.call('EXISTS', KEYS[4]), last[1] and last[1][1] or '0-0'}\n",
+                    "return {redis.call('EXISTS', KEYS[4]), last[1] and last[1][1] or '0-0',\n"
+                    "        string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')}\n",
 
     /* KEYS: 3 streams; ARGV: group, consumer. Answers: how many were given back. */
     [SCRIPT_RECOVER] =

@@ -75,7 +75,8 @@ static bool is_of_root(const char *name, int unused)
 {
     static const char *const known[] = {"version",    "lock",           "log",    "incoming",
                                         "uploads",    "statements",     "mended", "bench",
-                                        "lost+found", "made_with.json", "watch",  NULL};
+                                        "lost+found", "made_with.json", "watch",  "id",
+                                        NULL};
 
     return is_one_of(known, name, unused);
 }

@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "queue/client_priv.h"
+#include "queue/spool.h"
 
 enum { NODES_MAX = 256, KEY_SIZE = 256, CONTROL_LENGTH = 1000, REDIS_MAJOR_MIN = 7 };
 
@@ -13,6 +14,19 @@ static const char node_keys[] = REDIS_KEY "node:*", control_key[] = REDIS_CONTRO
 static int err_set_redis(struct err *err, const redisContext *c)
 {
     return err_set(err, ERR_AGAIN, "redis: %s", c && c->err ? c->errstr : "no connection");
+}
+
+static int select_database(struct queue_client *client, int database, struct err *err)
+{
+    char number[16];
+    const char *select[] = {"SELECT", number};
+
+    snprintf(number, sizeof(number), "%d", database);
+    redisReply *reply = client_ask(client, REDIS_REPLY_STATUS, 2, select, err);
+    if (!reply)
+        return -1;
+    freeReplyObject(reply);
+    return 0;
 }
 
 int queue_client_open(struct queue_client **out, const char *address, int timeout_ms,
@@ -34,6 +48,10 @@ int queue_client_open(struct queue_client **out, const char *address, int timeou
         return err_wrap(err, "%s", address);
     }
     client->c = c;
+    if (at.database && select_database(client, at.database, err)) {
+        queue_client_close(client);
+        return err_wrap(err, "%s", address);
+    }
     *out = client;
     return 0;
 }
@@ -185,6 +203,24 @@ static int check_version(struct queue_client *c, struct err *err)
     if (strtol(version, NULL, 10) < REDIS_MAJOR_MIN)
         ret = err_set(err, ERR_CONFIG, "redis: version %.*s is older than %d",
                       (int)strcspn(version, "\r\n"), version, REDIS_MAJOR_MIN);
+    freeReplyObject(reply);
+    return ret;
+}
+
+/* The epoch says whose index it is: whoever fills it, for his spool (broker_set_epoch). */
+int queue_client_check_owner(struct queue_client *c, const char *spool_id, struct err *err)
+{
+    const char *get[] = {"GET", REDIS_KEY "epoch"};
+    redisReply *reply = redisCommandArgv(c->c, 2, get, NULL);
+    int ret = 0;
+
+    if (!reply)
+        return err_set_redis(err, c->c);
+    bool is_id = reply->type == REDIS_REPLY_STRING && reply->len == SPOOL_ID_SIZE - 1;
+    if (is_id && strcmp(reply->str, spool_id) != 0)
+        ret = err_set(err, ERR_CONFIG,
+                      "redis: it is the index of another spool; give each its own "
+                      "database (ADDRESS#1), or lentigo recover makes it this one's");
     freeReplyObject(reply);
     return ret;
 }

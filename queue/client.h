@@ -9,7 +9,7 @@
 
 struct queue_client;
 
-/* `address`: path of a unix socket, or host:port. */
+/* `address`: path of a unix socket, or host:port; either with #N for another database than 0. */
 int queue_client_open(struct queue_client **out, const char *address, int timeout_ms,
                       struct err *err);
 void queue_client_close(struct queue_client *c); /* NULL is fine */
@@ -22,6 +22,9 @@ int queue_client_memory(struct queue_client *c, int64_t *bytes, struct err *err)
 
 /* A word to every scheduler on the control stream: "rescan" (an upload was accepted). */
 int queue_client_tell(struct queue_client *c, const char *word, struct err *err);
+
+/* Is this database free, or the index of the spool of this id? ERR_CONFIG: it is another's. */
+int queue_client_check_owner(struct queue_client *c, const char *spool_id, struct err *err);
 
 /* Is this Redis fit for an installation: noeviction, append-only file, version 7. ERR_CONFIG says
  * which is not. */

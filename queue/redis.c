@@ -1,4 +1,5 @@
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,12 +17,27 @@ static int parse_port(struct redis_address *out, const char *text, const char *p
     return 0;
 }
 
-int redis_address_parse(struct redis_address *out, const char *text, struct err *err)
+/* "...#3"; cut off from `address`, which is a copy of `text`. */
+static int parse_database(struct redis_address *out, const char *text, char *address,
+                          struct err *err)
+{
+    char *mark = strrchr(address, '#'), *end;
+
+    if (!mark)
+        return 0;
+    long n = strtol(mark + 1, &end, 10);
+    if (end == mark + 1 || *end || n < 0 || n > USHRT_MAX)
+        return err_set(err, ERR_CONFIG, "redis: \"%.80s\": no database from 0 to 65535", text);
+    *mark = 0;
+    out->database = (int)n;
+    return 0;
+}
+
+static int parse_place(struct redis_address *out, const char *text, struct err *err)
 {
     size_t n = strlen(text);
     const char *colon = strrchr(text, ':');
 
-    memset(out, 0, sizeof(*out));
     if (strchr(text, '/')) {
         if (n >= sizeof(out->path))
             return err_set(err, ERR_CONFIG, "redis: socket path longer than %zu bytes: %.100s...",
@@ -41,4 +57,14 @@ int redis_address_parse(struct redis_address *out, const char *text, struct err 
         return err_set(err, ERR_CONFIG, "redis: host longer than %zu bytes", sizeof(out->host) - 1);
     memcpy(out->host, host, length);
     return parse_port(out, text, colon + 1, err);
+}
+
+int redis_address_parse(struct redis_address *out, const char *text, struct err *err)
+{
+    char address[sizeof(out->path) + sizeof(out->host)];
+
+    memset(out, 0, sizeof(*out));
+    if (snprintf(address, sizeof(address), "%s", text) >= (int)sizeof(address))
+        return err_set(err, ERR_CONFIG, "redis: address is too long: %.100s...", text);
+    return parse_database(out, text, address, err) || parse_place(out, address, err) ? -1 : 0;
 }

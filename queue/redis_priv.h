@@ -15,10 +15,11 @@ struct redis_address {
     char path[108]; /* of a unix socket: sun_path's size on Linux; "" = host and port */
     char host[256];
     int port;
+    int database; /* 0 is Redis's default */
 };
 
-/* `text`: an absolute or relative path with a '/', or host:port ([...] around an IPv6 host).
- * ERR_CONFIG. */
+/* `text`: an absolute or relative path with a '/', or host:port ([...] around an IPv6 host); then
+ * perhaps #N, a database. ERR_CONFIG. */
 int redis_address_parse(struct redis_address *out, const char *text, struct err *err);
 
 #endif

@@ -192,10 +192,8 @@ static int check_alone(struct queue_client *c, struct err *err)
 int queue_refill(struct queue_client *c, const struct spool *s, int64_t *jobs, struct err *err)
 {
     struct refill r = {.c = c, .spool = s, .now_ms = clock_wall_ms()};
-    char now[NUMBER_SIZE];
-    const char *set[] = {"SET", REDIS_KEY "epoch", now};
+    const char *set[] = {"SET", REDIS_KEY "epoch", spool_id(s)};
 
-    snprintf(now, sizeof(now), "%lld", (long long)r.now_ms);
     if (check_alone(c, err) || forget(c, err) || spool_each_study(s, put_study, &r, err) ||
         tell(c, REDIS_REPLY_STATUS, 3, set, err)) {
         err->code = ERR_AGAIN;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@ static const char version_text[] = "1\n";
 
 struct spool {
     char root[SPOOL_PATH_SIZE];
+    char id[SPOOL_ID_SIZE];
     int lock_fd; /* -1 = not held */
     int log_fd;
 };
@@ -66,6 +68,38 @@ static int check_version(const struct spool *s, struct err *err)
     return ret;
 }
 
+/* Whoever makes it first has made it for all. */
+static int make_id(const char *path, struct err *err)
+{
+    char text[SPOOL_ID_SIZE];
+    uint64_t random;
+
+    if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+        return err_set(err, ERR_AGAIN, "%s: no random bytes", path);
+    snprintf(text, sizeof(text), "%016llx", (unsigned long long)random);
+    return file_draft(path, text, strlen(text), err) || file_adopt_first(path, err) ||
+                   file_sync_fs(path, err)
+               ? -1
+               : 0;
+}
+
+static int read_id(struct spool *s, struct err *err)
+{
+    char path[SPOOL_PATH_SIZE];
+    struct buf text;
+
+    if (in_root(s, "id", path, err) || (access(path, F_OK) && make_id(path, err)))
+        return -1;
+    buf_init(&text, SPOOL_ID_SIZE);
+    int ret = file_read(path, &text, err);
+    if (!ret && text.len != SPOOL_ID_SIZE - 1)
+        ret = err_set(err, ERR_CONFIG, "%s: no 16 digits; remove it, and a new one is made", path);
+    if (!ret)
+        memcpy(s->id, text.data, SPOOL_ID_SIZE - 1);
+    buf_release(&text);
+    return ret;
+}
+
 int spool_open(struct spool **out, const char *root, struct err *err)
 {
     char path[SPOOL_PATH_SIZE];
@@ -75,7 +109,7 @@ int spool_open(struct spool **out, const char *root, struct err *err)
         return err_set(err, ERR_NOMEM, "%s: out of memory", root);
     s->lock_fd = s->log_fd = -1;
     if (path_format(s->root, sizeof(s->root), err, "%s", root) || make_folders(s, err) ||
-        check_version(s, err) || in_root(s, "log", path, err))
+        check_version(s, err) || read_id(s, err) || in_root(s, "log", path, err))
         goto fail;
     s->log_fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (s->log_fd < 0) {
@@ -103,6 +137,11 @@ void spool_close(struct spool *s)
 const char *spool_root(const struct spool *s)
 {
     return s->root;
+}
+
+const char *spool_id(const struct spool *s)
+{
+    return s->id;
 }
 
 int spool_mark_bench(const struct spool *s, struct err *err)

@@ -1,6 +1,7 @@
 /* spool.h -- where everything is kept; the truth that Redis only indexes.
  *
  *   <root>/version                                  "1\n"
+ *   <root>/id                                       16 hexadecimal digits: which spool this is
  *   <root>/lock                                     held by the scheduler (flock)
  *   <root>/log                                      JSON lines: decisions, witnessed crashes
  *   <root>/bench                                    `lentigo bench queue` made it: its jobs have no pictures
@@ -26,7 +27,12 @@
 #include "common/json.h"
 #include "queue/study.h"
 
-enum { SPOOL_PATH_SIZE = 4096, SPOOL_JSON_MAX = 256 << 20, SPOOL_RESULT_MAX = 1 << 20 };
+enum {
+    SPOOL_ID_SIZE = 17,
+    SPOOL_PATH_SIZE = 4096,
+    SPOOL_JSON_MAX = 256 << 20,
+    SPOOL_RESULT_MAX = 1 << 20
+};
 
 struct spool;
 
@@ -34,6 +40,7 @@ struct spool;
 int spool_open(struct spool **out, const char *root, struct err *err);
 void spool_close(struct spool *s); /* NULL is fine */
 const char *spool_root(const struct spool *s);
+const char *spool_id(const struct spool *s); /* drawn by chance when it was made; 16 digits */
 
 /* Say that this spool is for measuring the queue alone, and ask. */
 int spool_mark_bench(const struct spool *s, struct err *err);

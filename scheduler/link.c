@@ -2,7 +2,6 @@
  *
  * A Redis without our epoch is empty: everything that is not terminal is put in (again). Putting
  * goes in batches, the next one when the last was answered, so that leases come in between. */
-#include "common/clock.h"
 #include "common/log.h"
 #include "scheduler/scheduler_priv.h"
 
@@ -64,12 +63,16 @@ static void forget_redis(struct scheduler *s)
         s->flights.rows[i].lease.entry[0] = 0;
 }
 
-static void on_ready(void *ctx, bool has_epoch)
+/* One that was restarted, or a replica that was put in its place, has perhaps not the last that we put:
+ * it is put again from the beginning, which does no harm. */
+static void on_ready(void *ctx, bool has_epoch, bool is_same)
 {
     struct scheduler *s = ctx;
 
     s->connect_pause_ms = PAUSE_MIN_MS;
-    log_event(LOG_INFO, "redis.up", "empty=%d", !has_epoch);
+    log_event(LOG_INFO, "redis.up", "empty=%d same=%d", !has_epoch, is_same);
+    if (!is_same)
+        s->put_study = s->put_image = 0;
     if (!s->is_recovered)
         broker_recover(s->broker);
     s->is_recovered = true;
@@ -155,7 +158,7 @@ void link_put(struct scheduler *s)
         broker_put(s->broker, class, jobs, n);
     } else if (!s->is_epoch_set) {
         s->is_epoch_set = true;
-        broker_set_epoch(s->broker, clock_wall_ms());
+        broker_set_epoch(s->broker, spool_id(s->spool));
     }
 }
 

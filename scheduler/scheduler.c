@@ -343,6 +343,10 @@ static int check_redis(const struct scheduler *s, struct err *err)
         return 0;
     if (queue_client_open(&client, s->settings->redis, REDIS_WAIT_MS, err))
         return -1;
+    if (queue_client_check_owner(client, spool_id(s->spool), err)) {
+        queue_client_close(client);
+        return -1;
+    }
     int ret = queue_client_check(client, err);
     queue_client_close(client);
     if (!ret || err->code != ERR_CONFIG || !s->settings->allow_volatile)

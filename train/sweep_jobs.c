@@ -198,11 +198,12 @@ static void on_unwatch(void *ctx, int fd)
     ((struct taker *)ctx)->fd = -1;
 }
 
-static void on_ready(void *ctx, bool has_epoch)
+static void on_ready(void *ctx, bool has_epoch, bool is_same)
 {
     struct taker *t = ctx;
 
     (void)has_epoch; /* jobs are put in again as often as they are wanted */
+    (void)is_same;
     t->is_asking = false;
     t->put_us = 0;
     t->why_down[0] = 0;

@@ -18,7 +18,7 @@ import re
 import sys
 
 TOP = {"version", "lock", "log", "incoming", "uploads", "statements", "mended", "made_with.json",
-       "watch"}
+       "id", "watch"}
 STUDY = {"study.json", "originals", "results", "history", "report.json", "report.html", "report.pdf"}
 STATUSES = ("done", "set_aside", "cancelled")
 PICTURES = re.compile(r"(\d+)\.(mask\.png|display\.jpg|overlay\.jpg)$")

@@ -11,7 +11,7 @@
 
 /* hiredis ends the program at an answer that nobody asked for, which Redis never gives: of so few
  * bytes ("+\r\n" is the shortest answer) no more come than CALLS. */
-enum { BYTES_MAX = 600, CALLS = 208, SCRIPTS = 10 };
+enum { BYTES_MAX = 600, CALLS = 208, SCRIPTS = 11 };
 
 static char address[128];
 
@@ -127,7 +127,7 @@ static void on_look(void *ctx, const struct broker_look *look)
         fuzz_expect(strlen(look->words[i]) < sizeof(look->words[i]), "a word ends");
 }
 
-static void on_ready(void *ctx, bool has_epoch)
+static void on_ready(void *ctx, bool has_epoch, bool is_same)
 {
     const struct broker_lease lease = {.attempt = 1, .entry = "1-1"};
     const struct broker_job job = {"u1", "s1", 1};
@@ -135,6 +135,7 @@ static void on_ready(void *ctx, bool has_epoch)
     struct session *s = ctx;
 
     (void)has_epoch;
+    (void)is_same;
     for (int i = 0; i < CALLS; i += 7) {
         broker_lease(s->b, 8, least);
         broker_look(s->b);
@@ -169,7 +170,7 @@ static void ask_broker(bool is_open, const uint8_t *data, size_t size)
     for (int i = 0; i < SCRIPTS && is_open; i++)
         snprintf(opening + strlen(opening), 64, "$40\r\n%040d\r\n", i);
     if (is_open)
-        snprintf(opening + strlen(opening), 64, "*2\r\n:1\r\n$3\r\n0-0\r\n");
+        snprintf(opening + strlen(opening), 64, "*3\r\n:1\r\n$3\r\n0-0\r\n$2\r\n7f\r\n");
     fuzz_expect(!broker_new(&s.b, &options, &events, &err), err.msg);
     fuzz_expect(!broker_connect(s.b, &err), err.msg);
     int fd = answer(opening, data, size);

@@ -23,7 +23,7 @@ struct peer {
     int fd;
     short events;
     int readies, downs, puts, looks, agains, finishes, leases;
-    bool has_epoch;
+    bool has_epoch, is_same;
     char why[128];
     int added, n, remaining, attempt, n_lost;
     uint32_t tag;
@@ -51,12 +51,13 @@ static void on_unwatch(void *ctx, int fd)
     p->fd = -1;
 }
 
-static void on_ready(void *ctx, bool has_epoch)
+static void on_ready(void *ctx, bool has_epoch, bool is_same)
 {
     struct peer *p = ctx;
 
     p->readies++;
     p->has_epoch = has_epoch;
+    p->is_same = is_same;
 }
 
 static void on_down(void *ctx, const char *why)
@@ -476,7 +477,7 @@ static void a_redis_that_restarts_empty_is_noticed(void **state)
 
     (void)state;
     peer_open(&a, "a");
-    broker_set_epoch(a.b, 1234);
+    broker_set_epoch(a.b, "0123456789abcdef");
     put(&a, 1, 2);
     test_redis_kill(&redis);
     run_until(&a, &a.downs, 1);
@@ -485,9 +486,10 @@ static void a_redis_that_restarts_empty_is_noticed(void **state)
     assert_int_equal(broker_connect(a.b, &err), 0);
     run_until(&a, &a.readies, 2);
     assert_false(a.has_epoch);
+    assert_false(a.is_same);
     put(&a, 1, 2);
     assert_int_equal(a.added, 4);
-    broker_set_epoch(a.b, 1235);
+    broker_set_epoch(a.b, "0123456789abcdef");
     look(&a); /* answered in order, so the epoch is there */
     broker_drop(a.b, "for the test");
     assert_int_equal(a.downs, 2);
@@ -495,6 +497,7 @@ static void a_redis_that_restarts_empty_is_noticed(void **state)
     assert_int_equal(broker_connect(a.b, &err), 0);
     run_until(&a, &a.readies, 3);
     assert_true(a.has_epoch);
+    assert_true(a.is_same);
     lease(&a, 5);
     assert_int_equal(a.n, 2);
     broker_free(a.b);
@@ -508,7 +511,7 @@ static void a_flushed_redis_is_noticed(void **state)
 
     (void)state;
     peer_open(&a, "a");
-    broker_set_epoch(a.b, 1);
+    broker_set_epoch(a.b, "0123456789abcdef");
     look(&a);
     assert_true(a.look.has_epoch);
     snprintf(command, sizeof(command), TEST_REDIS_CLI " -s %s flushall >/dev/null", redis.socket);

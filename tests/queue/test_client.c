@@ -92,7 +92,8 @@ static void a_redis_that_is_away_is_transient(void **state)
 
 static void bad_addresses_are_named(void **state)
 {
-    static const char *const bad[] = {"", "nohost", ":1", "host:", "host:0", "host:65536", "h:1x"};
+    static const char *const bad[] = {"",     "nohost", ":1",    "host:",  "host:0",  "host:65536",
+                                      "h:1x", "h:1#",   "h:1#x", "h:1#-1", "/s#65536"};
     char path[200];
 
     (void)state;

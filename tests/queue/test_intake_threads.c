@@ -52,7 +52,7 @@ static char *take_in_with(void **state, int threads, const char *manifest)
         fail_msg("%s", err.msg);
     assert_true(result.studies > 50 && result.set_aside > 0 && result.others > 0);
     spool_close(s);
-    return digest_spool(temp_path(*state, "spool"));
+    return digest_spool(temp_path(*state, "spool/uploads"));
 }
 
 static void threads_change_no_byte(void **state)

@@ -14,7 +14,7 @@ class Installation:
         self.spool, self.socket = self.dir / "spool", self.dir / "redis.sock"
         self.log, self.taken_file = self.dir / "stderr", self.dir / "taken"
         self.redis = self.scheduler = None
-        self.libexec = FAKES
+        self.libexec, self.prefix = FAKES, []  # what a scheduler is started by, in another network
         self.start_redis()
 
     def __enter__(self):
@@ -43,7 +43,7 @@ class Installation:
         fake = {"FAKE_" + k: str(v) for k, v in fake.items()}
         with open(self.log, "a") as log:
             self.scheduler = subprocess.Popen(
-                [str(BIN / "lentigo-scheduler"), "--spool", str(self.spool), "--redis",
+                [*self.prefix, str(BIN / "lentigo-scheduler"), "--spool", str(self.spool), "--redis",
                  str(self.socket), "--node", "test", "--allow-volatile", "--lease-ms", "2000",
                  *flags], stdout=subprocess.DEVNULL, stderr=log, preexec_fn=die_with_us,
                 env=environment(LENTIGO_LIBEXEC=str(self.libexec), FAKE_LOG=str(self.taken_file), **fake))

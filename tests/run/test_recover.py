@@ -179,6 +179,29 @@ def a_lost_queue_does_not_stand_still(tmp, few):
         assert job in entries(at)
 
 
+def a_redis_that_comes_back_older_misses_nothing(tmp, few, more):
+    """What a replica is that took over before it had everything, and a machine whose last second of the
+    append-only file was not on the disk: the epoch is there, the last jobs are not."""
+    with Mended(tmp, "older") as at:
+        first = at.submit(few)
+        at.operate("pause", "--why", "a test")
+        at.start()
+        wait_until(lambda: len(entries(at)) == 60, 20, "the first upload is put")
+        at.redis_cli("SAVE")
+        at.submit(more)
+        wait_until(lambda: len(entries(at)) == 70, 20, "the second upload is put")
+        at.kill_redis()
+        at.start_redis()  # from what was saved
+        assert {job.split("/")[0] for job in entries(at)} == {first}
+        wait_until(lambda: len(entries(at)) == 70, 20, "what was lost is put again")
+        at.operate("resume")
+        d = at.wait_done()
+        assert d["done"] == 70, d
+        begun = [t for t in at.taken() if t.count("/") == 2]
+        assert len(begun) == len(set(begun)) == 70, "something was done twice"
+        at.stop()
+
+
 def a_run_is_mended_too(tmp, demo_upload):
     out, upload = tmp / "out", pictures(demo_upload, tmp / "run-in", 3)
     lentigo("run", upload, "-o", out, check=0)
@@ -200,10 +223,12 @@ def a_run_is_mended_too(tmp, demo_upload):
 with Scratch() as tmp:
     upload = demo(tmp / "demo", 3)
     few = pictures(upload, tmp / "few", 12)
+    more = pictures(upload, tmp / "more", 2)
     cases = [lambda: files_are_found_and_mended(tmp, few),
              lambda: a_lost_index_is_found_and_filled(tmp, few),
              lambda: nothing_is_touched_beside_a_scheduler(tmp, few),
              lambda: a_lost_queue_does_not_stand_still(tmp, few),
+             lambda: a_redis_that_comes_back_older_misses_nothing(tmp, few, more),
              lambda: a_run_is_mended_too(tmp, upload)]
     for case in cases:
         begin = time.time()
