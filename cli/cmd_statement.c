@@ -67,8 +67,8 @@ static void conclude(const struct reading *r)
     if (r->wrong)
         printf("NOT AS STATED: %" PRId64 "\n", r->wrong);
     else
-        printf("all is as stated, in %d statements up to number %" PRId64 ", sha256 %s\n", r->n,
-               r->last.number, r->last.sha256);
+        printf("all is as stated, in %d statement%s up to number %" PRId64 ", sha256 %s\n", r->n,
+               r->n == 1 ? "" : "s", r->last.number, r->last.sha256);
 }
 
 static int show(struct reading *r, const struct settings *s, const char *out, struct err *err)

@@ -86,8 +86,8 @@ int spool_each_upload(const struct spool *s,
 /* Append one JSON line to the log and sync it. Takes no ownership. */
 int spool_log_append(struct spool *s, const json_t *event, struct err *err);
 
-int64_t
-spool_log_size(const struct spool *s); /* bytes; a reader that begins here sees what is new */
+/* Bytes; a reader that begins here sees what is new. 0 where that cannot be told: it sees all. */
+int64_t spool_log_size(const struct spool *s);
 
 /* Every line of the log from byte `*at` on, oldest first; `*at` becomes where the next one will
  * begin, so a reader that keeps it sees each line once. A last line that is not whole yet waits; one

@@ -74,8 +74,8 @@ int statement_each(const struct spool *s,
 /* What a proof says; `ctx` is handed on. */
 struct statement_listener {
     void (*wrong)(void *ctx, const char *where, const char *what); /* not as it was stated */
-    /* a stated result that is not there, once for each time that the spool's log says that this image's
-     * was damaged and moved to mended/ (mend.h): nothing wrong */
+    /* a stated result that is not there, once for each time after the statement that the spool's log says that
+     * this image's was damaged and moved to mended/ (mend.h): nothing wrong */
     void (*mended)(void *ctx, const char *where, const char *what);
     void *ctx;
 };

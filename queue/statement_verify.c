@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/file.h"
 #include "queue/census.h"
 #include "queue/order.h"
@@ -14,7 +15,8 @@ enum { WHAT_SIZE = 320 };
 /* A damaged result that the doctor moved to mended/. */
 struct mending {
     char id[WIRE_ID_SIZE]; /* of its image */
-    bool is_used;          /* for one stated result */
+    char at[CLOCK_ISO_SIZE];
+    bool is_used; /* for one stated result */
 };
 
 struct verifier {
@@ -29,6 +31,7 @@ struct verifier {
     /* the statement at hand, as its facts have it */
     struct sites sites;
     int64_t lines;
+    const char *made_at; /* borrowed */
     /* the study of the last fact */
     char id[WIRE_ID_SIZE], dir[SPOOL_PATH_SIZE], site[STUDY_FIELD_SIZE];
 };
@@ -55,15 +58,18 @@ static int note_mending(void *ctx, const json_t *event, struct err *err)
     v->mendings = grown;
     v->mendings[n] = (struct mending){0};
     snprintf(v->mendings[n].id, sizeof(v->mendings[n].id), "%s", json_text_or(event, "where", ""));
+    snprintf(v->mendings[n].at, sizeof(v->mendings[n].at), "%s", json_text_or(event, "at", ""));
     v->n_mendings++;
     return 0;
 }
 
-/* A stated result is not there: mended away, or wrong. Each mending speaks for one. */
+/* A stated result is not there: mended away, or wrong. Each mending speaks for one, and for none that was
+ * stated after it: that one took the place of a result that had never been stated. */
 static void miss_result(struct verifier *v, const char *where, const char *what)
 {
     for (int i = 0; i < v->n_mendings; i++)
-        if (!v->mendings[i].is_used && !strcmp(v->mendings[i].id, where)) {
+        if (!v->mendings[i].is_used && !strcmp(v->mendings[i].id, where) &&
+            strcmp(v->mendings[i].at, v->made_at) >= 0) {
             v->mendings[i].is_used = true;
             v->listener->mended(v->listener->ctx, where,
                                 "was damaged and mended since it was stated");
@@ -274,6 +280,7 @@ static int check_facts(struct verifier *v, const struct statement *s, const json
     bool is_there;
 
     v->lines = 0;
+    v->made_at = json_text_or(text, "made_at", "");
     statement_facts_name(s->file, name);
     if (statement_path(v->spool, name, path, err))
         return -1;

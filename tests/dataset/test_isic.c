@@ -4,27 +4,18 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "common/file.h"
 #include "dataset/isic.h"
+#include "tests/dataset/one_file.h"
 
-static char path[] = "/tmp/lentigo-isic-XXXXXX";
 static struct class_map_row words[] = {
     {"melanoma", 1               },
     {"nevus",    2               },
     {"other",    CLASS_MAP_IGNORE},
 };
 static const struct class_map map = {.rows = words, .n = 3};
-
-static void put(const char *text)
-{
-    struct err err = {0};
-
-    assert_int_equal(file_write(path, text, strlen(text), &err), 0);
-}
 
 static void both_forms(void **state)
 {
@@ -38,8 +29,8 @@ static void both_forms(void **state)
     for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
         struct isic isic;
         struct err err = {0};
-        put(texts[i]);
-        if (isic_read(&isic, path, &map, &err))
+        one_file_put(texts[i]);
+        if (isic_read(&isic, one_file_path, &map, &err))
             fail_msg("%zu: %s", i, err.msg);
         assert_int_equal(isic.n, 2);
         assert_string_equal(isic.rows[1].id, "y");
@@ -68,8 +59,8 @@ static void bad_tables_name_the_line(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct isic isic;
         struct err err = {0};
-        put(cases[i].text);
-        if (isic_read(&isic, path, &map, &err) != -1 || !strstr(err.msg, cases[i].says))
+        one_file_put(cases[i].text);
+        if (isic_read(&isic, one_file_path, &map, &err) != -1 || !strstr(err.msg, cases[i].says))
             fail_msg("%s: %s", cases[i].name, err.msg);
     }
 }
@@ -87,8 +78,8 @@ static void class_maps(void **state)
     struct err good = {0};
 
     (void)state;
-    put("Melanoma in situ = MEL # why not\na = b = NV\n\nruler=ignore");
-    assert_int_equal(class_map_read(&m, path, &good), 0);
+    one_file_put("Melanoma in situ = MEL # why not\na = b = NV\n\nruler=ignore");
+    assert_int_equal(class_map_read(&m, one_file_path, &good), 0);
     assert_int_equal(class_map_find(&m, "Melanoma in situ"), 1);
     assert_int_equal(class_map_find(&m, "a = b"), 2);
     assert_int_equal(class_map_find(&m, "ruler"), CLASS_MAP_IGNORE);
@@ -98,24 +89,11 @@ static void class_maps(void **state)
     class_map_release(&m);
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct err err = {0};
-        put(cases[i].text);
-        if (class_map_read(&m, path, &err) != -1 || err.code != ERR_CONFIG ||
+        one_file_put(cases[i].text);
+        if (class_map_read(&m, one_file_path, &err) != -1 || err.code != ERR_CONFIG ||
             !strstr(err.msg, cases[i].says))
             fail_msg("%s: %s", cases[i].name, err.msg);
     }
-}
-
-static int make_file(void **state)
-{
-    (void)state;
-    int fd = mkstemp(path);
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int remove_file(void **state)
-{
-    (void)state;
-    return unlink(path);
 }
 
 int main(void)
@@ -125,5 +103,5 @@ int main(void)
         cmocka_unit_test(bad_tables_name_the_line),
         cmocka_unit_test(class_maps),
     };
-    return cmocka_run_group_tests(tests, make_file, remove_file);
+    return cmocka_run_group_tests(tests, one_file_make, one_file_remove);
 }

@@ -3,21 +3,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "common/file.h"
 #include "dataset/table.h"
-
-static char path[] = "/tmp/lentigo-table-XXXXXX";
-
-static void put(const char *text)
-{
-    struct err err = {0};
-
-    assert_int_equal(file_write(path, text, strlen(text), &err), 0);
-}
+#include "tests/dataset/one_file.h"
 
 static void comes_back_as_it_was(void **state)
 {
@@ -27,18 +18,18 @@ static void comes_back_as_it_was(void **state)
     struct buf back;
 
     (void)state;
-    put(text);
-    assert_int_equal(table_read(&t, path, &err), 0);
+    one_file_put(text);
+    assert_int_equal(table_read(&t, one_file_path, &err), 0);
     assert_int_equal(t.n_rows, 2);
     assert_int_equal(table_column(&t, "split"), 2);
     assert_int_equal(table_column(&t, "nobody"), -1);
     assert_string_equal(table_cell(&t, 0, 1), "x, \"y\"");
     assert_string_equal(table_cell(&t, 0, -1), "");
     assert_int_equal(t.lines[1], 3);
-    assert_int_equal(table_write(&t, path, &err), 0);
+    assert_int_equal(table_write(&t, one_file_path, &err), 0);
     table_release(&t);
     buf_init(&back, 1000);
-    assert_int_equal(file_read(path, &back, &err), 0);
+    assert_int_equal(file_read(one_file_path, &back, &err), 0);
     assert_string_equal(back.data, text);
     buf_release(&back);
 }
@@ -49,9 +40,9 @@ static void takes_another_column(void **state)
     struct err err = {0};
 
     (void)state;
-    put("\xEF\xBB\xBFid;dx\na;NV\nb;MEL\n"); /* as spreadsheets write it */
+    one_file_put("\xEF\xBB\xBFid;dx\na;NV\nb;MEL\n"); /* as spreadsheets write it */
 
-    assert_int_equal(table_read(&t, path, &err), 0);
+    assert_int_equal(table_read(&t, one_file_path, &err), 0);
     assert_int_equal(table_want_column(&t, "split", &err), 0);
     assert_int_equal(table_want_column(&t, "split", &err), 0);
     assert_int_equal(t.n_columns, 3);
@@ -77,24 +68,11 @@ static void bad_files_name_the_line(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
         struct table t;
         struct err err = {0};
-        put(cases[i].text);
-        if (table_read(&t, path, &err) != -1 || err.code != ERR_CONFIG ||
+        one_file_put(cases[i].text);
+        if (table_read(&t, one_file_path, &err) != -1 || err.code != ERR_CONFIG ||
             !strstr(err.msg, cases[i].says))
             fail_msg("%s: %s", cases[i].name, err.msg);
     }
-}
-
-static int make_file(void **state)
-{
-    (void)state;
-    int fd = mkstemp(path);
-    return fd < 0 ? -1 : close(fd);
-}
-
-static int remove_file(void **state)
-{
-    (void)state;
-    return unlink(path);
 }
 
 int main(void)
@@ -104,5 +82,5 @@ int main(void)
         cmocka_unit_test(takes_another_column),
         cmocka_unit_test(bad_files_name_the_line),
     };
-    return cmocka_run_group_tests(tests, make_file, remove_file);
+    return cmocka_run_group_tests(tests, one_file_make, one_file_remove);
 }

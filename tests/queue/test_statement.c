@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "common/clock.h"
 #include "common/file.h"
 #include "queue/intake.h"
 #include "queue/mend.h"
@@ -347,6 +348,33 @@ static void a_mended_result_is_counted_once(void **state)
     spool_close(s);
 }
 
+/* What was damaged before anybody stated it excuses nothing that is stated later. */
+static void a_mending_before_the_statement_excuses_nothing(void **state)
+{
+    struct spool *s = open_at(*state);
+    char upload[64], path[SPOOL_PATH_SIZE];
+    struct err err = {0};
+    struct heard heard;
+
+    take_in(s, *state, "a");
+    finish(s, 0, RESULT_DONE);
+    assert_int_equal(spool_each_study(s, damage_and_mend, s, &err), 0);
+    for (int64_t then = clock_wall_ms(); clock_wall_ms() == then;)
+        ; /* what happens in one millisecond has no order */
+    finish(s, 0, RESULT_DONE);
+    make(s, "2026-01-01", false);
+    assert_int_equal(verify(s, &heard), 0);
+    assert_int_equal(heard.mended, 0);
+
+    assert_int_equal(spool_each_upload(s, note_upload, upload, &err), 0);
+    snprintf(path, sizeof(path), "%s/spool/uploads/%s/studies/s000000/results/0.json",
+             (const char *)*state, upload);
+    change(path, '+');
+    assert_int_equal(verify(s, &heard), 1);
+    assert_non_null(strstr(heard.text, "s000000/0: changed"));
+    spool_close(s);
+}
+
 static void a_missing_line_is_noted_later(void **state)
 {
     struct spool *s = open_at(*state);
@@ -400,8 +428,11 @@ static void a_statement_is_due_once_a_day(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(each_fact_stands_in_one_statement), TEST(each_changed_byte_is_named),
-        TEST(a_mended_result_is_counted_once),   TEST(a_missing_line_is_noted_later),
+        TEST(each_fact_stands_in_one_statement),
+        TEST(each_changed_byte_is_named),
+        TEST(a_mended_result_is_counted_once),
+        TEST(a_mending_before_the_statement_excuses_nothing),
+        TEST(a_missing_line_is_noted_later),
         TEST(a_statement_is_due_once_a_day),
     };
 
