@@ -20,6 +20,9 @@ import termios
 import threading
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "run"))
+from harness import die_with_us  # noqa: E402
+
 BUILD = os.path.abspath(sys.argv[1])
 TOP = f"{BUILD}/bin/lentigo-top"
 WORK = tempfile.mkdtemp(prefix="lentigo-top-", dir="/tmp")
@@ -53,7 +56,7 @@ class Redis:
     def start(self):
         self.process = subprocess.Popen(
             ["redis-server", "--port", "0", "--unixsocket", SOCKET, "--save", "", "--dir", WORK],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=die_with_us)
         wait_until("redis", self.answers)
 
     def answers(self):
