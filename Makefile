@@ -9,19 +9,23 @@ screen: packages
 	cmake --build --preset release --target programs
 	@cmake/screen.sh build/release/bin "$(OUT)" "$(IMAGES)"
 
+# Many tests wait for processes more than they compute.
+SIDE_BY_SIDE = $(shell echo $$(($$(nproc) + 2)))
 test: packages
 	cmake --preset dev
 	cmake --build --preset dev
-	ctest --preset dev -LE 'tidy|slow|bench|plans|bf16' -j 2
+	ctest --preset dev -LE 'tidy|slow|bench|plans|bf16' -j $(SIDE_BY_SIDE)
 	cmake --preset asan
-	cmake --build --preset asan
-	ctest --preset asan -L unit -LE 'tidy|slow|bench|long' -j 2
+	cmake --build --preset asan --target unit_tests
+	ctest --preset asan -L unit -LE 'tidy|slow|bench|long' -j $(SIDE_BY_SIDE)
 	@if command -v nvcc >/dev/null; then $(MAKE) --no-print-directory without-cuda; fi
 
-# Where CUDA is found the builds above have it (WITH_CUDNN=AUTO); all else must build without it too.
+# Where CUDA is found the builds above have it (WITH_CUDNN=AUTO). `engine` must be whole without it too, and
+# without oneDNN; nothing else knows of either.
 without-cuda: packages
 	cmake --preset without-cuda
-	cmake --build --preset without-cuda --target programs
+	cmake --build --preset without-cuda --target engine.test_cudnn_module
+	build/without-cuda/tests/engine.test_cudnn_module
 
 # lentigo beside OpenVINO, ONNX Runtime and PyTorch, in turn; tables and plots go to docs. SECTIONS
 # (engine, folder, curve, render), SIZES, BATCHES and PRECISIONS choose pieces; QUICK=1: a rough look, kept

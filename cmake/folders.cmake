@@ -29,6 +29,17 @@ function(add_program name)
   install(TARGETS ${A_BINARY} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
+# What `make test` runs again under the sanitizers: unit tests that take no minutes there.
+add_custom_target(unit_tests)
+
+# label_test(ID labels): the labels of a test that is a target, too
+function(label_test id)
+  set_tests_properties(${id} PROPERTIES LABELS "${ARGN}")
+  if("unit" IN_LIST ARGN AND NOT "long" IN_LIST ARGN AND NOT "slow" IN_LIST ARGN)
+    add_dependencies(unit_tests ${id})
+  endif()
+endfunction()
+
 # add_unit_test(folder/test_file SEES ... LABELS ... TIMEOUT s): tests/folder/test_file.c
 function(add_unit_test name)
   cmake_parse_arguments(A "" "TIMEOUT" "SEES;LINKS;LABELS" ${ARGN})
@@ -51,5 +62,6 @@ function(add_unit_test name)
     SOURCE_DIR="${PROJECT_SOURCE_DIR}" BINARY_DIR="${PROJECT_BINARY_DIR}"
     $<$<BOOL:${LENTIGO_SANITIZED}>:LENTIGO_SANITIZED>)
   add_test(NAME ${id} COMMAND ${id})
-  set_tests_properties(${id} PROPERTIES TIMEOUT ${A_TIMEOUT} SKIP_RETURN_CODE 77 LABELS "${A_LABELS}")
+  set_tests_properties(${id} PROPERTIES TIMEOUT ${A_TIMEOUT} SKIP_RETURN_CODE 77)
+  label_test(${id} ${A_LABELS})
 endfunction()
