@@ -26,7 +26,7 @@ def good_jpeg(upload):
 
 
 with Scratch() as tmp:
-    jpeg = good_jpeg(demo(tmp / "demo", 6))
+    jpeg = good_jpeg(demo(tmp / "demo", 4))
     bad = tmp / "bad"
     bad.mkdir()
     files = {  # name: (bytes, reasons that are right)

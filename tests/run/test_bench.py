@@ -9,8 +9,8 @@ def line(*args):
 
 need_redis()
 with Scratch() as tmp:
+    demo(tmp / "upload", 4)
     folder, clean = tmp / "upload", tmp / "clean"
-    lentigo("demo-data", folder, "--patients", "3")
     clean.mkdir()
     sound = sorted(p for p in folder.rglob("*.jpg") if p.stat().st_size > 5000)
     for picture in sound[:4]:

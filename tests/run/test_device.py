@@ -7,7 +7,7 @@ from harness import *
 
 SOURCE = pathlib.Path(sys.argv[2])
 FAULTY = BIN.parent / "tests" / "faulty" / "lentigo-worker"
-PATIENTS = 8
+PATIENTS = 10
 SIZE = 256
 
 

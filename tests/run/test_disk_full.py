@@ -28,7 +28,7 @@ def start_told(told, *args):
 
 
 with Scratch() as tmp:
-    upload = demo(tmp / "demo", 40)
+    upload = demo(tmp / "demo", 24)
     small = tmp / "small"
     small.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "none", str(small)], check=True)

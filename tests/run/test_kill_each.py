@@ -4,11 +4,11 @@ import sys
 
 from harness import *
 
-PATIENTS = int(sys.argv[2]) if len(sys.argv) > 2 else 16
+PATIENTS = int(sys.argv[2]) if len(sys.argv) > 2 else 24
 
 need_redis()
 with Scratch() as tmp:
-    upload = demo(tmp / "demo", PATIENTS, seed=5)
+    upload = demo(tmp / "demo", PATIENTS)
     calm = tmp / "calm"
     lentigo("run", upload, "-o", calm, check=0)
     broken = {f for f, e in check_accounted(calm, upload).items() if e["status"] == "set_aside"}

@@ -4,7 +4,7 @@ from harness import *
 
 need_redis()
 with Scratch() as tmp:
-    upload = demo(tmp / "demo", 10, seed=3)
+    upload = demo(tmp / "demo", 10)
     calm = tmp / "calm"
     lentigo("run", upload, "-o", calm, check=0)
     check_accounted(calm, upload)

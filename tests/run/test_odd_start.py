@@ -17,7 +17,7 @@ def lentigo_closed(closed, *args):
 
 
 with Scratch() as tmp:
-    upload = demo(tmp / "demo", 3)
+    upload = demo(tmp / "demo", 4)
 
     # Whichever standard descriptors are closed, nothing else takes their place.
     for closed in ((0,), (1,), (2,), (0, 1, 2)):

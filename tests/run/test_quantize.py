@@ -20,22 +20,21 @@ def quantize(out, *args, check=0):
 def labelled_set(path, upload):
     """The demo's pictures with a split and made-up diagnoses; the f32 network's
     outline is the truth."""
-    (path / "images").mkdir(parents=True)
-    (path / "masks").mkdir()
+    images, masks = path / "images", path / "masks"
+    images.mkdir(parents=True)
+    for n, picture in enumerate(p for p in sorted(upload.rglob("*.jpg")) if p.stat().st_size > 5000):
+        shutil.copy(picture, images / f"p{n}.jpg")
+    lentigo("predict", *images.iterdir(), "--mask", masks, "--precision", "f32")
     lines = ["id,dx,split"]
-    pictures = sorted(p for p in upload.rglob("*.jpg") if p.stat().st_size > 5000)
-    for picture in pictures:
-        done = lentigo("predict", picture, "--mask", path / "masks", "--precision", "f32")
-        entry = json.loads(done.stdout)
-        mask = path / "masks" / f"{picture.stem}.mask.png"
-        if entry["status"] != "done" or not mask.exists():
+    for picture in sorted(images.iterdir()):
+        mask = masks / f"{picture.stem}.mask.png"
+        if not mask.exists():  # set aside
+            picture.unlink()
             continue
-        name = f"p{len(lines)}"
-        shutil.copy(picture, path / "images" / f"{name}.jpg")
-        black_and_white(mask.read_bytes(), path / "masks" / f"{name}.png")
+        black_and_white(mask.read_bytes(), masks / f"{picture.stem}.png")
         mask.unlink()
         n = len(lines)
-        lines.append(f"{name},{'MEL' if n // 2 % 2 else 'NV'},{'val' if n % 2 else 'train'}")
+        lines.append(f"{picture.stem},{'MEL' if n // 2 % 2 else 'NV'},{'val' if n % 2 else 'train'}")
     (path / "labels.csv").write_text("\n".join(lines) + "\n")
     assert len(lines) > 6, lines
 

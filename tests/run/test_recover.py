@@ -221,7 +221,7 @@ def a_run_is_mended_too(tmp, demo_upload):
 
 
 with Scratch() as tmp:
-    upload = demo(tmp / "demo", 3)
+    upload = demo(tmp / "demo", 4)
     few = pictures(upload, tmp / "few", 12)
     more = pictures(upload, tmp / "more", 2)
     cases = [lambda: files_are_found_and_mended(tmp, few),

@@ -7,7 +7,7 @@ from harness import *
 
 need_redis()
 with Scratch() as tmp:
-    upload = demo(tmp / "demo", 6)
+    upload = demo(tmp / "demo", 10)
     out = tmp / "out"
     done = lentigo("run", upload, "-o", out, check=0)
     entries = check_accounted(out, upload)

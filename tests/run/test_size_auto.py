@@ -103,7 +103,7 @@ def check_calibrate(tmp, demo_dir, model):
 
 need_redis()
 with Scratch() as tmp:
-    upload = demo(tmp / "demo", 10, seed=3)
+    upload = demo(tmp / "demo", 10)
     files = [upload / name for name in named_files(upload)]
     model = check_predict(tmp, [f for f in files if f.is_file()])
     check_run(tmp, upload, model)

@@ -30,6 +30,7 @@ enum { STUDIES = 6, IMAGES = 7, TOTAL = STUDIES * IMAGES, PATH_SIZE = 512 };
 static struct test_redis redis;
 static char dir[64]; /* of this case: spool, out, config, log, stdout */
 static pid_t scheduler;
+static const char *program; /* which scheduler; of this case */
 
 /* ---- files ---- */
 
@@ -126,6 +127,7 @@ static int setup(void **state)
     test_redis_open(&redis);
     make_config(true, "");
     setenv("FAKE_LOG", in_dir("log"), 1);
+    program = BINARY_DIR "/bin/lentigo-scheduler";
     return 0;
 }
 
@@ -165,8 +167,7 @@ static void start_with(int out)
     int log = open(in_dir("stderr"), O_WRONLY | O_CREAT | O_APPEND, 0600);
     dup2(out, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
-    execl(BINARY_DIR "/bin/lentigo-scheduler", "lentigo-scheduler", "--config", in_dir("config"),
-          (char *)NULL);
+    execl(program, "lentigo-scheduler", "--config", in_dir("config"), (char *)NULL);
     _exit(127);
 }
 
@@ -176,6 +177,12 @@ static void start(void)
 
     start_with(out);
     close(out);
+}
+
+/* For failures without end: pauses are short (impatient.c). */
+static void be_impatient(void)
+{
+    program = BINARY_DIR "/tests/fakes/impatient_scheduler";
 }
 
 /* Its exit status; 1000 + the signal that ended it. */
@@ -427,6 +434,7 @@ static void workers_that_are_killed_blame_nobody(void **state)
 static void a_device_that_fails_blames_nobody(void **state)
 {
     (void)state;
+    be_impatient();
     setenv("FAKE_DEVICE", "9", 1);
     assert_int_equal(run(60), 0);
     assert_all_done();
@@ -439,8 +447,9 @@ static void a_device_that_fails_blames_nobody(void **state)
 static void a_device_that_never_does_anything_ends_the_run(void **state)
 {
     (void)state;
+    be_impatient();
     setenv("FAKE_DEVICE", "1", 1);
-    assert_int_equal(run(90), 1);
+    assert_int_equal(run(60), 1);
     struct count c = count_spool();
     assert_int_equal(c.aside, 1);
     assert_int_equal(c.done, 0);
@@ -572,8 +581,9 @@ static void a_second_sigterm_stops_at_once(void **state)
 static void what_comes_back_is_tried_again(void **state)
 {
     (void)state;
+    be_impatient();
     setenv("FAKE_FIRST", "AGAIN", 1);
-    assert_int_equal(run(120), 0);
+    assert_int_equal(run(60), 0);
     assert_all_done();
     unsetenv("FAKE_FIRST");
 }
@@ -622,6 +632,7 @@ static void a_study_that_cannot_be_reported_ends_with_status_1(void **state)
 static void a_worker_that_dies_on_everything_blames_few(void **state)
 {
     (void)state;
+    be_impatient();
     setenv("FAKE_SEGV", "*", 1);
     assert_int_equal(run(30), 1);
     struct count c = count_spool();
