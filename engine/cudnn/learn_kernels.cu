@@ -49,7 +49,7 @@ __global__ void __launch_bounds__(NORM_THREADS) norm_measure_kernel(struct gpu_n
 }
 
 template <enum elem KIND>
-__global__ void __launch_bounds__(NORM_THREADS) norm_back_measure_kernel(struct gpu_norm_job job)
+__global__ void __launch_bounds__(NORM_THREADS, 2) norm_back_measure_kernel(struct gpu_norm_job job)
 {
     measure_norm<KIND, true>(&job);
 }
