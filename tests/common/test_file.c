@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -230,6 +231,24 @@ static void draft_is_not_seen_before_it_is_adopted(void **state)
     buf_release(&read);
 }
 
+/* What a killed worker forked is an orphan; where nobody buries orphans it keeps its number for ever. */
+static void a_draft_of_a_zombie_is_no_living_ones(void **state)
+{
+    siginfo_t info;
+    char name[32];
+    bool is_alive;
+    pid_t pid = fork();
+
+    (void)state;
+    if (!pid)
+        _exit(0);
+    assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+    snprintf(name, sizeof(name), "a.%d.tmp", (int)pid);
+    assert_true(file_is_draft(name, &is_alive));
+    assert_false(is_alive);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 static void drafts_of_the_dead_are_swept(void **state)
 {
     static const struct {
@@ -422,6 +441,7 @@ int main(void)
         cmocka_unit_test(failed_write_keeps_the_old_file),
         cmocka_unit_test(draft_is_not_seen_before_it_is_adopted),
         cmocka_unit_test(drafts_of_the_dead_are_swept),
+        cmocka_unit_test(a_draft_of_a_zombie_is_no_living_ones),
         cmocka_unit_test(full_disk_is_tried_again),
         cmocka_unit_test(folders),
         cmocka_unit_test(second_names),
