@@ -122,7 +122,8 @@ int place_model(char out[SETTINGS_PATH_SIZE], const char *model, struct err *err
     if (strchr(model, '/') || is_there(model)) {
         if (path_format(found, sizeof(found), err, "%s", model))
             return -1;
-    } else if (path_format(name, sizeof(name), err, "models/%s", *model ? model : "starter") ||
+    } else if (path_format(name, sizeof(name), err, "models/%s",
+                           *model ? model : PLACE_DEFAULT_MODEL) ||
                place_data(found, name, err)) {
         return -1;
     }

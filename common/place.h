@@ -22,8 +22,10 @@ int place_data(char out[SETTINGS_PATH_SIZE], const char *name, struct err *err);
  * absolute path. */
 int place_cache(char out[SETTINGS_PATH_SIZE], const char *name, struct err *err);
 
+#define PLACE_DEFAULT_MODEL "dermoscopy"
+
 /* The model folder that `model` (a setting) means, as an absolute path: a path, a name below
- * models/, or "" for the starter model. */
+ * models/, or "" for the one that comes with lentigo. */
 int place_model(char out[SETTINGS_PATH_SIZE], const char *model, struct err *err);
 
 #endif

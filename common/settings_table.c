@@ -17,7 +17,7 @@ const struct setting settings_table[] = {
     {"precision",      0,   SETTING_CHOICE, AT(precision),      0, 0,          "auto", "auto|f32|bf16|fp16|int8", NETWORK | COMMAND_TRAIN, "P", "auto, f32, bf16, fp16 or int8"},
     {"device",         0,   SETTING_WORD,   AT(device),         0, 0,          "auto", NULL, NETWORK | COMMAND_TRAIN, "D", "auto, cpu or cuda:N (run: several with commas; auto: every GPU, else the processor; train: the processor)"},
     {"backend",        0,   SETTING_CHOICE, AT(backend),        0, 0,          "auto", "auto|ref|onednn|cudnn", NETWORK | COMMAND_TRAIN, "B", "auto, ref, onednn or cudnn"},
-    {"model",          'm', SETTING_PATH,   AT(model),          0, 0,          "",     NULL, NETWORK | COMMAND_QUANTIZE | COMMAND_REPORTS, "DIR", "model folder (default: the starter model that came with lentigo)"},
+    {"model",          'm', SETTING_PATH,   AT(model),          0, 0,          "",     NULL, NETWORK | COMMAND_QUANTIZE | COMMAND_REPORTS, "DIR", "model folder (default: dermoscopy, which comes with lentigo)"},
     {"jobs",           'j', SETTING_NUMBER, AT(jobs),           0, 1024,       "0",    NULL, NETWORK, "N", "compute streams of each worker (0: one per core)"},
     {"threads",        0,   SETTING_NUMBER, AT(threads),        0, 1024,       "0",    NULL, COMMAND_PREDICT | COMMAND_BENCH | COMMAND_TRAIN, "N", "cores that work together (0: predict and train all, bench one)"},
     {"batch",          0,   SETTING_NUMBER, AT(batch),          1, 1024,       "8",    NULL, NETWORK | COMMAND_TRAIN, "N", "images in one pass of the network, at most"},

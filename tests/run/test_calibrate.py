@@ -72,7 +72,8 @@ with Scratch() as tmp:
     data = labelled_set(tmp / "set", tmp / "demo", large=True)
     labelled_set(data, tmp / "demo", "test")
     model = bare_model(tmp / "model")
-    assert "policy.json" in lentigo("eval", "--data", data, "-m", model, check=78).stderr
+    picture = next((data / "images").iterdir())
+    assert "policy.json" in lentigo("predict", "-m", model, picture, check=78).stderr
     policy = check_policy(model, data)
     check_card(model)
     other = bare_model(tmp / "other")

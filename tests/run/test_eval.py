@@ -7,7 +7,7 @@ import html.parser
 
 from harness import *
 
-MODEL = pathlib.Path(sys.argv[2]) / "models" / "starter"
+MODEL = pathlib.Path(sys.argv[2]) / "models" / "dermoscopy"
 
 
 def figures(data, *args):
@@ -107,7 +107,7 @@ def check_page(tmp, data):
     seen = Page(text)
     assert not seen.outside, seen.outside
     assert seen.count["img"] == 3 and seen.count["svg"] > 20, seen.count
-    for word in ("starter on the val split", "Each class", "Each source", "Reliability", "ROC curve", "vignette",
+    for word in ("dermoscopy on the val split", "Each class", "Each source", "Reliability", "ROC curve", "vignette",
                  "Against", "worst outlines"):
         assert word in text, word
     unsure = figures(data, "--robustness", "--limit", 3)
