@@ -20,6 +20,16 @@ int64_t clock_cpu_us(void)
     return read_us(CLOCK_THREAD_CPUTIME_ID);
 }
 
+int64_t clock_cpu_us_of(pid_t pid)
+{
+    struct timespec t;
+    clockid_t clock;
+
+    if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t))
+        return -1;
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
 int64_t clock_wall_ms(void)
 {
     return read_us(CLOCK_REALTIME) / 1000;

@@ -3,12 +3,14 @@
 #define COMMON_CLOCK_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CLOCK_ISO_SIZE 25 /* "2026-11-23T05:12:27.123Z" and its 0 */
 
-int64_t clock_mono_us(void); /* never jumps; only for differences */
-int64_t clock_cpu_us(void);  /* CPU time of the calling thread */
-int64_t clock_wall_ms(void); /* since 1970, UTC */
+int64_t clock_mono_us(void);        /* never jumps; only for differences */
+int64_t clock_cpu_us(void);         /* CPU time of the calling thread */
+int64_t clock_cpu_us_of(pid_t pid); /* of a process so far; -1 when it is gone */
+int64_t clock_wall_ms(void);        /* since 1970, UTC */
 
 /* Writes `wall_ms` as ISO 8601 in UTC and returns `out`. What is before 1970 or after 9999 is drawn
  * to that limit. */

@@ -8,7 +8,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -164,17 +163,6 @@ bool seats_reap(struct seats *s, struct seat_end *end)
     return false;
 }
 
-/* Processor time so far; 0 when it is gone already. */
-static int64_t cpu_us_of(pid_t pid)
-{
-    struct timespec t;
-    clockid_t clock;
-
-    if (clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t))
-        return 0;
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static bool is_slow(const struct seats *s, const struct seat *seat)
 {
     int64_t most_us = s->longest_us * SLOW_TIMES;
@@ -183,20 +171,26 @@ static bool is_slow(const struct seats *s, const struct seat *seat)
     return !seat->job.is_patient && seat->cpu_us > (most_us > least_us ? most_us : least_us);
 }
 
-/* Time in which it could have worked and had no processor; 0 where the kernel does not count it. */
-static int64_t kept_waiting_us(pid_t pid)
+/* The second number of a line below /proc/<pid>; 0 when the kernel has no such file or the process is gone. */
+static int64_t second_number(pid_t pid, const char *file)
 {
     char path[40], text[96];
 
-    snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
+    snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return 0;
     ssize_t n = read(fd, text, sizeof(text) - 1);
     close(fd);
     text[n > 0 ? n : 0] = 0;
-    const char *second = strchr(text, ' '); /* ran, waited, turns; ns */
-    return second ? (int64_t)strtoll(second, NULL, 10) / 1000 : 0;
+    const char *second = strchr(text, ' ');
+    return second ? (int64_t)strtoll(second, NULL, 10) : 0;
+}
+
+/* Time in which it could have worked and had no processor. */
+static int64_t kept_waiting_us(pid_t pid)
+{
+    return second_number(pid, "schedstat") / 1000; /* ran, waited, turns; ns */
 }
 
 static bool is_over_time(const struct seats *s, const struct seat *seat, int64_t now_us)
@@ -208,20 +202,11 @@ static bool is_over_time(const struct seats *s, const struct seat *seat, int64_t
     return taken_us > most_us;
 }
 
-/* MiB resident, the slot's shared pages among them; 0 when it is gone already. */
+/* MiB resident, the slot's shared pages among them. */
 static int64_t resident_mb(pid_t pid)
 {
-    char path[32], text[64];
-
-    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    ssize_t n = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    text[n > 0 ? n : 0] = 0;
-    const char *second = strchr(text, ' '); /* size resident shared ..., in pages */
-    return second ? (int64_t)strtoll(second, NULL, 10) * sysconf(_SC_PAGESIZE) >> 20 : 0;
+    return second_number(pid, "statm") * sysconf(_SC_PAGESIZE) >>
+           20; /* size resident ..., in pages */
 }
 
 bool seats_watch(struct seats *s, bool others_wait)
@@ -237,7 +222,7 @@ bool seats_watch(struct seats *s, bool others_wait)
             now - seat->start_us < (int64_t)SEATS_LOOK_MS * 1000)
             continue;
         int64_t before_us = seat->cpu_us;
-        seat->cpu_us = cpu_us_of(seat->pid);
+        seat->cpu_us = clock_cpu_us_of(seat->pid);
         has_moved = has_moved || (seat->job.is_patient && seat->cpu_us > before_us);
         if (is_over_time(s, seat, now))
             seat->killed = WIRE_TIMEOUT;

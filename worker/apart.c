@@ -9,7 +9,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -237,12 +236,10 @@ static int begin(struct process *p, const struct apart *a, struct item **items, 
 static void look(struct process *p)
 {
     int64_t now = clock_mono_us() / 1000;
-    struct timespec t;
-    clockid_t clock;
+    int64_t cpu_us = clock_cpu_us_of(p->pid);
 
-    if (clock_getcpuclockid(p->pid, &clock) || clock_gettime(clock, &t))
+    if (cpu_us < 0)
         return;
-    int64_t cpu_us = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
     bool has_moved = cpu_us > p->cpu_us;
     p->still_since_ms = has_moved ? now : p->still_since_ms;
     p->cpu_us = cpu_us;

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -68,6 +69,20 @@ static void does_not_know_time_zones(void **state)
     assert_string_equal(clock_iso(out, 0), "1970-01-01T00:00:00.000Z");
 }
 
+static void processor_time_of_a_process(void **state)
+{
+    (void)state;
+    int64_t before = clock_cpu_us_of(getpid());
+    assert_true(before >= 0);
+    while (clock_cpu_us_of(getpid()) <= before)
+        ;
+    pid_t child = fork();
+    if (!child)
+        _exit(0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(clock_cpu_us_of(child), -1);
+}
+
 static void clocks_run(void **state)
 {
     int64_t mono = clock_mono_us(), cpu = clock_cpu_us();
@@ -87,6 +102,7 @@ int main(void)
         cmocka_unit_test(reads_what_it_wrote_and_nothing_else),
         cmocka_unit_test(does_not_know_time_zones),
         cmocka_unit_test(clocks_run),
+        cmocka_unit_test(processor_time_of_a_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
