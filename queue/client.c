@@ -1,5 +1,6 @@
 #include "queue/client.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "common/log.h"
@@ -10,9 +11,14 @@ enum { NODES_MAX = 256, KEY_SIZE = 256, CONTROL_LENGTH = 1000, REDIS_MAJOR_MIN =
 
 static const char node_keys[] = REDIS_KEY "node:*", control_key[] = REDIS_CONTROL;
 
-/* One adapter for hiredis's errors: whatever ails the connection, the same call later may work. */
+/* One adapter for hiredis's errors: whatever ails the connection, the same call later may work. Of a time
+ * limit that ran out hiredis says only what the socket said. */
 static int err_set_redis(struct err *err, const redisContext *c)
 {
+    if (c && c->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK))
+        return err_set(err, ERR_AGAIN,
+                       "redis: connected, but there was no answer in time; is it paused, "
+                       "stopped or very busy?");
     return err_set(err, ERR_AGAIN, "redis: %s", c && c->err ? c->errstr : "no connection");
 }
 

@@ -282,6 +282,18 @@ static int make_room(struct gather *g, struct err *err)
     return g->images && g->others ? 0 : err_set(err, ERR_NOMEM, "upload: out of memory");
 }
 
+/* The first file says as a rule what is wrong with all of them: links, say, or an archive not unpacked. */
+static int refuse_empty(const struct gather *g, const char *root, struct err *err)
+{
+    const struct gather_other *first = g->others;
+
+    if (!g->n_others)
+        return err_set(err, ERR_CONFIG, "%s: no picture in it, nor any other file", root);
+    return err_set(err, ERR_CONFIG, "%s: no picture in it (%d other files; %s is \"%s\"%s%s)", root,
+                   g->n_others, first->path, reason_word(first->reason),
+                   first->detail[0] ? ": " : "", first->detail);
+}
+
 static int read_all(struct gather *g, const struct intake_request *request, const char *root,
                     const char *spool_root, struct err *err)
 {
@@ -298,9 +310,7 @@ static int read_all(struct gather *g, const struct intake_request *request, cons
         return -1;
     if (g->manifest_name[0] ? take_manifest(g, request, err) : take_folder(g, request, err))
         return -1;
-    if (!g->n_images)
-        return err_set(err, ERR_CONFIG, "%s: no picture in it (%d other files)", root, g->n_others);
-    return 0;
+    return g->n_images ? 0 : refuse_empty(g, root, err);
 }
 
 int gather_read(struct gather *out, const struct intake_request *request, const char *spool_root,

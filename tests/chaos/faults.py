@@ -14,6 +14,7 @@ from worlds import LEASE_MS
 LEASE = LEASE_MS / 1000
 MEMORY, GROUP = pathlib.Path("/sys/fs/cgroup/memory"), "lentigo-chaos-"
 DISK_FINE, DISK_FULL, DISK_READ_ONLY = range(3)
+ONE_CLOCK = threading.Lock()  # what lasts until a time by the wall clock keeps others from moving it
 EVERYBODY = ["lentigo-worker", "lentigo-scheduler", "lentigo-reports", "zygote", "decode", "lentigo-apart"]
 
 
@@ -129,8 +130,10 @@ def redis_says(world, *words):
 
 
 def redis_pause(world, ms):
-    done = redis_says(world, "CLIENT", "PAUSE", ms, "ALL")
-    time.sleep(ms / 1000)
+    """Redis counts it by its wall clock: one that jumps back meanwhile would make an hour of it."""
+    with ONE_CLOCK:
+        done = redis_says(world, "CLIENT", "PAUSE", ms, "ALL")
+        time.sleep(ms / 1000)
     return done
 
 
@@ -178,9 +181,10 @@ def disk_fails(world, mode, countdown, seconds):
 
 
 def clock_jump(world, ms, seconds):
-    world.control.set(clock_ms=ms)
-    time.sleep(seconds)
-    world.control.set(clock_ms=0)
+    with ONE_CLOCK:
+        world.control.set(clock_ms=ms)
+        time.sleep(seconds)
+        world.control.set(clock_ms=0)
     return True
 
 

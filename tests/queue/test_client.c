@@ -90,6 +90,28 @@ static void a_redis_that_is_away_is_transient(void **state)
     assert_null(c);
 }
 
+static void a_redis_that_does_not_answer_is_called_so(void **state)
+{
+    struct test_redis redis;
+    struct queue_client *c;
+    struct err err = {0};
+    char command[256];
+    int64_t bytes;
+
+    (void)state;
+    test_redis_open(&redis);
+    snprintf(command, sizeof(command), TEST_REDIS_CLI " -s %s client pause 60000 all >/dev/null",
+             redis.socket);
+    FILE *cli = popen(command, "r"); // NOLINT(cert-env33-c)
+    assert_int_equal(pclose(cli), 0);
+    assert_int_equal(queue_client_open(&c, redis.socket, 100, &err), 0);
+    assert_int_equal(queue_client_memory(c, &bytes, &err), -1);
+    assert_int_equal(err.code, ERR_AGAIN);
+    assert_non_null(strstr(err.msg, "no answer in time"));
+    queue_client_close(c);
+    test_redis_close(&redis);
+}
+
 static void bad_addresses_are_named(void **state)
 {
     static const char *const bad[] = {"",     "nohost", ":1",    "host:",  "host:0",  "host:65536",
@@ -119,6 +141,7 @@ int main(void)
         cmocka_unit_test(figures_of_all_nodes_are_read),
         cmocka_unit_test(a_volatile_redis_is_refused),
         cmocka_unit_test(a_redis_that_is_away_is_transient),
+        cmocka_unit_test(a_redis_that_does_not_answer_is_called_so),
         cmocka_unit_test(bad_addresses_are_named),
     };
 

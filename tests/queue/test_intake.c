@@ -237,9 +237,14 @@ static void wrong_input_stops_before_any_work(void **state)
         {"a.jpg", "PIC"},
         {0      }
     };
+    static const struct entry links[] = {
+        {"a.jpg", "->elsewhere.jpg"},
+        {0      }
+    };
 
     refuses(state, none, "missing", "missing");
-    refuses(state, none, "", "no picture");
+    refuses(state, none, "", "no picture in it, nor any other file");
+    refuses(state, links, "", "(1 other files; a.jpg is \"special_file\": a link)");
     refuses(state, text, "", "1 other files");
     refuses(state, twice, "", "manifest.csv:3: names the same file as manifest.csv:2");
     refuses(state, linked, "", "manifest.csv");
