@@ -33,7 +33,7 @@ def victims(world, kind):
 
 def kill(world, kind, nth, number=signal.SIGKILL):
     found = victims(world, kind)
-    if found and number == signal.SIGTERM:
+    if found:
         world.told.add(found[nth % len(found)])
     return bool(found) and processes.send(found[nth % len(found)], number)
 

@@ -50,7 +50,7 @@ class World:
         self.control = Control(folder / "control")
         self.options = options
         self.statuses, self.problems, self.ended = [], [], False
-        self.told = set()  # pids that were asked to end
+        self.told = set()  # pids that were asked to end, or killed: some ms later they are gone
         self.has_groups = False
         self.is_stopping, self.hold_redis, self.flags = False, False, FLAGS
         self.env = environment(
@@ -278,7 +278,8 @@ class Installation(World):
         return answers + [proxy.ask(self.socket, "SCARD", "lentigo:{s0}:queued")]
 
     def is_ready(self):
-        """A scheduler that was told to end already ends at once at the second time."""
+        """A scheduler that was told to end already ends at once at the second time; a killed one will be
+        started again."""
         return self.scheduler.poll() is None and self.scheduler.pid not in self.told
 
     def finish(self, seconds=WHOLE_S):
