@@ -182,7 +182,7 @@ if os.geteuid() or ip("ip", "netns", "add", NETS[0], check=False).returncode:
     sys.exit(SKIP)
 ip("ip", "netns", "del", NETS[0])
 with Scratch() as tmp, Network() as net:
-    source = demo(tmp / "demo", 3)
+    source = demo(tmp / "demo", 4)
     uploads = [pictures(source, tmp / f"u{i}", 40 + i) for i in range(3)]
     uploads.append(pictures(source, tmp / "late", 7))
     (tmp / "a").mkdir()

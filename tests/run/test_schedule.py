@@ -82,7 +82,7 @@ def begins_by_itself(tmp, a, b):
 
 
 with Scratch() as tmp:
-    upload = demo(tmp / "demo", 3)
+    upload = demo(tmp / "demo", 4)
     a, b, c = (pictures(upload, tmp / name, n) for name, n in (("a", 2), ("b", 1), ("c", 2)))
     for i, path in enumerate(sorted(c.rglob("*.jpg"))):
         path.write_bytes(path.read_bytes() + b"another")

@@ -3,13 +3,10 @@ colours, area, and which broken file is set aside for which reason.
 
 The network never saw a drawn picture, so its masks need not be perfect; the limits below are what
 a good day's work of it is on these drawings, with a little air (docs/figures.md has the figures). It
-outlines their soft edges as people outline lesions, generously; that this is no bias of its own is shown
-on real pictures, where they lie beside the checkout: half of its areas are larger than people's, half smaller.
+outlines their soft edges as people outline lesions, generously; that this is no bias of its own,
+test_truth_real.py shows on real pictures.
 """
-import csv
-import io
 import statistics
-import tarfile
 
 from harness import *
 
@@ -28,35 +25,6 @@ def jaccard(a, b):
     assert len(a) == len(b), "masks of different sizes"
     x, y = int.from_bytes(a, "big"), int.from_bytes(b, "big")
     return (x & y).bit_count() / max((x | y).bit_count(), 1)
-
-
-def unpack_some(archive, folder, count):
-    """The first `count` pictures of the validation split as a labelled set of their own."""
-    with tarfile.open(archive) as tar:
-        table = tar.extractfile("lesions/labels.csv").read().decode()
-        rows = [r for r in csv.DictReader(io.StringIO(table)) if r["split"] == "val"][:count]
-        wanted = {f"lesions/{kind}/{r['id']}.{end}"
-                  for r in rows for kind, end in (("images", "jpg"), ("masks", "png"))}
-        tar.extractall(folder, [m for m in tar if m.name in wanted or m.name == "lesions/labels.csv"])
-    with open(folder / "lesions" / "labels.csv", "w", newline="") as out:
-        writer = csv.DictWriter(out, rows[0].keys())
-        writer.writeheader()
-        writer.writerows(rows)
-    return folder / "lesions"
-
-
-def real_areas(folder):
-    archive = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "lesions.tar.gz"
-    if not archive.exists():
-        print("no real pictures beside the checkout: their areas were not looked at")
-        return
-    lentigo("eval", "--data", unpack_some(archive, folder, 150), "--split", "val", "--replicates", 0,
-            "--table", folder / "table.csv", check=0)
-    with open(folder / "table.csv") as table:
-        ratios = [float(r["predicted_px"]) / float(r["lesion_px"]) for r in csv.DictReader(table)]
-    middle = statistics.median(ratios)
-    print(json.dumps({"real_images": len(ratios), "real_area_ratio": round(middle, 3)}))
-    assert len(ratios) == 150 and 0.96 <= middle <= 1.04, middle
 
 
 need_redis()
@@ -104,5 +72,4 @@ with Scratch() as tmp:
     assert figures["asymmetry_off"] <= 0.3 and figures["colours_off"] <= 0.5, figures
     assert figures["border_off"] <= 3, figures
     assert 0.95 <= figures["area_ratio"] <= 1.15 and 0.9 <= figures["area_mm2_ratio"] <= 1.12, figures
-    real_areas(tmp / "real")
 print("test_truth: 1 passed, 0 failed")

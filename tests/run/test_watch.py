@@ -211,7 +211,7 @@ def quotas_and_a_backlog_hold_back(tmp, few, more):
 
 
 with Scratch() as tmp:
-    upload = demo(tmp / "demo", 3)
+    upload = demo(tmp / "demo", 4)
     many = pictures(upload, tmp / "many", 60)
     few = pictures(upload, tmp / "few", 2)
     more = pictures(upload, tmp / "more", 1)
