@@ -340,7 +340,9 @@ int dir_make(const char *path, struct err *err)
         *slash = was;
         is_last = !was;
     }
-    if (stat(part, &st) || !S_ISDIR(st.st_mode))
+    if (stat(part, &st))
+        return fail_errno(err, path, "stat");
+    if (!S_ISDIR(st.st_mode))
         return err_set(err, ERR_INPUT, "%s: is there and no folder", path);
     return 0;
 }

@@ -59,7 +59,9 @@ static int split_input(const char *input, char root[SPOOL_PATH_SIZE], char manif
     if (path_format(root, SPOOL_PATH_SIZE, err, "%s", input) ||
         path_format(path, sizeof(path), err, "%s/manifest.csv", input))
         return -1;
-    if (!lstat(path, &st) && !S_ISDIR(st.st_mode))
+    if (lstat(path, &st)) /* taken in without its manifest, an upload would be of other patients */
+        return errno == ENOENT ? 0 : err_set(err, ERR_AGAIN, "%s: %s", path, strerror(errno));
+    if (!S_ISDIR(st.st_mode))
         snprintf(manifest, 256, "manifest.csv");
     return 0;
 }

@@ -196,7 +196,9 @@ static int take_original(const struct intake *in, const struct gather_image *ima
     if (fd < 0)
         return fail_errno(err, image->path, "open");
     ret = in->request->is_foreign ? file_copy_fd(fd, to, err) : file_link_or_copy_fd(fd, to, err);
-    if (!ret && (fstat(fd, &st) || !tree_is_same(image->file, &st)))
+    if (!ret && fstat(fd, &st))
+        ret = fail_errno(err, image->path, "stat");
+    else if (!ret && !tree_is_same(image->file, &st))
         ret = err_set(err, ERR_AGAIN, "%s: changed while it was taken in", image->path);
     close(fd);
     return ret;

@@ -73,7 +73,7 @@ static json_t *images_to_json(const struct order *o)
     json_t *list = json_array();
 
     for (int i = 0; i < o->n_images; i++)
-        json_array_append_new(list, json_pack("[s,i]", o->images[i].id, o->images[i].retries));
+        json_add(&list, json_pack("[s,i]", o->images[i].id, o->images[i].retries));
     return list;
 }
 
@@ -85,14 +85,14 @@ int order_append(struct spool *s, const struct order *o, struct err *err)
     json_t *event =
         json_pack("{s:s,s:s,s:s}", "event", words[o->kind], "order", o->id, "at", o->at);
     if (o->kind == ORDER_CARRIED_OUT) {
-        json_object_set_new(event, "images", json_integer(o->n_images));
+        json_put(&event, "images", json_integer(o->n_images));
     } else {
-        json_object_set_new(event, "by", json_text(o->by));
-        json_object_set_new(event, "why", json_text(o->why));
+        json_put(&event, "by", json_text(o->by));
+        json_put(&event, "why", json_text(o->why));
         if (o->kind == ORDER_RETRY)
-            json_object_set_new(event, "images", images_to_json(o));
+            json_put(&event, "images", images_to_json(o));
         else
-            json_object_set_new(event, "target", json_text(o->target));
+            json_put(&event, "target", json_text(o->target));
     }
     int ret = event ? spool_log_append(s, event, err) : err_set(err, ERR_NOMEM, "order");
     json_decref(event);

@@ -368,14 +368,15 @@ int spool_each_upload(const struct spool *s,
     return ret;
 }
 
-/* A line that a crash cut short is ended first, or it would swallow the new one. */
-static bool ends_in_cut_line(int fd)
+/* A line that a crash cut short is ended first, or it would swallow the new one. 1: there is one. */
+static int ends_in_cut_line(int fd, const char *path, struct err *err)
 {
     struct stat st;
     char last = '\n';
 
-    return !fstat(fd, &st) && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 &&
-           last != '\n';
+    if (fstat(fd, &st) || (st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) < 0))
+        return fail_errno(err, path, "read");
+    return last != '\n';
 }
 
 int spool_log_append(struct spool *s, const json_t *event, struct err *err)
@@ -386,11 +387,14 @@ int spool_log_append(struct spool *s, const json_t *event, struct err *err)
 
     if (in_root(s, "log", path, err))
         return -1;
+    int is_cut = ends_in_cut_line(s->log_fd, path, err);
+    if (is_cut < 0)
+        return -1;
     char *line = json_line(event);
     if (!line)
         return err_set(err, ERR_NOMEM, "spool log: out of memory");
     buf_init(&bytes, EVENT_MAX);
-    buf_add_text(&bytes, ends_in_cut_line(s->log_fd) ? "\n" : "");
+    buf_add_text(&bytes, is_cut ? "\n" : "");
     buf_add_text(&bytes, line);
     buf_add_text(&bytes, "\n");
     if (buf_check(&bytes, "event for the spool log", err))
@@ -438,7 +442,7 @@ static int read_log(const struct spool *s, int64_t at, struct buf *out, struct e
             return -1;
         at += n;
     }
-    return n < 0 ? fail_errno(err, "spool log", "read") : 0;
+    return n < 0 ? fail_errno(err, s->root, "read the log") : 0;
 }
 
 int64_t spool_log_size(const struct spool *s)
@@ -456,7 +460,7 @@ int spool_log_each(const struct spool *s, int64_t *at,
     struct buf bytes;
 
     if (fstat(s->log_fd, &st))
-        return fail_errno(err, "spool log", "look at");
+        return fail_errno(err, s->root, "look at the log");
     if (st.st_size <= *at) /* asked many times a second, mostly in vain */
         return 0;
     buf_init(&bytes, SPOOL_JSON_MAX);

@@ -142,8 +142,9 @@ static int state_file(struct maker *m, const char *name, const char *kind, int i
 
     if (path_format(path, sizeof(path), err, "%s/%s", m->dir, name))
         return -1;
-    if (!statement_digest(path, sha256))
-        return 0;
+    int got = statement_digest(path, sha256, err);
+    if (got <= 0)
+        return got;
     if (images >= 0)
         snprintf(number, sizeof(number), "%d ", images);
     snprintf(fact, sizeof(fact), "%s %s/%s %s%s", kind, m->study->upload, m->study->key, number,
@@ -320,7 +321,7 @@ static int put_in_place(struct maker *m, const char *day, const char *draft, str
     statement_facts_name(made.file, facts);
     if (statement_path(m->spool, facts, path, err))
         return -1;
-    if (!statement_digest(draft, sha256) || rename(draft, path))
+    if (statement_digest(draft, sha256, err) != 1 || rename(draft, path))
         return err_set(err, ERR_AGAIN, "%s: %s", path, strerror(errno));
     json_t *object = statement_to_json(m, day, facts, sha256);
     int ret = object ? statement_path(m->spool, made.file, path, err)
@@ -330,8 +331,8 @@ static int put_in_place(struct maker *m, const char *day, const char *draft, str
     json_decref(object);
     if (ret)
         return -1;
-    if (!statement_digest(path, made.sha256))
-        return err_set(err, ERR_AGAIN, "%s: read", path);
+    if (statement_digest(path, made.sha256, err) != 1)
+        return err_set(err, ERR_AGAIN, "%s: gone", path);
     if (note(m->spool, &made, err))
         return -1;
     *out = made;

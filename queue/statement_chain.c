@@ -148,16 +148,17 @@ int statement_names(const struct spool *s, struct names *out, struct err *err)
 
 /* ---- files ---- */
 
-bool statement_digest(const char *path, char out[SHA256_HEX_SIZE])
+int statement_digest(const char *path, char out[SHA256_HEX_SIZE], struct err *err)
 {
-    struct err ignored = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
     if (fd < 0)
-        return false;
-    int ret = sha256_hex_fd(out, fd, NULL, &ignored);
+        return err_code_of_errno(errno) == ERR_INPUT
+                   ? 0
+                   : err_set(err, ERR_AGAIN, "%s: %s", path, strerror(errno));
+    int ret = sha256_hex_fd(out, fd, NULL, err);
     close(fd);
-    return !ret;
+    return ret ? err_wrap(err, "%s", path) : 1;
 }
 
 int statement_read(const struct spool *s, const char *file, struct statement *out, json_t **text,
@@ -171,7 +172,7 @@ int statement_read(const struct spool *s, const char *file, struct statement *ou
     json_t *object = json_read(path, SPOOL_JSON_MAX, err);
     if (!object)
         return -1;
-    if (!statement_digest(path, out->sha256) ||
+    if (statement_digest(path, out->sha256, err) != 1 ||
         json_get_int(object, "number", 1, INT64_MAX, &out->number, err) ||
         json_get_int(json_object_get(object, "facts"), "lines", 0, INT64_MAX, &out->facts, err)) {
         json_decref(object);

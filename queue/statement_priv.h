@@ -41,8 +41,8 @@ int statement_names(const struct spool *s, struct names *out, struct err *err);
 int statement_read(const struct spool *s, const char *file, struct statement *out, json_t **text,
                    struct err *err);
 
-/* Digest of a file; false when it is not there or cannot be read. */
-bool statement_digest(const char *path, char out[SHA256_HEX_SIZE]);
+/* Digest of a file: 1; 0: it is not there, or no file for us. ERR_AGAIN: the disk. */
+int statement_digest(const char *path, char out[SHA256_HEX_SIZE], struct err *err);
 
 /* Each line of a facts file, without its newline. ERR_AGAIN. */
 int statement_each_fact(const struct spool *s, const char *file,

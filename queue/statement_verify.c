@@ -80,8 +80,14 @@ static void miss_result(struct verifier *v, const char *where, const char *what)
 
 /* ---- facts ---- */
 
-/* Folder and site of "<upload>/<key>"; false when the study is gone or does not parse. */
-static bool open_study(struct verifier *v, const char *id)
+/* What cannot be read now is neither right nor wrong. */
+static bool is_of_disk(const struct err *why)
+{
+    return why->code == ERR_AGAIN || why->code == ERR_NOMEM;
+}
+
+/* Folder and site of "<upload>/<key>": 1; 0: the study is gone or does not parse. */
+static int open_study(struct verifier *v, const char *id, struct err *err)
 {
     const char *key = strchr(id, '/');
     char upload[64], name[64];
@@ -89,52 +95,57 @@ static bool open_study(struct verifier *v, const char *id)
     struct err why = {0};
 
     if (!strcmp(v->id, id))
-        return true;
+        return 1;
     if (!key)
-        return false;
+        return 0;
     snprintf(upload, sizeof(upload), "%.*s", (int)(key - id), id);
     snprintf(name, sizeof(name), "%s", key + 1);
     if (spool_study_dir(v->spool, upload, name, v->dir, &why) ||
         spool_study_read(v->dir, &study, &why))
-        return false;
+        return is_of_disk(&why) ? err_set(err, why.code, "%s", why.msg) : 0;
     snprintf(v->id, sizeof(v->id), "%s", id);
     snprintf(v->site, sizeof(v->site), "%s", study.site);
     study_release(&study);
-    return true;
+    return 1;
 }
 
-static bool has_digest(const char *path, const char *sha256, bool *is_there)
+/* 1: it has; 0: another, or it is not there. */
+static int has_digest(const char *path, const char *sha256, bool *is_there, struct err *err)
 {
     char is[SHA256_HEX_SIZE];
+    int got = statement_digest(path, is, err);
 
-    *is_there = statement_digest(path, is);
-    return *is_there && !strcmp(is, sha256);
+    *is_there = got > 0;
+    return got > 0 ? !strcmp(is, sha256) : got;
 }
 
 /* The file as it is now, or as a retry moved it away: history/<name>.<k>.json. */
-static void check_digest(struct verifier *v, const char *where, const char *now, const char *name,
-                         int try, const char *sha256)
+static int check_digest(struct verifier *v, const char *where, const char *now, const char *name,
+                        int try, const char *sha256, struct err *err)
 {
     char path[SPOOL_PATH_SIZE];
-    struct err ignored = {0};
     bool is_there = false, is_old = true;
 
     for (int k = try < 0 ? 0 : try; is_old; k++) {
-        if (order_history_path(path, v->dir, name, k, &ignored))
-            return;
-        if (has_digest(path, sha256, &is_old))
-            return;
+        if (order_history_path(path, v->dir, name, k, err))
+            return -1;
+        int has = has_digest(path, sha256, &is_old, err);
+        if (has)
+            return has < 0 ? -1 : 0;
         if (try >= 0 && is_old) { /* this very try was moved there */
             miss_result(v, where, "changed since it was stated");
-            return;
+            return 0;
         }
         if (try >= 0)
             break;
     }
-    if (path_format(path, sizeof(path), &ignored, "%s/%s", v->dir, now) ||
-        !has_digest(path, sha256, &is_there))
+    if (path_format(path, sizeof(path), err, "%s/%s", v->dir, now))
+        return -1;
+    int has = has_digest(path, sha256, &is_there, err);
+    if (!has)
         miss_result(v, where,
                     is_there ? "changed since it was stated" : "gone since it was stated");
+    return has < 0 ? -1 : 0;
 }
 
 static struct statement_counts *counts(struct verifier *v, struct err *err)
@@ -163,8 +174,7 @@ static int check_result(struct verifier *v, const char *id, int n, const char *w
     c->cancelled += !strcmp(status, "cancelled");
     snprintf(now, sizeof(now), "results/%d.json", n);
     snprintf(name, sizeof(name), "%d", n);
-    check_digest(v, id, now, name, try, sha256);
-    return 0;
+    return check_digest(v, id, now, name, try, sha256, err);
 }
 
 static int check_study(struct verifier *v, const char *id, const char *words, struct err *err)
@@ -176,11 +186,12 @@ static int check_study(struct verifier *v, const char *id, const char *words, st
     if (!c)
         return -1;
     c->received += strtol(words, &end, 10);
-    if (!path_format(path, sizeof(path), err, "%s/study.json", v->dir) && *end == ' ' &&
-        has_digest(path, end + 1, &is_there))
-        return 0;
-    find(v, id, "study.json changed since it was stated");
-    return 0;
+    if (path_format(path, sizeof(path), err, "%s/study.json", v->dir))
+        return -1;
+    int has = *end == ' ' ? has_digest(path, end + 1, &is_there, err) : 0;
+    if (!has)
+        find(v, id, "study.json changed since it was stated");
+    return has < 0 ? -1 : 0;
 }
 
 /* "<kind> <id> <words>", the id with an image's number where it is about one. */
@@ -198,17 +209,18 @@ static int check_fact(void *ctx, const char *fact, struct err *err)
     bool is_image = !strcmp(kind, "result") || !strcmp(kind, "reopened");
     const char *n = is_image ? strrchr(where, '/') : NULL;
     snprintf(id, sizeof(id), "%.*s", n ? (int)(n - where) : (int)strlen(where), where);
-    if (!open_study(v, id)) {
+    int opened = open_study(v, id, err);
+    if (!opened)
         find(v, where, "its study is gone, or does not parse");
-        return 0;
-    }
+    if (opened <= 0)
+        return opened;
     if (!strcmp(kind, "study"))
         return check_study(v, where, fact + used, err);
     if (!strcmp(kind, "result"))
         return check_result(v, where, (int)strtol(n + 1, NULL, 10), fact + used, err);
     if (!strcmp(kind, "report"))
-        check_digest(v, where, "report.json", "report", -1, fact + used);
-    else if (!strcmp(kind, "reopened")) {
+        return check_digest(v, where, "report.json", "report", -1, fact + used, err);
+    if (!strcmp(kind, "reopened")) {
         struct statement_counts *c = counts(v, err);
         if (!c)
             return -1;
@@ -284,7 +296,10 @@ static int check_facts(struct verifier *v, const struct statement *s, const json
     statement_facts_name(s->file, name);
     if (statement_path(v->spool, name, path, err))
         return -1;
-    if (!has_digest(path, json_text_or(facts, "sha256", ""), &is_there))
+    int has = has_digest(path, json_text_or(facts, "sha256", ""), &is_there, err);
+    if (has < 0)
+        return -1;
+    if (!has)
         find(v, name, is_there ? "changed since it was made" : "gone");
     if (is_there && statement_each_fact(v->spool, s->file, check_fact, v, &why))
         return err_set(err, why.code, "%s", why.msg);
@@ -300,8 +315,10 @@ static int check_statement(struct verifier *v, const char *file, struct err *err
     json_t *text = NULL;
 
     if (statement_read(v->spool, file, &s, &text, &why)) {
+        if (is_of_disk(&why))
+            return err_set(err, why.code, "%s", why.msg);
         find(v, file, "does not parse");
-        return why.code == ERR_NOMEM ? err_set(err, why.code, "%s", why.msg) : 0;
+        return 0;
     }
     check_link(v, &s, text);
     int ret = check_facts(v, &s, text, err) || check_sites(v, s.file, text, err);
@@ -322,9 +339,10 @@ static int check_note(void *ctx, const json_t *event, struct err *err)
         return 0;
     if (statement_path(v->spool, file, path, err))
         return -1;
-    if (!has_digest(path, json_text_or(event, "sha256", ""), &is_there))
+    int has = has_digest(path, json_text_or(event, "sha256", ""), &is_there, err);
+    if (!has)
         find(v, file, is_there ? "is not what the spool's log says it was" : "gone");
-    return 0;
+    return has < 0 ? -1 : 0;
 }
 
 int statement_verify(const struct spool *s, const struct statement_listener *listener,

@@ -159,12 +159,15 @@ static int take_name(struct walk *w, int fd, const char *folder, const char *nam
     return 0;
 }
 
-/* Last week's OUT inside this week's INPUT: its overlays are no new patients. */
-static bool is_own_output(int fd)
+/* Last week's OUT inside this week's INPUT: its overlays are no new patients. 1, 0, or -1: that cannot be
+ * told now. */
+static int is_own_output(int fd)
 {
     struct stat st;
 
-    return !fstatat(fd, ".lentigo", &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode);
+    if (fstatat(fd, ".lentigo", &st, AT_SYMLINK_NOFOLLOW))
+        return err_code_of_errno(errno) == ERR_INPUT ? 0 : -1;
+    return S_ISDIR(st.st_mode);
 }
 
 static int read_folder(struct walk *w, int fd, const char *folder, struct err *err)
@@ -194,7 +197,10 @@ static int enter(struct walk *w, int index, struct err *err)
         item->detail = "a folder that may not be read";
         return 0;
     }
-    if (is_own_output(fd)) {
+    int is_own = is_own_output(fd);
+    if (is_own < 0) {
+        ret = err_set(err, ERR_AGAIN, "%s: %s", w->request->root, strerror(errno));
+    } else if (is_own) {
         item->kind = TREE_CLOSED;
         item->detail = "an output folder of lentigo; nothing in it was taken in";
     } else {

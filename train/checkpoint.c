@@ -108,21 +108,28 @@ static int falling(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* The iterations of the states in `dir`, the latest first; how many. `suffix` ".json" finds whole
- * ones. */
-static int list_states(int64_t out[STATES_MAX], const char *dir, const char *suffix)
+/* The iterations of the states in `dir`, the latest first; how many, or -1: then none must be taken for
+ * missing. `suffix` ".json" finds whole ones. */
+static int list_states(int64_t out[STATES_MAX], const char *dir, const char *suffix,
+                       struct err *err)
 {
     DIR *d = opendir(dir);
+    const struct dirent *e;
     int n = 0;
 
-    for (struct dirent *e; d && n < STATES_MAX && (e = readdir(d));) {
+    if (!d && errno == ENOENT)
+        return 0;
+    while (d && n < STATES_MAX && (errno = 0, (e = readdir(d)))) {
         char *end;
         long long iteration = strtoll(e->d_name, &end, 10);
         if (end != e->d_name && !strcmp(end, suffix))
             out[n++] = iteration;
     }
+    int failed = d && n == STATES_MAX ? 0 : errno;
     if (d)
         closedir(d);
+    if (failed)
+        return err_set(err, err_code_of_errno(failed), "%s: %s", dir, strerror(failed));
     qsort(out, (size_t)n, sizeof(*out), falling);
     return n;
 }
@@ -131,11 +138,14 @@ static int list_states(int64_t out[STATES_MAX], const char *dir, const char *suf
 static void drop_old(const char *dir)
 {
     int64_t whole[STATES_MAX], tensors[STATES_MAX];
-    int n = list_states(whole, dir, ".json"), k = list_states(tensors, dir, ".safetensors");
-    int64_t oldest = n >= KEPT ? whole[KEPT - 1] : n ? whole[n - 1] : INT64_MAX;
     char path[PATH_SIZE];
     struct err ignored = {0}; /* what cannot be removed is removed next time */
+    int n = list_states(whole, dir, ".json", &ignored);
+    int k = list_states(tensors, dir, ".safetensors", &ignored);
 
+    if (n <= 0)
+        return;
+    int64_t oldest = n >= KEPT ? whole[KEPT - 1] : whole[n - 1];
     for (int i = KEPT; i < n; i++)
         if (!path_format(path, sizeof(path), &ignored, "%s/%" PRId64 ".json", dir, whole[i]))
             unlink(path);
@@ -249,8 +259,10 @@ int checkpoint_load(const char *dir, struct progress_state *state, struct bank *
                     struct optimiser *o, struct err *err)
 {
     int64_t found[STATES_MAX];
-    int n = list_states(found, dir, ".json");
+    int n = list_states(found, dir, ".json", err);
 
+    if (n < 0)
+        return -1;
     for (int i = 0; i < n; i++) {
         struct err why = {0};
         if (!load_one(dir, found[i], state, weights, o, &why)) {
@@ -258,8 +270,8 @@ int checkpoint_load(const char *dir, struct progress_state *state, struct bank *
                 drop(dir, found[i]);
             return 1;
         }
-        if (why.code == ERR_NOMEM)
-            return err_set(err, ERR_NOMEM, "%s", why.msg);
+        if (why.code == ERR_NOMEM || why.code == ERR_AGAIN) /* it may be whole */
+            return err_set(err, why.code, "%s", why.msg);
         char quoted[300];
         log_event(LOG_WARN, "state_skipped", "iteration=%" PRId64 " why=%s", found[i],
                   log_quote(quoted, sizeof(quoted), why.msg));

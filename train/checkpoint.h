@@ -27,7 +27,7 @@ int checkpoint_save(const char *dir, const struct progress_state *state, const s
 
 /* The latest whole state into `state`, `weights` and `o` (made with the run's configuration): 1, or 0
  * when there is none. What is broken is passed over with a warning in the log, and removed when an older
- * one serves: it would count as one of the two that are kept. */
+ * one serves: it would count as one of the two that are kept. ERR_AGAIN: one cannot be read now. */
 int checkpoint_load(const char *dir, struct progress_state *state, struct bank *weights,
                     struct optimiser *o, struct err *err);
 

@@ -80,6 +80,24 @@ static int run_pdparams(const char *dir, struct buf *made, struct err *err)
     return ret;
 }
 
+static void setup_pdiparams(const char *dir)
+{
+    setup_from(dir, CORPUS "weights/pdiparams", "w");
+}
+
+static int run_pdiparams(const char *dir, struct buf *made, struct err *err)
+{
+    struct tensor_set set = {0};
+    char path[512];
+    int ret = -1;
+
+    snprintf(path, sizeof(path), "%s/w", dir);
+    if (!pdiparams_read(&set, path, CORPUS "graph/pir", err))
+        ret = add_set(&set, made, err) ? -1 : buf_check(made, "set", err);
+    tensor_set_release(&set);
+    return ret;
+}
+
 static void setup_ranges(const char *dir)
 {
     setup_from(dir, CORPUS "model/int8", "int8.json");
@@ -133,6 +151,7 @@ int main(void)
     static const struct torture cases[] = {
         {.name = "safetensors", .setup = setup_safetensors, .run = run_safetensors},
         {.name = "pdparams", .setup = setup_pdparams, .run = run_pdparams},
+        {.name = "pdiparams", .setup = setup_pdiparams, .run = run_pdiparams},
         {.name = "ranges", .setup = setup_ranges, .run = run_ranges, .check = check_ranges},
         {.name = "policy", .setup = setup_policy, .run = run_policy, .is_configuration = true},
     };

@@ -1,13 +1,13 @@
-/* Records, manifest and spool. */
+/* Records and the manifest. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "common/file.h"
-#include "queue/census.h"
-#include "queue/intake.h"
 #include "queue/manifest.h"
 #include "queue/result.h"
+#include "queue/spool.h"
 #include "queue/stats.h"
 #include "queue/wire.h"
 #include "tests/torture/torture.h"
@@ -164,145 +164,6 @@ static int run_manifest(const char *dir, struct buf *made, struct err *err)
     return ret ? -1 : buf_check(made, "manifest", err);
 }
 
-static bool is_picture(const uint8_t *head, size_t n)
-{
-    return n >= 3 && !memcmp(head, "PIC", 3);
-}
-
-static void setup_upload(const char *dir)
-{
-    char path[512];
-
-    snprintf(path, sizeof(path), "%s/in/sub", dir);
-    struct err err = {0};
-    torture_expect(!dir_make(path, &err), err.msg);
-    torture_write(dir, "in/manifest.csv", manifest_text, strlen(manifest_text));
-    torture_write(dir, "in/a.jpg", "PIC a", 5);
-    torture_write(dir, "in/b.jpg", "PIC b", 5);
-    torture_write(dir, "in/sub/other.txt", "text", 4);
-}
-
-static int accept(const char *dir, struct intake_result *result, struct err *err)
-{
-    struct spool *spool = NULL;
-    char input[512], root[512];
-    const struct intake_request request = {.input = input,
-                                           .encoding = "",
-                                           .threads = 1,
-                                           .accepted_ms = 1700000000000,
-                                           .is_picture = is_picture};
-
-    snprintf(input, sizeof(input), "%s/in", dir);
-    snprintf(root, sizeof(root), "%s/spool", dir);
-    int ret = spool_open(&spool, root, err);
-    if (!ret)
-        ret = intake_accept(spool, &request, result, err);
-    spool_close(spool);
-    return ret;
-}
-
-static int add_study(void *ctx, const char *dir, const struct study *study, struct err *err)
-{
-    json_t *object = study_to_json(study);
-    char *line = object ? json_line(object) : NULL;
-    struct stat st;
-    char path[512];
-
-    for (int i = 0; i < study->n_images; i++) {
-        snprintf(path, sizeof(path), "%s/originals/%d", dir, i);
-        buf_printf(ctx, "%d: %d\n", i, stat(path, &st) ? -1 : (int)st.st_size);
-    }
-    buf_printf(ctx, "%s\n", line ? line : "");
-    free(line);
-    json_decref(object);
-    return line ? 0 : err_set(err, ERR_NOMEM, "line");
-}
-
-/* Everything that was accepted, as text. */
-static int look(const char *dir, struct buf *made, struct census *census, struct err *err)
-{
-    struct spool *spool = NULL;
-    char root[512];
-
-    snprintf(root, sizeof(root), "%s/spool", dir);
-    int ret = spool_open(&spool, root, err);
-    if (!ret)
-        ret = spool_each_study(spool, add_study, made, err) || spool_census(spool, census, err);
-    if (!ret)
-        buf_printf(made, "others %d\n", (int)census->others);
-    spool_close(spool);
-    return ret ? -1 : buf_check(made, "spool", err);
-}
-
-static int run_upload(const char *dir, struct buf *made, struct err *err)
-{
-    struct intake_result result;
-    struct census census;
-
-    return accept(dir, &result, err) || look(dir, made, &census, err) ? -1 : 0;
-}
-
-/* All or nothing was accepted; and the same call, undisturbed, accepts all. */
-static void check_upload(const char *dir, bool has_failed)
-{
-    struct intake_result result;
-    struct census census = {0};
-    struct buf text;
-    struct err err = {0};
-
-    (void)has_failed;
-    buf_init(&text, 1 << 20);
-    torture_expect(!look(dir, &text, &census, &err), err.msg);
-    torture_expect(
-        census.received == (census.uploads ? 3 : 0) && census.uploads <= 1 &&
-            !census.findings[CENSUS_DAMAGED_UPLOAD] && !census.findings[CENSUS_DAMAGED_STUDY] &&
-            !census.findings[CENSUS_LOST_STUDIES] && !census.findings[CENSUS_LOST_ORIGINAL] &&
-            !census.findings[CENSUS_CHANGED_ORIGINAL],
-        "an upload is there in part");
-    buf_clear(&text);
-    torture_expect(!accept(dir, &result, &err), err.msg);
-    torture_expect(!look(dir, &text, &census, &err), err.msg);
-    torture_expect(census.received == 3 && census.others == 1 && !census.findings[CENSUS_LEFTOVER],
-                   "the same upload is not whole afterwards");
-    buf_release(&text);
-}
-
-static void setup_log(const char *dir)
-{
-    char root[512];
-    struct spool *spool = NULL;
-    struct err err = {0};
-
-    snprintf(root, sizeof(root), "%s/spool", dir);
-    torture_expect(!spool_open(&spool, root, &err), err.msg);
-    spool_close(spool);
-    torture_write(dir, "spool/log", "{\"n\":0}\n{\"n\":", 13); /* a cut line */
-}
-
-static int count_event(void *ctx, const json_t *event, struct err *err)
-{
-    (void)err;
-    buf_printf(ctx, "%d ", (int)json_integer_value(json_object_get(event, "n")));
-    return 0;
-}
-
-static int run_log(const char *dir, struct buf *made, struct err *err)
-{
-    struct spool *spool = NULL;
-    char root[512];
-    int64_t at = 0;
-    json_t *event = json_pack("{s:i}", "n", 7);
-
-    snprintf(root, sizeof(root), "%s/spool", dir);
-    int ret = event ? spool_open(&spool, root, err) : err_set(err, ERR_NOMEM, "event");
-    if (!ret)
-        ret = spool_log_append(spool, event, err) ||
-              spool_log_each(spool, &at, count_event, made, err);
-    spool_close(spool);
-    json_decref(event);
-    return ret ? -1 : buf_check(made, "log", err);
-}
-
 int main(void)
 {
     /* clang-format off */
@@ -314,8 +175,6 @@ int main(void)
         {.name = "study", .setup = setup_study, .run = run_study},
         {.name = "result", .setup = setup_result, .run = run_result, .check = check_result},
         {.name = "manifest", .setup = setup_manifest, .run = run_manifest},
-        {.name = "log", .setup = setup_log, .run = run_log},
-        {.name = "upload", .setup = setup_upload, .run = run_upload, .check = check_upload},
     };
     /* clang-format on */
 
