@@ -53,6 +53,7 @@ int queue_client_open(struct queue_client **out, const char *address, int timeou
         free(client);
         return err_wrap(err, "%s", address);
     }
+    redis_bound_answers(c);
     client->c = c;
     if (at.database && select_database(client, at.database, err)) {
         queue_client_close(client);

@@ -1,3 +1,4 @@
+#include <hiredis/hiredis.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,4 +68,47 @@ int redis_address_parse(struct redis_address *out, const char *text, struct err 
     if (snprintf(address, sizeof(address), "%s", text) >= (int)sizeof(address))
         return err_set(err, ERR_CONFIG, "redis: address is too long: %.100s...", text);
     return parse_database(out, text, address, err) || parse_place(out, address, err) ? -1 : 0;
+}
+
+/* ---- answers ---- */
+
+enum { ELEMENTS_MAX = 1 << 20 }; /* of an array: Redis itself takes no more in a command */
+
+static const redisReplyObjectFunctions *own_of(const redisReadTask *task)
+{
+    return task->privdata;
+}
+
+static void *create_string(const redisReadTask *task, char *text, size_t n)
+{
+    return own_of(task)->createString(task, text, n);
+}
+
+/* NULL ends the connection, as when memory is short. */
+static void *create_array(const redisReadTask *task, int elements)
+{
+    return elements > ELEMENTS_MAX ? NULL : own_of(task)->createArray(task, elements);
+}
+
+static void *create_integer(const redisReadTask *task, long long value)
+{
+    return own_of(task)->createInteger(task, value);
+}
+
+static void *create_nil(const redisReadTask *task)
+{
+    return own_of(task)->createNil(task);
+}
+
+void redis_bound_answers(redisContext *c)
+{
+    static redisReplyObjectFunctions bounded = {/* never written; hiredis takes no const */
+                                                .createString = create_string,
+                                                .createArray = create_array,
+                                                .createInteger = create_integer,
+                                                .createNil = create_nil,
+                                                .freeObject = freeReplyObject};
+
+    c->reader->privdata = c->reader->fn; /* hiredis hands it to each of the above */
+    c->reader->fn = &bounded;
 }

@@ -22,4 +22,9 @@ struct redis_address {
  * perhaps #N, a database. ERR_CONFIG. */
 int redis_address_parse(struct redis_address *out, const char *text, struct err *err);
 
+/* hiredis makes room for as many elements as an answer announces, gigabytes on the word of a dozen bytes. From
+ * now on such an answer is an error of the connection. */
+struct redisContext;
+void redis_bound_answers(struct redisContext *c);
+
 #endif
