@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/process.h"
+
 enum { PATH_SIZE = 4096, CHUNK = 1 << 16 };
 
 enum err_code err_code_of_errno(int e)
@@ -179,21 +181,6 @@ static int write_draft(const char *path, const void *bytes, size_t n, bool synce
     return ret;
 }
 
-/* Ended, but not yet buried by its parent: it has its number still, and writes no more. */
-static bool is_zombie(long pid)
-{
-    char path[40], text[512];
-
-    snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    if (fd >= 0)
-        close(fd);
-    text[n > 0 ? n : 0] = 0;
-    const char *name_end = strrchr(text, ')'); /* "pid (name) state ..." */
-    return name_end && !strncmp(name_end, ") Z", 3);
-}
-
 bool file_is_draft(const char *name, bool *is_alive)
 {
     size_t n = strlen(name);
@@ -205,7 +192,9 @@ bool file_is_draft(const char *name, bool *is_alive)
     while (at > name && isdigit((unsigned char)at[-1]))
         at--;
     long writer = strtol(at, NULL, 10);
-    *is_alive = writer > 0 && (!kill((pid_t)writer, 0) || errno != ESRCH) && !is_zombie(writer);
+    /* A zombie has its number still, and writes no more. */
+    *is_alive = writer > 0 && (!kill((pid_t)writer, 0) || errno != ESRCH) &&
+                process_state((pid_t)writer) != 'Z';
     return at < end && at > name && at[-1] == '.';
 }
 
