@@ -12,15 +12,17 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/process.h"
 
 enum {
     SPARES = 1,
     IDLE_DEATHS_MAX = 16,
     /* Slow is what takes so many times the longest before, and so much. */
-    SLOW_TIMES = 8,
+    SLOW_TIMES = 4,
     SLOW_MS = 30,
     FIRST_SLOW_MS = 2000, /* while none is known */
     PATIENT_NICE = 5,
+    LAST_NICE = 19, /* of what is slow then too: it hangs, most likely */
     TELL_US = 1000000,
 };
 
@@ -163,12 +165,19 @@ bool seats_reap(struct seats *s, struct seat_end *end)
     return false;
 }
 
-static bool is_slow(const struct seats *s, const struct seat *seat)
+/* Processor time from which an image is slow. */
+static int64_t slow_us(const struct seats *s)
 {
     int64_t most_us = s->longest_us * SLOW_TIMES;
     int64_t least_us = (s->longest_us ? SLOW_MS : FIRST_SLOW_MS) * INT64_C(1000);
 
-    return !seat->job.is_patient && seat->cpu_us > (most_us > least_us ? most_us : least_us);
+    return most_us > least_us ? most_us : least_us;
+}
+
+static void stand_back(const struct seats *s, const struct seat *seat)
+{
+    if (seat->job.is_patient && seat->cpu_us > slow_us(s))
+        (void)setpriority(PRIO_PROCESS, (id_t)seat->pid, LAST_NICE);
 }
 
 /* The second number of a line below /proc/<pid>; 0 when the kernel has no such file or the process is gone. */
@@ -223,15 +232,18 @@ bool seats_watch(struct seats *s, bool others_wait)
             continue;
         int64_t before_us = seat->cpu_us;
         seat->cpu_us = clock_cpu_us_of(seat->pid);
-        has_moved = has_moved || (seat->job.is_patient && seat->cpu_us > before_us);
+        has_moved = has_moved || (seat->job.is_patient &&
+                                  (seat->cpu_us > before_us || process_state(seat->pid) == 'R'));
         if (is_over_time(s, seat, now))
             seat->killed = WIRE_TIMEOUT;
         else if (resident_mb(seat->pid) > (int64_t)c->memory_mb * MEMORY_FACTOR)
             seat->killed = WIRE_MEMORY;
-        else if (others_wait && is_slow(s, seat))
+        else if (others_wait && !seat->job.is_patient && seat->cpu_us > slow_us(s))
             seat->killed = WIRE_SLOW;
         if (seat->killed != WIRE_EXITED)
             kill(seat->pid, SIGKILL);
+        else
+            stand_back(s, seat);
     }
     if (!has_moved || now - s->told_us < TELL_US)
         return false;

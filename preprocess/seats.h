@@ -3,7 +3,8 @@
  *
  * A child that takes many times the processor time of any before is killed after a moment: its image
  * may hang, and others wait. The zygote gives it once more, patiently, when it can: it then stands back
- * behind others, and the time in which it waited for a processor is not counted. */
+ * behind others, the further the longer it takes, and the time in which it waited for a processor is not
+ * counted. */
 #ifndef PREPROCESS_SEATS_H
 #define PREPROCESS_SEATS_H
 

@@ -14,14 +14,21 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/json.h"
+#include "common/process.h"
 #include "common/status.h"
 
 enum {
     LOOK_MS = 250,       /* how often a silent process is looked at */
     STILL_MS = 10000,    /* without using a processor: it waits for something that never comes */
-    MEMORY_MB = 1024,    /* beyond what the fork begins with */
+    MEMORY_MB = 256,     /* beyond what the fork begins with; measured: 24 at most, with 108 Mpx */
     ENTRY_MAX = 1 << 20, /* bytes of an entry as JSON; a real one has some 3 kB */
-    OUT_OF_MEMORY_SCORE = 1000 /* of all our processes, the kernel ends this one first */
+    OUT_OF_MEMORY_SCORE = 1000, /* of all our processes, the kernel ends this one first */
+    /* What is well takes 16 ms at 256 px, 0.2 more a megapixel and 3 a megabyte (its hash), on one core of
+     * a Zen 5; these are 20 times as much on a processor a fifth as fast, or more. */
+    HANGS_TIMES = 20,
+    HANGS_MS = 200,
+    HANGS_MS_A_MPX = 20,
+    HANGS_MS_A_MB = 300,
 };
 
 /* What the process says of one image; its entry's text follows. */
@@ -240,7 +247,8 @@ static void look(struct process *p)
 
     if (cpu_us < 0)
         return;
-    bool has_moved = cpu_us > p->cpu_us;
+    /* One that stands back may have no processor for long. */
+    bool has_moved = cpu_us > p->cpu_us || process_state(p->pid) == 'R';
     p->still_since_ms = has_moved ? now : p->still_since_ms;
     p->cpu_us = cpu_us;
     if (!p->apart->goes_on(p->apart->ctx, has_moved) || now - p->still_since_ms > STILL_MS)
@@ -368,6 +376,16 @@ static int run_some(const struct apart *a, struct item **items, int n)
         a->settled(a->ctx, items[settled++], 0);
     }
     return settled;
+}
+
+int64_t apart_patience_ms(const struct item *item, int64_t longest_us)
+{
+    const struct decoded *d = &item->decoded;
+    int64_t of_size = HANGS_MS + ((int64_t)d->width * d->height * HANGS_MS_A_MPX >> 20) +
+                      (item->image.size_bytes * HANGS_MS_A_MB >> 20);
+    int64_t of_others = HANGS_TIMES * longest_us / 1000;
+
+    return of_size > of_others ? of_size : of_others;
 }
 
 void apart_run(const struct apart *a, struct item **items, int n)

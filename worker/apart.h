@@ -25,6 +25,10 @@ struct apart {
     bool (*goes_on)(void *ctx, bool has_moved);
 };
 
+/* How much processor time the item may take before it is said to hang, ms: at least 20 times what any took
+ * that was well (`longest_us`, 0 = unknown), and what its size may take. */
+int64_t apart_patience_ms(const struct item *item, int64_t longest_us);
+
 /* Settles every item, one death after the other. Blocks. The items' pixels must be mapped so that a
  * fork has them. */
 void apart_run(const struct apart *a, struct item **items, int n);

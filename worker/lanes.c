@@ -15,15 +15,13 @@
 
 enum {
     TRIALS_MAX = 2, /* lanes for suspects */
-    TRIAL_NICE = 10,
+    TRIAL_NICE = 19,
     WARM_MAX = 16, /* shapes whose plans are there */
-    /* Processor time of one image apart, as a multiple of the longest that was well and at least so
-     * much, ms: what is slow among others is tried again as a suspect, and one that is slow then hangs. */
-    SLOW_TIMES = 4,
+    /* Processor time of one image apart among others, as a multiple of the longest that was well and at
+     * least so much, ms: what is slow is tried again as a suspect. */
+    SLOW_TIMES = 2,
     SLOW_MS = 30,
-    HANGS_TIMES = 20,
-    HANGS_MS = 1000,
-    /* The same of a batch in this process, by the ticks of lanes_are_stuck. */
+    /* The same of a batch in this process, which then hangs, by the ticks of lanes_are_stuck. */
     STUCK_TIMES = 20,
     STUCK_TICKS = 4,
 };
@@ -379,12 +377,11 @@ static void run_apart(struct lane *lane, struct item **items, int n)
 
     for (int i = 0; i < n; i++)
         warm_up(lane, items[i]);
-    int64_t longest_ms = l->longest_us / 1000;
     const struct apart apart = {
         .stage = lane->stage,
         .nice = is_trial ? TRIAL_NICE : 0,
-        .cpu_ms = is_trial ? most(HANGS_MS, HANGS_TIMES * longest_ms)
-                           : most(SLOW_MS, SLOW_TIMES * longest_ms),
+        .cpu_ms = is_trial ? apart_patience_ms(items[0], l->longest_us)
+                           : most(SLOW_MS, SLOW_TIMES * l->longest_us / 1000),
         .ctx = lane,
         .compute = compute_apart,
         .settled = settled_apart,

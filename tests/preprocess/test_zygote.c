@@ -14,6 +14,8 @@ static void hook(uint64_t tag)
 {
     if (tag == 99)
         sleep(1000);
+    while (tag == 98)
+        (void)getpid();
 }
 
 /* Children of `pid`, at most `max`. */
@@ -118,6 +120,37 @@ static void a_child_killed_in_waiting_is_replaced(void **state)
         support_decode_fd(d, fd, 256, 1);
         assert_int_equal(support_decode_fd(d, fd, 256, 2).reason, REASON_NONE);
     }
+    decoder_close(d);
+    close(fd);
+}
+
+static bool is_any_last(int zygote)
+{
+    int children[8], n = children_of(zygote, children, 8);
+
+    for (int i = 0; i < n; i++)
+        if (getpriority(PRIO_PROCESS, (id_t)children[i]) == 19)
+            return true;
+    return false;
+}
+
+/* More that hang than there are places: they are tried again when nobody waits, and soon behind everybody. */
+static void what_hangs_stands_back(void **state)
+{
+    struct decoder *d = support_decoder(hook, 3600);
+    int fd = support_original(200, 150, ".jpg");
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(support_decode_fd(d, fd, 256, 1).reason, REASON_NONE);
+    assert_false(is_any_last(decoder_pid(d)));
+    for (int slot = 1; slot < 4; slot++) {
+        struct decode_request hangs = {.slot = slot, .fd = fd, .size = 256, .tag = 98};
+        assert_int_equal(decoder_submit(d, &hangs, &err), 0);
+    }
+    while (!is_any_last(decoder_pid(d))) /* in vain: the test's time limit */
+        usleep(10000);
+    assert_int_equal(support_decode_fd(d, fd, 256, 1).reason, REASON_NONE);
     decoder_close(d);
     close(fd);
 }
@@ -301,6 +334,7 @@ int main(void)
         cmocka_unit_test(interrupts_do_not_end_it),
         cmocka_unit_test(a_child_killed_in_waiting_is_replaced),
         cmocka_unit_test(too_few_descriptors_blame_no_image),
+        cmocka_unit_test(what_hangs_stands_back),
         cmocka_unit_test(many_images_all_come_back),
         cmocka_unit_test(nothing_leaks_over_500_images),
     };

@@ -220,6 +220,35 @@ static void one_that_is_not_wanted_any_more_is_ended(void **state)
     assert_int_equal(n_moved, 2);
 }
 
+/* Sound ones of each size took what stands beside them, ms, on the machine of docs/figures.md. */
+static void patience_follows_what_sound_ones_take(void **state)
+{
+    static const struct {
+        const char *name;
+        int64_t longest_us, bytes;
+        int width, height, well_ms;
+        int64_t patience_ms; /* exactly so; 0: 20 times well_ms at least */
+    } cases[] = {
+        {"nothing known",                 0,      0,        0,     0,    0,   200 },
+        {"one like those before",         25000,  30000,    600,   450,  17,  500 },
+        {"a hundred times as large",      17000,  100000,   12000, 9000, 39,  0   },
+        {"a large file of few pixels",    17000,  90000000, 600,   450,  270, 0   },
+        {"a large one among large ones",  116000, 3679148,  12000, 9000, 116, 0   },
+        {"a slow machine, a small image", 400000, 30000,    600,   450,  400, 8000},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const struct item item = {
+            .image = {.size_bytes = cases[i].bytes},
+            .decoded = { .width = cases[i].width,   .height = cases[i].height},
+        };
+        int64_t ms = apart_patience_ms(&item, cases[i].longest_us);
+        if (ms < 20 * cases[i].well_ms || (cases[i].patience_ms && ms != cases[i].patience_ms))
+            fail_msg("%s: %d ms", cases[i].name, (int)ms);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +256,7 @@ int main(void)
         cmocka_unit_test(a_blow_is_one_images),
         cmocka_unit_test_setup_teardown(one_that_is_not_wanted_any_more_is_ended, setup, teardown),
         cmocka_unit_test_setup_teardown(every_one_may_be_bad, setup, teardown),
+        cmocka_unit_test(patience_follows_what_sound_ones_take),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
