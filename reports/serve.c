@@ -12,7 +12,7 @@
 #include "queue/wire.h"
 #include "reports/publish.h"
 
-enum { CREDIT = 8, STATS_EVERY_MS = 1000 };
+enum { CREDIT = 32, STATS_EVERY_MS = 1000 };
 
 struct job {
     char id[WIRE_ID_SIZE];

@@ -5,7 +5,7 @@
 #include "scheduler/scheduler_priv.h"
 
 enum {
-    CREDIT_MAX = 16,
+    CREDIT_MAX = 32,
     STUCK_MS = 600000, /* a study of thousands of images takes minutes */
 };
 

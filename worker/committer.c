@@ -7,7 +7,9 @@
 #include "queue/result.h"
 
 enum {
-    WAIT_MS = 40, /* for more to join; a study's report waits as long */
+    /* For more to join; a study's report waits as long. Where somebody waits for an image, and else. */
+    WAIT_URGENT_MS = 40,
+    WAIT_MS = 150,
     BATCH_MAX = 64,
 };
 
@@ -99,15 +101,21 @@ static void commit(struct committer *c, struct item_list *batch)
 
 /* ---- the thread ---- */
 
-static struct timespec deadline(void)
+static struct timespec later(struct timespec t, long ms)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_nsec += WAIT_MS * 1000000L;
+    t.tv_nsec += ms * 1000000L;
     t.tv_sec += t.tv_nsec / 1000000000;
     t.tv_nsec %= 1000000000;
     return t;
+}
+
+/* Urgent ones stand first in a list. */
+static struct timespec deadline(const struct committer *c, struct timespec began)
+{
+    bool is_urgent = (c->gathered.head && c->gathered.head->is_urgent) ||
+                     (c->settling.head && c->settling.head->is_urgent);
+
+    return later(began, is_urgent ? WAIT_URGENT_MS : WAIT_MS);
 }
 
 static bool is_worth_waiting(const struct committer *c)
@@ -121,9 +129,11 @@ static bool gather(struct committer *c, struct item_list *batch)
     pthread_mutex_lock(&c->lock);
     while (!c->gathered.head && !c->settling.head && !c->is_closing)
         pthread_cond_wait(&c->changed, &c->lock);
-    const struct timespec until = deadline();
-    while (is_worth_waiting(c) && !pthread_cond_timedwait(&c->changed, &c->lock, &until))
-        ;
+    struct timespec began, until;
+    clock_gettime(CLOCK_MONOTONIC, &began);
+    do
+        until = deadline(c, began); /* what joins may be urgent */
+    while (is_worth_waiting(c) && !pthread_cond_timedwait(&c->changed, &c->lock, &until));
     *batch = c->gathered;
     c->gathered = (struct item_list){0};
     pthread_mutex_unlock(&c->lock);
