@@ -7,6 +7,7 @@
 #include "engine/cudnn_module.h"
 #include "engine/denormals.h"
 #include "engine/learn_backend.h"
+#include "engine/learn_debug.h"
 #include "engine/wish.h"
 
 enum { SIDE_MAX = 16384, BATCH_MAX = 1024 };
@@ -197,6 +198,14 @@ int learner_backward(struct learner *l, const struct learn_params *params,
     int ret = l->backend->backward(l->inner, params, gradients, err);
     l->has_back = !ret && !gradients;
     return ret;
+}
+
+int learner_debug_values(const struct learner *l, int layer, float *out, struct err *err)
+{
+    if (!l->has_forward || !l->backend->values)
+        return err_set(err, ERR_INPUT, "%s keeps no values of %s", l->backend->name,
+                       network[layer].name);
+    return l->backend->values(l->inner, layer, out, err);
 }
 
 int learner_put(struct learner *l, enum learn_bank bank, const struct learn_params *from,

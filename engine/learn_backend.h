@@ -34,6 +34,9 @@ struct learn_backend {
                     const struct learn_params *gradients, struct err *err);
 
     const struct learn_holder *holder; /* NULL: parameters are always the caller's */
+
+    /* learner_debug_values; NULL: it keeps none. */
+    int (*values)(const struct learn_inner *l, int layer, float *out, struct err *err);
 };
 
 /* The second half of learn.h. Weights have been put before anything else is called, and what a made or

@@ -312,6 +312,28 @@ static int onednn_backward(struct learn_inner *l, const struct learn_params *par
     return 0;
 }
 
+/* ---- for tests --------------------------------------------------------------------------- */
+
+/* From its own map, else from its place in a concatenation. */
+static int onednn_values(const struct learn_inner *l, int layer, float *out, struct err *err)
+{
+    const struct learn_plan *p = l->last;
+    const struct kernels *kernels = l->shared.kernels->base;
+    int before = 0, concat = learn_concat_of(layer, &before);
+    int from = p->map[layer] != LEARN_NOWHERE ? layer : concat;
+
+    if (from == L_NONE || learn_is_plane(layer) || learn_is_logits(layer))
+        return err_set(err, ERR_INPUT, "no map of %s is kept", network[layer].name);
+    before = from == layer ? 0 : before;
+    struct shape shape = p->shapes[layer];
+    size_t pixels = (size_t)p->n * (size_t)shape.h * (size_t)shape.w, c = (size_t)shape.c;
+    for (size_t i = 0; i < pixels; i++) {
+        size_t at = i * (size_t)network[from].channels + (size_t)before;
+        kernels->widen(out + i * c, l->arena + p->map[from] + at * kernels->elem_size, c);
+    }
+    return 0;
+}
+
 const struct learn_backend learn_backend_onednn = {
     .name = "onednn",
     .device = "cpu",
@@ -320,4 +342,5 @@ const struct learn_backend learn_backend_onednn = {
     .close = onednn_close,
     .forward = onednn_forward,
     .backward = onednn_backward,
+    .values = onednn_values,
 };

@@ -27,6 +27,7 @@ struct learn_net {
     double *maps;
     size_t maps_count; /* what `maps` has room for */
     double *scratch;   /* in `maps` */
+    struct learn_net_settle settle;
 };
 
 static int inputs_of(const struct layer *l)
@@ -257,8 +258,11 @@ int learn_net_forward(struct learn_net *net, const struct learn_net_params *para
     if (prepare(net, batch, err))
         return -1;
     ref_input(batch->rgb, batch_of(net, L_IN, net->places[L_IN].value));
-    for (int i = 0; i < LAYER_COUNT; i++)
+    for (int i = 0; i < LAYER_COUNT; i++) {
         run_layer(net, params, i);
+        if (net->settle.settle)
+            net->settle.settle(net->settle.context, i, net->places[i].value);
+    }
     for (int i = 0; i < LEARN_HEADS; i++) {
         const struct place *p = &net->places[learn_heads_at[i]];
         heads[i] = (struct learn_net_head){p->shape.h, p->shape.w, p->value, p->gradient};
@@ -326,6 +330,11 @@ void learn_net_backward(struct learn_net *net, const struct learn_net_params *pa
             memset(net->places[i].gradient, 0, map_count(net, i) * sizeof(double));
     for (int i = LAYER_COUNT - 1; i > L_IN; i--)
         back_layer(net, params, gradients, i);
+}
+
+void learn_net_settle(struct learn_net *net, const struct learn_net_settle *settle)
+{
+    net->settle = settle ? *settle : (struct learn_net_settle){0};
 }
 
 const double *learn_net_value(const struct learn_net *net, int layer)

@@ -33,6 +33,14 @@ int learn_net_forward(struct learn_net *net, const struct learn_net_params *para
 void learn_net_backward(struct learn_net *net, const struct learn_net_params *params,
                         const struct learn_net_params *gradients);
 
+/* For tests: from now on `settle` sees each layer's output (n,h,w,c) as soon as it is there and may change
+ * it, before any other layer reads it. NULL: no more. */
+struct learn_net_settle {
+    void (*settle)(void *context, int layer, double *value);
+    void *context;
+};
+void learn_net_settle(struct learn_net *net, const struct learn_net_settle *settle);
+
 /* A layer's output over the last batch (n,h,w,c), and the gradient by it after learn_net_backward; for
  * tests. */
 const double *learn_net_value(const struct learn_net *net, int layer);
