@@ -2,8 +2,9 @@
  *
  * Of a picture with one diagnosis (dx) the mask is black and white: what is lighter than 127 is lesion.
  * Of one without (dx empty) the mask is a class map: a grey picture of the values 0..7, or a palette
- * picture in the colours of class_colour, as `lentigo predict --mask` writes them. A pixel in between,
- * which making a large mask smaller leaves along an outline, takes the class of the pixel before it.
+ * picture in the colours of class_colour, as `lentigo predict --mask` writes them. A pixel that is neither
+ * takes the class of the pixel before it. The decoder makes large masks smaller by leaving pixels out
+ * (preprocess/decode.h, is_mask), so that none is a mean of two classes.
  * Pure functions, any thread. */
 #ifndef DATASET_MASK_H
 #define DATASET_MASK_H

@@ -60,6 +60,7 @@ static int decode(struct child *c, const uint8_t *bytes, size_t n, struct slot_h
                         .network_size = c->job.size,
                         .want_measure = c->job.want_measure,
                         .want_display = c->job.want_display,
+                        .is_mask = c->job.is_mask,
                         .megapixels_max = config->megapixels_max};
     enum image_kind kind = sniff(bytes, n, &c->verdict);
     int ret = -1;

@@ -224,7 +224,8 @@ int decoder_submit(struct decoder *d, const struct decode_request *request, stru
                            .slot = request->slot,
                            .size = request->size,
                            .want_measure = request->want_measure,
-                           .want_display = request->want_display};
+                           .want_display = request->want_display,
+                           .is_mask = request->is_mask};
 
     if (s->used > SLOT_KEEP)
         (void)fallocate(s->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)s->kept,

@@ -59,7 +59,9 @@ struct decode_request {
                         * hostile picture could; the caller closes it after submit */
     int size; /* px, longest side of the network input */
     bool want_measure, want_display; /* else `measure`, `display` stay empty */
-    uint64_t tag;                    /* comes back in the result */
+    bool
+        is_mask; /* of a labelled set: the pixels of `display` are the original's own, none is a mean */
+    uint64_t tag; /* comes back in the result */
 };
 
 struct decoded {

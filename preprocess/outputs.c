@@ -37,6 +37,9 @@ int outputs_check(const struct outputs *o, int64_t w, int64_t h, struct verdict 
 int outputs_need(const struct outputs *o, int w, int h)
 {
     int longest = max_int(w, h);
+
+    if (o->is_mask)
+        return longest;
     int least = o->want_display   ? DECODE_DISPLAY_MAX
                 : o->want_measure ? DECODE_MEASURE_MAX
                                   : FIELD_FROM;
@@ -81,12 +84,22 @@ static int means_begin(struct output *out, struct slot_size rows, struct slot_si
     return out->shrink.sums ? 0 : -1;
 }
 
+static int pixels_begin(struct output *out, struct slot_size rows, struct slot_size stored,
+                        int orientation)
+{
+    if (out->is_mean)
+        return means_begin(out, rows, stored, orientation);
+    if (!out->is_pick)
+        return resizer_init(&out->resizer, rows.w, rows.h, stored.w, stored.h);
+    out->pick = (struct pick){.from = rows, .to = stored};
+    return 0;
+}
+
 static int output_begin(struct output *out, struct slot_size rows, int orientation)
 {
     struct slot_size stored = swapped(out->size, orientation > 4);
 
-    if (out->is_mean ? means_begin(out, rows, stored, orientation)
-                     : resizer_init(&out->resizer, rows.w, rows.h, stored.w, stored.h))
+    if (pixels_begin(out, rows, stored, orientation))
         return -1;
     touch(out);
     out->rows = out->target;
@@ -97,14 +110,34 @@ static int output_begin(struct output *out, struct slot_size rows, int orientati
         if (!out->turned)
             return -1;
     }
-    if (!out->is_mean)
+    if (!out->is_mean && !out->is_pick)
         resizer_set_output(&out->resizer, out->rows, out->stride);
     return 0;
 }
 
+/* The pixel of `from` under the middle of pixel `i` of `to`. */
+static int middle_of(int i, int from, int to)
+{
+    return (int)((2 * (int64_t)i + 1) * from / (2 * (int64_t)to));
+}
+
+static void pick_push(struct output *out, const uint8_t *rgb)
+{
+    struct pick *p = &out->pick;
+    uint8_t *to = out->rows + (size_t)p->made * out->stride;
+
+    if (p->made == p->to.h || p->row++ < middle_of(p->made, p->from.h, p->to.h))
+        return;
+    p->made++;
+    for (int i = 0; i < p->to.w; i++)
+        memcpy(to + 3 * i, rgb + 3 * (size_t)middle_of(i, p->from.w, p->to.w), 3);
+}
+
 static void output_push(struct output *out, const uint8_t *rgb)
 {
-    if (out->is_mean)
+    if (out->is_pick)
+        pick_push(out, rgb);
+    else if (out->is_mean)
         (void)shrink_push(&out->shrink, rgb, out->rows + (size_t)out->shrink.made * out->stride);
     else
         resizer_push(&out->resizer, rgb);
@@ -141,6 +174,7 @@ static void outputs_plan(struct outputs *o, int longest, struct slot_size rows)
     o->display.size = frame_fit(o->original, min_int(longest, DECODE_DISPLAY_MAX));
     o->display.frame = o->display.size;
     o->display.target = o->slot + o->layout->display;
+    o->display.is_pick = o->is_mask;
 }
 
 static void list_wanted(struct outputs *o)

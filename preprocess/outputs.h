@@ -3,7 +3,8 @@
  *      rows of the original ──► network input   (aspect kept, padded with grey 128)
  *      (stored orientation) ├─► field           (<= 256, the means of whole pixels)
  *                           ├─► measuring image (<= 1024, when one is wanted)
- *                           └─► display copy    (<= 1600, when one is wanted)
+ *                           └─► display copy    (<= 1600, when one is wanted; of a mask: its own
+ *                                                pixels, as a mean of classes would be another one)
  *
  * A picture that has to be turned is made in stored orientation in memory of its own and turned
  * into the slot at the end, when it is small. */
@@ -18,6 +19,12 @@
 #include "preprocess/slot.h"
 #include "preprocess/verdict.h"
 
+/* A picture of some of the original's pixels: those under the middles of its own. */
+struct pick {
+    struct slot_size from, to; /* in stored orientation; from is no smaller */
+    int row, made;             /* rows taken and made so far */
+};
+
 struct output {
     struct slot_size size;  /* of the picture as displayed, padding not counted */
     struct slot_size frame; /* with padding */
@@ -25,16 +32,17 @@ struct output {
     uint8_t *turned;        /* in stored orientation; NULL when upright already */
     uint8_t *rows;          /* where the rows go: `target` or `turned` */
     size_t stride;          /* bytes from one to the next */
-    bool is_mean;           /* each pixel the mean of whole ones */
-    struct resizer resizer; /* the one that is_mean chooses works, the other is zeroed */
+    bool is_mean, is_pick;  /* each pixel the mean of whole ones; one of them */
+    struct resizer resizer; /* the one of these three that is meant works, the others are zeroed */
     struct shrink shrink;
+    struct pick pick;
 };
 
 struct outputs {
     const struct slot_layout *layout;
     uint8_t *slot;
     int network_size; /* px, longest side asked for */
-    bool want_measure, want_display;
+    bool want_measure, want_display, is_mask;
     int megapixels_max;
 
     int orientation;           /* EXIF, 1..8 */

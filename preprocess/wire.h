@@ -14,7 +14,7 @@ struct wire_job {
     uint64_t number; /* never the same twice */
     uint64_t tag;
     int64_t bytes; /* of the original; filled in by the zygote */
-    int32_t slot, size, want_measure, want_display;
+    int32_t slot, size, want_measure, want_display, is_mask;
     int32_t is_patient; /* it was slow before: let it take its time; the zygotes' own */
 };
 

@@ -185,7 +185,7 @@ int check_files(struct check_set *c, struct err *err)
         return -1;
     job.path = mask_path;
     job.take = take_mask;
-    job.want_display = true;
+    job.are_masks = true;
     job.what = "masks";
     return gallery_run(&c->gallery, &job, err) ? -1 : check_strangers(c, err);
 }

@@ -23,8 +23,11 @@ struct tile {
 static int decode(struct check_set *c, int slot, struct decoded *out, struct err *err)
 {
     int fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    const struct decode_request request = {
-        .slot = slot, .fd = fd, .size = 32, .want_display = slot == SLOT_MASK};
+    const struct decode_request request = {.slot = slot,
+                                           .fd = fd,
+                                           .size = 32,
+                                           .want_display = slot == SLOT_MASK,
+                                           .is_mask = slot == SLOT_MASK};
 
     if (fd < 0)
         return err_set(err, ERR_AGAIN, "%s: %s", c->path, strerror(errno));

@@ -88,7 +88,7 @@ int convert_write_labelme(struct convert *c, const char *output, struct err *err
     if (labels_read(&r.labels, c->input, "all", 0, err))
         return -1;
     const struct gallery_job job = {.n = r.labels.n,
-                                    .want_display = true,
+                                    .are_masks = true,
                                     .path = mask_path,
                                     .take = take_mask,
                                     .ctx = &r,

@@ -349,7 +349,7 @@ static int write_files(struct writer *w, struct gallery *p, struct err *err)
         return -1;
     job.path = mask_path;
     job.take = take_mask;
-    job.want_display = true;
+    job.are_masks = true;
     job.what = "masks";
     if (gallery_run(p, &job, err))
         return -1;

@@ -78,7 +78,8 @@ static int submit(struct flow *f, int i, const char *path, struct err *err)
         .slot = free_slot(f),
         .fd = fd,
         .size = SIZE_LEAST,
-        .want_display = f->job->want_display,
+        .want_display = f->job->are_masks,
+        .is_mask = f->job->are_masks,
         .tag = (uint64_t)i,
     };
     int ret = decoder_submit(f->p->decoder, &request, &full);

@@ -19,7 +19,7 @@ void gallery_close(struct gallery *p); /* safe on a zeroed one */
 
 struct gallery_job {
     int n;
-    bool want_display;
+    bool are_masks; /* their `display` is wanted */
     /* The file of picture i: a path that is valid until `take` of it; NULL: there is none, `take` is
      * not called. */
     const char *(*path)(void *ctx, int i);

@@ -75,6 +75,7 @@ static int ask(struct feed *f, int k, struct err *err)
         .fd = fd,
         .size = f->request->bound,
         .want_display = true,
+        .is_mask = k % 2,
         .tag = (uint64_t)k,
     };
     struct err refused = {0};

@@ -32,6 +32,7 @@ static int decode_file(struct evaluation *e, int slot, const char *path, struct 
         .size = e->subject.size,
         .want_measure = slot == IMAGE && needs_measure(e),
         .want_display = slot == MASK || e->want_display,
+        .is_mask = slot == MASK,
     };
     int ret = decoder_wait(e->decoder, &request, out, err);
     close(fd);

@@ -354,6 +354,37 @@ static void jpeg_scales_agree_with_png(void **state)
     g_object_unref(image);
 }
 
+/* Of a class map whose pixels all differ from their neighbours, no mean is a class of any of them. */
+static void a_large_mask_keeps_its_own_pixels(void **state)
+{
+    enum { MAP_W = 2500, MAP_H = 1900 };
+    uint8_t *map = malloc((size_t)MAP_W * MAP_H);
+    struct err err = {0};
+    struct decoded out;
+    struct buf png;
+
+    (void)state;
+    assert_non_null(map);
+    for (int i = 0; i < MAP_W * MAP_H; i++)
+        map[i] = (i % MAP_W + i / MAP_W) % 2 ? 7 : 1;
+    buf_init(&png, 1 << 24);
+    assert_int_equal(encode_grey_png(map, MAP_W, MAP_H, &png, &err), 0);
+    int fd = support_fd(png.data, png.len);
+    const struct decode_request request = {
+        .fd = fd, .size = SIZE, .want_display = true, .is_mask = true};
+    assert_int_equal(decoder_wait(decoder, &request, &out, &err), 0);
+    assert_int_equal(out.display.w, DECODE_DISPLAY_MAX);
+    assert_int_equal(out.display.h, 1216);
+    for (int i = 0; i < out.display.w * out.display.h; i++) {
+        int x = (2 * (i % out.display.w) + 1) * MAP_W / (2 * out.display.w);
+        int y = (2 * (i / out.display.w) + 1) * MAP_H / (2 * out.display.h);
+        assert_int_equal(out.display.rgb[3 * i], map[y * MAP_W + x]);
+    }
+    close(fd);
+    buf_release(&png);
+    free(map);
+}
+
 static void what_is_not_wanted_is_not_there(void **state)
 {
     VipsImage *image = support_picture(W, H);
@@ -686,6 +717,7 @@ int main(void)
         cmocka_unit_test(transparent_is_white),
         cmocka_unit_test(sizes_fit_what_was_asked_for),
         cmocka_unit_test(jpeg_scales_agree_with_png),
+        cmocka_unit_test(a_large_mask_keeps_its_own_pixels),
         cmocka_unit_test(what_is_not_wanted_is_not_there),
         cmocka_unit_test(kept_inputs_stay_where_they_are),
         cmocka_unit_test(cut_files_are_refused),

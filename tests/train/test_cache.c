@@ -86,6 +86,46 @@ static void pictures_come_as_they_are(void **state)
     cache_close(c);
 }
 
+/* Melanoma beside vascular lesion, over the display copy's size: between them there is nothing else. */
+static void a_large_class_map_gets_no_other_class(void **state)
+{
+    enum { W = 2300, H = 1700, EDGE = 1151, ROWS_BEFORE = 2 };
+    const struct small_picture map = {"map", "", "train", W, H};
+    char data[64], kept[80], path[80];
+    const struct cache_config config = {
+        .data = data, .dir = kept, .bound = 1600, .settings = small_set_settings()};
+    uint8_t *classes = malloc((size_t)W * H);
+    struct cache *c = NULL;
+    struct err err = {0};
+    struct buf png;
+
+    (void)state;
+    assert_non_null(classes);
+    snprintf(data, sizeof(data), "%s/map", dir);
+    snprintf(kept, sizeof(kept), "%s/kept", data);
+    snprintf(path, sizeof(path), "%s/masks/map.png", data);
+    small_set_write(data, &map, 1);
+    for (int i = 0; i < W * H; i++)
+        classes[i] = i / W < ROWS_BEFORE ? 0 : i % W < EDGE ? 1 : 7;
+    buf_init(&png, 1 << 24);
+    assert_int_equal(encode_grey_png(classes, W, H, &png, &err), 0);
+    assert_int_equal(file_write(path, png.data, png.len, &err), 0);
+    if (cache_open(&c, &config, &err))
+        fail_msg("%s", err.msg);
+    struct cache_picture got = cache_picture(c, 0);
+    assert_int_equal(got.w, 1600);
+    for (int i = 0; i < got.w * got.h; i++) {
+        int x = (2 * (i % got.w) + 1) * W / (2 * got.w),
+            y = (2 * (i / got.w) + 1) * H / (2 * got.h);
+        if (got.label[i] != classes[y * W + x])
+            fail_msg("%d,%d: class %d, not %d", i % got.w, i / got.w, got.label[i],
+                     classes[y * W + x]);
+    }
+    cache_close(c);
+    buf_release(&png);
+    free(classes);
+}
+
 struct mark {
     struct stat st;
     char path[4096];
@@ -344,6 +384,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pictures_come_as_they_are),
+        cmocka_unit_test(a_large_class_map_gets_no_other_class),
         cmocka_unit_test(a_file_that_fits_is_used_again),
         cmocka_unit_test(a_damaged_file_is_made_anew),
         cmocka_unit_test(a_foreign_file_is_made_anew),
