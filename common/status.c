@@ -7,6 +7,7 @@ int status_of_err(const struct err *err)
     case ERR_AGAIN:
     case ERR_NOMEM: return STATUS_AGAIN;
     case ERR_INPUT: return STATUS_USAGE;
+    case ERR_DEVICE: return STATUS_DEVICE;
     default: return STATUS_UNFINISHED;
     }
 }

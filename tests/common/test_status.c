@@ -19,7 +19,7 @@ static void each_code_has_its_status(void **state)
         {ERR_NOMEM,     75},
         {ERR_CANCELLED, 1 },
         {ERR_CONFIG,    78},
-        {ERR_DEVICE,    1 },
+        {ERR_DEVICE,    71},
         {ERR_BUG,       1 },
     };
 
