@@ -14,7 +14,7 @@ SIDE_BY_SIDE = $(shell echo $$(($$(nproc) + 2)))
 test: packages
 	cmake --preset dev
 	cmake --build --preset dev
-	ctest --preset dev -LE 'tidy|slow|bench|plans|bf16' -j $(SIDE_BY_SIDE)
+	ctest --preset dev -LE 'tidy|slow|bench|plans' -j $(SIDE_BY_SIDE)
 	cmake --preset asan
 	cmake --build --preset asan --target unit_tests
 	ctest --preset asan -L unit -LE 'tidy|slow|bench|long' -j $(SIDE_BY_SIDE)

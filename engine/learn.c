@@ -31,9 +31,8 @@ static const struct learn_backend *const backends[] = {
     NULL,
 };
 
-/* What `auto` takes first. On a processor bf16 is for those who ask for it: its tests passed on a Xeon
- * (docs/figures.md), but no model has been trained with it yet. */
-static const char *const cpu_precisions[] = {"f32", "bf16", NULL};
+/* What `auto` takes first: a backend says yes to bf16 only where the processor multiplies in it. */
+static const char *const cpu_precisions[] = {"bf16", "f32", NULL};
 static const char *const gpu_precisions[] = {"bf16", "fp16", "f32", NULL};
 
 static bool is_gpu(const struct learn_backend *b)

@@ -28,9 +28,9 @@ struct learner;
 
 struct learner_config {
     const char *backend;   /* "auto", "ref", "onednn", "cudnn" */
-    const char *precision; /* of maps and of the weights that are multiplied: "auto" (f32; on a GPU
-                              bf16, else fp16), "f32", "bf16", "fp16"; sums, statistics, parameters and
-                              their gradients are f32 */
+    const char *precision; /* of maps and of the weights that are multiplied: "auto" (bf16
+                              where processor or GPU has it, else f32, on a GPU fp16), "f32", "bf16",
+                              "fp16"; sums, statistics, parameters and their gradients are f32 */
     const char *device;    /* "auto" (cpu), "cpu", "cuda:N" */
     int threads;           /* at least 1 */
 };

@@ -46,6 +46,19 @@ static int check_content(const char *dir, bool resume, struct err *err)
     return 0;
 }
 
+void run_folder_precision(char out[RUN_PRECISION_SIZE], const char *dir)
+{
+    char path[SETTINGS_PATH_SIZE];
+    struct err ignored = {0};
+    json_t *config = NULL;
+
+    if (!path_format(path, sizeof(path), &ignored, "%s/config.json", dir))
+        config = json_read(path, CONFIG_MAX, &ignored);
+    const char *word = json_string_value(json_object_get(config, "precision"));
+    snprintf(out, RUN_PRECISION_SIZE, "%s", word ? word : "");
+    json_decref(config);
+}
+
 /* What a killed process wrote halfway. */
 static void sweep(const char *dir)
 {

@@ -24,6 +24,11 @@ struct run_folder {
 int run_folder_open(struct run_folder *r, const char *dir, bool resume, struct err *err);
 void run_folder_close(struct run_folder *r); /* safe on {.lock = -1} */
 
+/* The precision that the run in `dir` was begun with, as the machine gave it; "" when there is none to be
+ * read. Before the folder is taken: a learner is opened first. */
+enum { RUN_PRECISION_SIZE = 16 };
+void run_folder_precision(char out[RUN_PRECISION_SIZE], const char *dir);
+
 /* Writes config.json, or with `resume` compares: what differs is ERR_CONFIG and named. `config` is
  * {"settings": plan_settings, other keys}. */
 int run_folder_agree(const struct run_folder *r, json_t *config, bool resume, struct err *err);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/classes.h"
 #include "common/file.h"
@@ -159,11 +160,28 @@ static int go_on(struct trainer *t, struct err *err)
     return learner_facts(t->learner)->holds ? held_begin(t, err) : 0;
 }
 
+/* What `auto` was when the run was begun, which another processor or program would not choose, stays. */
+static int open_learner(struct trainer *t, const struct settings *s, struct err *err)
+{
+    struct learner_config config = t->plan.learner;
+    char begun[RUN_PRECISION_SIZE] = "";
+
+    if (s->resume && !strcmp(s->precision, "auto"))
+        run_folder_precision(begun, s->output);
+    if (begun[0])
+        config.precision = begun;
+    if (!learner_open(&t->learner, &config, err))
+        return 0;
+    return begun[0]
+               ? err_wrap(err, "%s was begun in %s, and goes on in nothing else", s->output, begun)
+               : -1;
+}
+
 int trainer_open(struct trainer *t, const struct settings *s, struct err *err)
 {
     ticker_open(&t->ticker);
     /* a device that is not there is said before minutes of decoding */
-    if (plan_make(&t->plan, s, err) || learner_open(&t->learner, &t->plan.learner, err) ||
+    if (plan_make(&t->plan, s, err) || open_learner(t, s, err) ||
         run_folder_open(&t->folder, s->output, s->resume, err) || open_cache(t, err) ||
         open_draws(t, err) || open_network(t, err) || make_config(t, err) ||
         run_folder_agree(&t->folder, t->config, s->resume, err) || open_loader(t, err))

@@ -157,6 +157,29 @@ def check_refusals(tmp, data, run):
     assert "dataset check" in said and "--unchecked" in said, said
 
 
+def begun_in(run):
+    return json.loads((run / "config.json").read_text())["precision"]
+
+
+def check_precision(tmp, data):
+    """What auto was at first stays, on a processor that would choose another way too."""
+    flags = ["train", "--data", data, "--size", 32, "--batch", 2, "--unchecked", "--threads", 2, "--iters", 2,
+             "--validate-every", 0]
+    os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"  # a processor without bf16
+    lentigo(*flags, "-o", tmp / "old", check=0)
+    assert begun_in(tmp / "old") == "f32"
+    del os.environ["ONEDNN_MAX_CPU_ISA"]
+    lentigo(*flags, "-o", tmp / "new", check=0)
+    if begun_in(tmp / "new") != "bf16":
+        print("this processor trains in f32 alone: a run in bf16 not looked at")
+        return
+    lentigo(*flags, "-o", tmp / "old", "--resume", check=0)
+    os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
+    said = lentigo(*flags, "-o", tmp / "new", "--resume", check=78).stderr
+    del os.environ["ONEDNN_MAX_CPU_ISA"]
+    assert "was begun in bf16" in said, said
+
+
 def check_init(tmp, data, run):
     """Weights of another run to begin with, with and without the heads that only training has."""
     one = [*SMALL, "--iters", 1, "--lr", 0, "--momentum", 0, "--weights", "f32"]
@@ -259,6 +282,7 @@ with Scratch() as tmp:
         check_resume(tmp, data)
         check_stop(tmp, data)
         check_refusals(tmp, data, learnt_run)
+        check_precision(tmp, data)
         check_init(tmp, data, learnt_run)
         check_weights(tmp, data)
         check_not_finite(tmp, data)
