@@ -1,6 +1,7 @@
 #include "cli/commands_status.h"
 
 #include <math.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -239,6 +240,58 @@ static int read_run(const char *out, struct stats *nodes, int *n, struct err *er
     return read_file(path, &nodes[0], err);
 }
 
+/* ---- searches for settings ---- */
+
+/* How many trials have a result, and the one that ranks first among them; -1 none. */
+static int rank_first(const json_t *trials, size_t *ended)
+{
+    const json_t *row;
+    int first = -1;
+    size_t i;
+
+    *ended = 0;
+    json_array_foreach(trials, i, row)
+    {
+        bool is_done = !strcmp(json_text_or(row, "status", ""), "done");
+        *ended += strcmp(json_text_or(row, "status", "open"), "open") != 0;
+        if (is_done && first < 0)
+            first = (int)i;
+    }
+    return first;
+}
+
+/* A search (lentigo train sweep) has a queue of its own and no node; its takers keep this file. */
+static int print_sweep(const char *dir, const char *ranking, bool as_json, struct err *err)
+{
+    json_t *object = json_read(ranking, FILE_MAX, err);
+    const json_t *trials = json_object_get(object, "trials");
+    size_t ended;
+
+    if (!object)
+        return -1;
+    if (as_json) {
+        char *line = json_line(object);
+        if (line)
+            puts(line);
+        free(line);
+        json_decref(object);
+        return 0;
+    }
+    int first = rank_first(trials, &ended);
+    printf("sweep      %s: %zu of %zu trials with a result", dir, ended, json_array_size(trials));
+    if (first >= 0) {
+        const json_t *best = json_array_get(trials, (size_t)first), *value;
+        const char *key;
+        printf(", best %.4f: trial %.0f", json_number_or(best, "score", 0),
+               json_number_or(best, "trial", 0));
+        json_object_foreach(json_object_get(best, "settings"), key, value)
+            printf(", %s %s", key, json_string_value(value));
+    }
+    puts("");
+    json_decref(object);
+    return 0;
+}
+
 static void print_json(const struct stats *nodes, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -263,9 +316,15 @@ static void print_watches(const struct settings *s)
 int cmd_status(const struct settings *s, int argc, char **argv)
 {
     struct stats *nodes = calloc(NODES_MAX, sizeof(*nodes));
+    char ranking[SETTINGS_PATH_SIZE];
     struct err err = {0};
     int n = 0, ret = -1;
 
+    if (argc == 1 && !path_format(ranking, sizeof(ranking), &err, "%s/ranking.json", argv[0]) &&
+        !access(ranking, F_OK)) {
+        free(nodes);
+        return print_sweep(argv[0], ranking, s->json, &err) ? command_fail(&err) : STATUS_OK;
+    }
     if (!nodes)
         err_set(&err, ERR_NOMEM, "status: out of memory");
     else if (argc > 1)

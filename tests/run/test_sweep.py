@@ -60,6 +60,10 @@ def check_search(tmp, data):
     assert "<svg" in page and "http-equiv" not in page and "src=" not in page
     lines = [json.loads(x) for x in said.splitlines()]
     assert lines[-1]["best"]["trial"] == int(table[0]["trial"]), lines[-1]
+    told = lentigo("status", out, check=0).stdout
+    assert told.startswith(f"sweep      {out}: 3 of 3 trials with a result, best {float(table[0]['score']):.4f}: "
+                           f"trial {table[0]['trial']}, heads {table[0]['heads']}\n"), told
+    assert json.loads(lentigo("status", out, "--json", check=0).stdout)["trials"][0]["rank"] == 1
     assert not list((out / "trials").glob("*/state")), "states are cleared away"
     assert "holds a sweep" in lentigo("train", "sweep", spec, "-o", out, check=78).stderr
     lentigo("train", "sweep", spec, "-o", out, "--resume", check=0)  # over: nothing to do
