@@ -131,13 +131,17 @@ static int convert(struct convert *c, struct err *err)
     int (*read)(struct convert *, struct err *);
     const char *output = c->settings->output;
 
-    if (choose_reader(c, &read, err) || (read && read(c, err)))
+    if (choose_reader(c, &read, err))
+        return -1;
+    if (!read)
+        return convert_write_labelme(c, output, err); /* says itself what it wrote */
+    if (read(c, err))
         return -1;
     if (c->bad && !c->settings->skip_bad)
         return 0;
-    if (read && c->n == 0)
+    if (c->n == 0)
         return err_set(err, ERR_INPUT, "%s: no annotated picture in it", c->input);
-    if (read ? convert_write_set(c, output, err) : convert_write_labelme(c, output, err))
+    if (convert_write_set(c, output, err))
         return -1;
     return c->bad && !c->settings->skip_bad ? 0 : finish(c, err);
 }

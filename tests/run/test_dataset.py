@@ -100,7 +100,8 @@ def check_convert(folder):
         assert part in said, (part, said)
     assert sorted(r["id"] for r in rows(second / "labels.csv")) == sorted(set(done) - {"p4", "p5", "p6", "p7"})
     # and back again: the same masks
-    lentigo("dataset", "convert", out, "-o", folder / "back", check=0)
+    said = lentigo("dataset", "convert", out, "-o", folder / "back", check=0).stdout
+    assert said == f"{len(done)} pictures written to {folder / 'back'}\n", said
     (folder / "back" / "classes.txt").write_text("")
     lentigo("dataset", "convert", folder / "back", "-o", folder / "again", check=0)
     for mask in (out / "masks").iterdir():
