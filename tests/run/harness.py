@@ -196,17 +196,18 @@ def black_and_white(class_map, path):
     path.write_bytes(class_map[:at] + colours + zlib.crc32(colours).to_bytes(4, "big") + class_map[end + 4:])
 
 
-def labelled_set(path, demo_dir, split="val", large=False):
+def labelled_set(path, demo_dir, split="val", judge=None):
     """Lesions drawn by demo() as a labelled set of `split`, added to what is there: twelve pictures, two of
-    three called melanomas; or a large one for choosing thresholds on. That needs lesions on the wrong side:
-    of the pictures in rising order of malignancy the first six are called melanomas and the last six moles,
-    and those in between stand in many times."""
+    three called melanomas; or a large one for choosing thresholds of the model `judge` on. That needs lesions on
+    the wrong side: of the pictures in rising order of the malignancy that it sees the first six are called
+    melanomas and the last six moles, and those in between stand in many times."""
     (path / "images").mkdir(parents=True, exist_ok=True)
     (path / "masks").mkdir(exist_ok=True)
     truth = json.loads((demo_dir / "truth" / "truth.json").read_text())["images"]
     done = [t for t in truth if t["status"] == "done"]
-    if large:
-        lines = lentigo("predict", *(demo_dir / "upload" / t["file"] for t in done), check=0).stdout.splitlines()
+    if judge:
+        files = [demo_dir / "upload" / t["file"] for t in done]
+        lines = lentigo("predict", "-m", judge, *files, check=0).stdout.splitlines()
         scores = [json.loads(line).get("malignant_probability") or 0 for line in lines]
         done = [t for _, t in sorted(zip(scores, done), key=lambda pair: pair[0])]
         assert len(done) >= 23, "draw 14 patients"

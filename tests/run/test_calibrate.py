@@ -69,7 +69,7 @@ def check_card(model):
 
 with Scratch() as tmp:
     demo(tmp / "demo", 14, seed=3)
-    data = labelled_set(tmp / "set", tmp / "demo", large=True)
+    data = labelled_set(tmp / "set", tmp / "demo", judge=MODEL)
     labelled_set(data, tmp / "demo", "test")
     model = bare_model(tmp / "model")
     picture = next((data / "images").iterdir())
