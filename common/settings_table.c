@@ -78,7 +78,7 @@ const struct setting settings_table[] = {
     {"stop-at",        0,   SETTING_NUMBER, AT(stop_at),        0, 100000000,  "0",    NULL, 0, "N", "train, of file and environment: end after this many steps, with the rates of all iters; --resume with a later one goes on (0: all)"},
     {"lr",             0,   SETTING_REAL,   AT(lr),             0, 1000,       "0.01", NULL, COMMAND_TRAIN, "X", "learning rate, at its highest"},
     {"sizes",          0,   SETTING_WORD,   AT(sizes),          0, 0,          "",     NULL, COMMAND_TRAIN, "N,N", "train on batches of these sizes in turn, drawn by chance (default: --size alone)"},
-    {"init",           0,   SETTING_PATH,   AT(init),           0, 0,          "",     NULL, COMMAND_TRAIN, "MODEL", "begin with the weights of this model folder or .safetensors (default: drawn by chance)"},
+    {"init",           0,   SETTING_PATH,   AT(init),           0, 0,          "",     NULL, COMMAND_TRAIN, "MODEL", "begin with the weights of this model, a folder, a name or a .safetensors (default: drawn by chance)"},
     {"resume",         0,   SETTING_FLAG,   AT(resume),         0, 0,          "no",   NULL, COMMAND_TRAIN | COMMAND_SWEEP, NULL, "go on with what is in -o, where it was saved last"},
     {"unchecked",      0,   SETTING_FLAG,   AT(unchecked),      0, 0,          "no",   NULL, COMMAND_TRAIN, NULL, "train on data that has not passed lentigo dataset check"},
     {"schedule",       0,   SETTING_CHOICE, AT(schedule),       0, 0,          "poly", "poly|cosine|constant", COMMAND_TRAIN, "S", "how the rate falls: poly, cosine or constant"},

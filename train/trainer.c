@@ -8,6 +8,7 @@
 
 #include "common/classes.h"
 #include "common/file.h"
+#include "common/place.h"
 #include "common/sha256.h"
 #include "dataset/check.h"
 #include "train/held.h"
@@ -95,6 +96,14 @@ static int open_loader(struct trainer *t, struct err *err)
     return loader_open(&t->loader, &config, err);
 }
 
+/* A folder, a file, or a name as -m takes it. */
+static int read_init(struct trainer *t, const char *init, int *missing, struct err *err)
+{
+    char model[SETTINGS_PATH_SIZE];
+
+    return place_model(model, init, err) ? -1 : bank_read_model(&t->weights, model, missing, err);
+}
+
 static int open_network(struct trainer *t, struct err *err)
 {
     const struct settings *s = t->plan.settings;
@@ -106,7 +115,7 @@ static int open_network(struct trainer *t, struct err *err)
     if (s->teacher[0] && teacher_open(&t->teacher, s->teacher, s, t->plan.threads, err))
         return -1;
     bank_draw(&t->weights, (uint64_t)s->seed);
-    if (s->init[0] && bank_read_model(&t->weights, s->init, &missing, err))
+    if (s->init[0] && read_init(t, s->init, &missing, err))
         return -1;
     if (missing)
         ticker_say(&t->ticker,

@@ -187,8 +187,9 @@ def check_init(tmp, data, run):
     (tmp / "junk.safetensors").write_bytes(b"junk")
     assert "junk" in lentigo("train", "--data", data, "-o", tmp / "from2", "--init",
                              tmp / "junk.safetensors", *one, check=78).stderr
-    said = lentigo("train", "--data", data, "-o", tmp / "from3", "--init", MODELS / "starter", *one, check=0)
+    said = lentigo("train", "--data", data, "-o", tmp / "from3", "--init", "starter", *one, check=0)
     assert "no training heads" in said.stderr, said.stderr
+    assert "nobody" in lentigo("train", "--data", data, "-o", tmp / "from4", "--init", "nobody", *one, check=78).stderr
     # a teacher adds to the loss, and which one it was is kept
     lentigo("train", "--data", data, "-o", tmp / "taught", "--init", run / "best", *one, "--teacher",
             MODELS / "starter", check=0)
