@@ -234,6 +234,7 @@ static double check_tensor(struct net_rig *r, int i, uint64_t *seed)
     for (int e = 0; e < ELEMENTS; e++) {
         memset(r->direction.at.at[i], 0, count * sizeof(double));
         r->direction.at.at[i][draw_next(seed) % count] = 1;
+        r->step = STEP_MAX; /* steep directions before it must not make this one's too small */
         worst = fmax(worst, check(r, alone, "by one value"));
     }
     return worst;
