@@ -52,11 +52,14 @@ static void del_read(void *data)
     tell_watch(b, false, b->is_writing);
 }
 
+void broker_ask_to_write(struct broker *b)
+{
+    tell_watch(b, b->is_reading, true);
+}
+
 static void add_write(void *data)
 {
-    struct broker *b = data;
-
-    tell_watch(b, b->is_reading, true);
+    broker_ask_to_write(data);
 }
 
 static void del_write(void *data)
@@ -83,6 +86,7 @@ static void on_cleanup(void *data)
     b->ac = NULL;
     b->state = BROKER_DOWN;
     b->why[0] = 0;
+    broker_clear_gathered(b);
     b->on.down(b->on.ctx, why);
 }
 
@@ -105,6 +109,9 @@ int broker_new(struct broker **out, const struct broker_options *options,
     b->connect_ms = options->connect_ms ? options->connect_ms : CONNECT_MS;
     b->command_ms = options->command_ms ? options->command_ms : COMMAND_MS;
     b->on = *events;
+    broker_args_init(&b->gathered.studies, BROKER_GATHER_MAX);
+    broker_args_init(&b->gathered.rows, FINISH_WORDS * BROKER_GATHER_MAX);
+    broker_args_init(&b->gathered.forgotten, BROKER_GATHER_MAX);
     *out = b;
     return 0;
 }
@@ -122,6 +129,9 @@ void broker_free(struct broker *b)
     b->on.down = ignore_down;
     if (b->ac)
         redisAsyncFree(b->ac);
+    broker_args_release(&b->gathered.studies);
+    broker_args_release(&b->gathered.rows);
+    broker_args_release(&b->gathered.forgotten);
     free(b);
 }
 
@@ -132,7 +142,7 @@ bool broker_is_ready(const struct broker *b)
 
 bool broker_is_idle(const struct broker *b)
 {
-    return !b->unanswered;
+    return !b->unanswered && !b->gathered.n && !b->gathered.forgotten.n;
 }
 
 void broker_drop(struct broker *b, const char *why)
@@ -251,6 +261,7 @@ void broker_on_readable(struct broker *b)
 
 void broker_on_writable(struct broker *b)
 {
+    broker_send_gathered(b);
     if (b->ac)
         redisAsyncHandleWrite(b->ac);
 }
@@ -311,6 +322,28 @@ void broker_args_number(struct broker_args *a, int64_t number)
     broker_args_text(a, text);
 }
 
+void broker_args_append(struct broker_args *a, const struct broker_args *more)
+{
+    const char *at = more->bytes.data;
+
+    if (more->bytes.failed)
+        a->bytes.failed = more->bytes.failed;
+    for (int i = 0; i < more->n; at += more->lengths[i++] + 1)
+        broker_args_text(a, at);
+}
+
+void broker_args_clear(struct broker_args *a)
+{
+    a->n = 0;
+    buf_clear(&a->bytes);
+}
+
+void broker_args_release(struct broker_args *a)
+{
+    free(a->lengths);
+    buf_release(&a->bytes);
+}
+
 void broker_args_script(struct broker_args *a, const struct broker *b, enum broker_script script,
                         int n_keys)
 {
@@ -345,6 +378,7 @@ void broker_send(struct broker *b, struct broker_args *a,
     const char **argv = calloc((size_t)a->n + 1, sizeof(*argv));
     int ret = REDIS_ERR;
 
+    broker_send_gathered(b);
     if (call && argv && !a->bytes.failed && b->ac) {
         const char *at = a->bytes.data;
         for (int i = 0; i < a->n; at += a->lengths[i++] + 1)
@@ -359,8 +393,7 @@ void broker_send(struct broker *b, struct broker_args *a,
     else
         free(call);
     free(argv);
-    free(a->lengths);
-    buf_release(&a->bytes);
+    broker_args_release(a);
     if (ret != REDIS_OK && answer) /* its owner would wait for ever */
         broker_drop(b, "a command could not be sent");
 }

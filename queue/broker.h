@@ -24,6 +24,8 @@ enum {
     BROKER_ENTRY_SIZE = 48,
     BROKER_PUT_MAX = 512,   /* jobs in one broker_put */
     BROKER_LEASE_MAX = 512, /* jobs in one broker_lease, leases in one broker_renew */
+    BROKER_GATHER_MAX =
+        512, /* leases that are finished, sets that are forgotten, by one call of Redis */
     BROKER_WORDS_MAX = 16
 };
 
@@ -117,8 +119,9 @@ void broker_seed(struct broker *b, const char *upload, const char *study, const 
 /* All was put, for the spool of this id. */
 void broker_set_epoch(struct broker *b, const char *spool_id);
 
-/* Give back all that an earlier process of this consumer had leased. Once, before the first lease:
- * whoever holds the spool's lock knows that it is the only one. */
+/* Give back all that this consumer has leased: as an earlier process, or over an earlier connection, whose
+ * last answers may have been lost. Before the first lease over a connection: whoever holds the spool's
+ * lock knows that it is the only one. What it still works on is leased to it once more. */
 void broker_recover(struct broker *b);
 
 /* At most `max` jobs, given back and expired ones first within each class. Of each class at least
@@ -126,7 +129,9 @@ void broker_recover(struct broker *b);
 void broker_lease(struct broker *b, int max, const int least[BROKER_CLASSES]);
 void broker_renew(struct broker *b, const struct broker_lease *leases, int n);
 
-/* Acknowledge, delete, count under `status` and tick off in the study's set, all or nothing. */
+/* Acknowledge, delete, count under `status` and tick off in the study's set, all or nothing. What is
+ * finished (and forgotten, below) until the socket can be written to goes to Redis together, before
+ * whatever is asked of it after that. */
 void broker_finish(struct broker *b, const struct broker_lease *lease, const struct broker_job *job,
                    int total, const char *status, uint32_t tag);
 void broker_discard(struct broker *b, const struct broker_lease *lease,

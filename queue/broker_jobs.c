@@ -145,33 +145,33 @@ static bool is_class(const redisReply *reply)
            reply->integer < BROKER_CLASSES;
 }
 
-/* One row of SCRIPT_LEASE's answer: class, entry, attempt, upload, study, n. */
-static int read_leased(struct broker_leased *out, const redisReply *row)
+enum { LEASED_WORDS = 6 };
+
+/* Of SCRIPT_LEASE's answer: class, entry, attempt, upload, study, n. */
+static int read_leased(struct broker_leased *out, redisReply *const *words)
 {
-    if (row->type != REDIS_REPLY_ARRAY || row->elements != 6 || !is_class(row->element[0]) ||
-        row->element[2]->type != REDIS_REPLY_INTEGER)
+    if (!is_class(words[0]) || words[2]->type != REDIS_REPLY_INTEGER)
         return -1;
-    for (int i = 1; i < 6; i++)
-        if (i != 2 && row->element[i]->type != REDIS_REPLY_STRING)
+    for (int i = 1; i < LEASED_WORDS; i++)
+        if (i != 2 && words[i]->type != REDIS_REPLY_STRING)
             return -1;
-    out->lease.class = (int)row->element[0]->integer;
-    out->lease.attempt = (int)row->element[2]->integer;
-    snprintf(out->lease.entry, sizeof(out->lease.entry), "%s", row->element[1]->str);
-    out->job = (struct broker_job){row->element[3]->str, row->element[4]->str,
-                                   whole_number(row->element[5]->str)};
+    out->lease.class = (int)words[0]->integer;
+    out->lease.attempt = (int)words[2]->integer;
+    snprintf(out->lease.entry, sizeof(out->lease.entry), "%s", words[1]->str);
+    out->job = (struct broker_job){words[3]->str, words[4]->str, whole_number(words[5]->str)};
     return 0;
 }
 
 static void on_leased(struct broker *b, uint32_t tag, const redisReply *reply)
 {
-    struct broker_leased *jobs = calloc(reply->elements + 1, sizeof(*jobs));
+    struct broker_leased *jobs = calloc(reply->elements / LEASED_WORDS + 1, sizeof(*jobs));
     int n = 0;
 
     (void)tag;
     if (!jobs)
-        return broker_drop(b, "out of memory"); /* the leases run out and are claimed again */
-    for (size_t i = 0; i < reply->elements; i++)
-        if (!read_leased(&jobs[n], reply->element[i]))
+        return broker_drop(b, "out of memory"); /* they are leased once more when it is up again */
+    for (size_t i = 0; i + LEASED_WORDS <= reply->elements; i += LEASED_WORDS)
+        if (!read_leased(&jobs[n], reply->element + i))
             n++;
     b->on.leased(b->on.ctx, jobs, n);
     free(jobs);
@@ -227,28 +227,97 @@ void broker_renew(struct broker *b, const struct broker_lease *leases, int n)
 
 static void on_finished(struct broker *b, uint32_t tag, const redisReply *reply)
 {
-    b->on.finished(b->on.ctx, tag, (int)reply->integer);
+    (void)tag;
+    for (size_t i = 0; i + 1 < reply->elements; i += 2)
+        b->on.finished(b->on.ctx, (uint32_t)reply->element[i]->integer,
+                       (int)reply->element[i + 1]->integer);
+}
+
+void broker_clear_gathered(struct broker *b)
+{
+    b->gathered.n = 0;
+    broker_args_clear(&b->gathered.studies);
+    broker_args_clear(&b->gathered.rows);
+    broker_args_clear(&b->gathered.forgotten);
+}
+
+static void add_finishes(struct broker_args *a, const struct broker *b,
+                         const struct broker_gathered *g)
+{
+    broker_args_init(a, 3 + BROKER_CLASSES + 2 + g->studies.n + 2 + g->rows.n);
+    broker_args_script(a, b, SCRIPT_FINISH, BROKER_CLASSES + 2 + g->studies.n);
+    add_streams(a, b);
+    broker_args_key(a, b, "queued");
+    broker_args_key(a, b, "counters");
+    broker_args_append(a, &g->studies);
+    add_owner(a, b);
+    broker_args_append(a, &g->rows);
+}
+
+void broker_send_gathered(struct broker *b)
+{
+    struct broker_gathered *g = &b->gathered;
+    bool has_finished = g->n, has_forgotten = g->forgotten.n;
+    struct broker_args finish, forget;
+
+    if (has_finished)
+        add_finishes(&finish, b, g);
+    if (has_forgotten) {
+        broker_args_init(&forget, 1 + g->forgotten.n);
+        broker_args_text(&forget, "DEL");
+        broker_args_append(&forget, &g->forgotten);
+    }
+    broker_clear_gathered(b); /* before broker_send, which sends what is gathered first */
+    if (has_finished)
+        broker_send(b, &finish, on_finished, 0);
+    if (has_forgotten)
+        broker_send(b, &forget, NULL, 0);
+}
+
+static void send_when_writable(struct broker *b)
+{
+    const struct broker_gathered *g = &b->gathered;
+
+    if (g->n == BROKER_GATHER_MAX || g->forgotten.n == BROKER_GATHER_MAX)
+        broker_send_gathered(b);
+    else if (g->n + g->forgotten.n == 1) /* the first: it is asked for once */
+        broker_ask_to_write(b);
+}
+
+/* Images of one study come one after the other and share its set. */
+static void add_study_once(struct broker_args *studies, const struct broker *b,
+                           const struct broker_job *job)
+{
+    size_t before = studies->bytes.len;
+    size_t last = studies->n ? before - studies->lengths[studies->n - 1] - 1 : before;
+
+    add_study(studies, b, job->upload, job->study);
+    if (last < before && !studies->bytes.failed &&
+        !strcmp(studies->bytes.data + last, studies->bytes.data + before)) {
+        studies->bytes.len = before;
+        studies->n--;
+    }
 }
 
 void broker_finish(struct broker *b, const struct broker_lease *lease, const struct broker_job *job,
                    int total, const char *status, uint32_t tag)
 {
-    struct broker_args a;
+    struct broker_gathered *g = &b->gathered;
 
     if (!broker_is_ready(b))
         return;
-    broker_args_init(&a, 15);
-    broker_args_script(&a, b, SCRIPT_FINISH, 4);
-    add_stream(&a, b, lease->class);
-    broker_args_key(&a, b, "queued");
-    broker_args_key(&a, b, "counters");
-    add_study(&a, b, job->upload, job->study);
-    add_lease(&a, b, lease);
-    add_job_id(&a, job);
-    broker_args_number(&a, job->n);
-    broker_args_number(&a, total);
-    broker_args_text(&a, status);
-    broker_send(b, &a, on_finished, tag);
+    add_study_once(&g->studies, b, job);
+    broker_args_number(&g->rows, lease->class);
+    broker_args_text(&g->rows, lease->entry);
+    broker_args_number(&g->rows, lease->attempt);
+    add_job_id(&g->rows, job);
+    broker_args_number(&g->rows, BROKER_CLASSES + 2 + g->studies.n);
+    broker_args_number(&g->rows, job->n);
+    broker_args_number(&g->rows, total);
+    broker_args_text(&g->rows, status);
+    broker_args_number(&g->rows, tag);
+    g->n++;
+    send_when_writable(b);
 }
 
 void broker_discard(struct broker *b, const struct broker_lease *lease,
@@ -316,14 +385,10 @@ void broker_forget_shard(struct broker *b)
 
 void broker_forget_study(struct broker *b, const char *upload, const char *study)
 {
-    struct broker_args a;
-
     if (!broker_is_ready(b))
         return;
-    broker_args_init(&a, 2);
-    broker_args_text(&a, "DEL");
-    add_study(&a, b, upload, study);
-    broker_send(b, &a, NULL, 0);
+    add_study(&b->gathered.forgotten, b, upload, study);
+    send_when_writable(b);
 }
 
 enum { LOOK_HEAD = 1 + 3 * BROKER_CLASSES };

@@ -64,18 +64,20 @@ const char *const broker_script_text[SCRIPT_COUNT] = {
 
     /* KEYS: 3 streams; ARGV: group, consumer, count, lease in ms, of each class the least (-1: none
      * of it). First each class gets its least, then they are served in order. Expired leases come
-     * first. */
+     * first. Answers: class, id, attempt, upload, study, n ... */
     [SCRIPT_LEASE] =
-        "local out, want = {}, tonumber(ARGV[3])\n"
+        "local out, n, want = {}, 0, tonumber(ARGV[3])\n"
         "local function take(class, entry, attempt)\n"
-        "  local f = {}\n"
-        "  for i = 1, #entry[2], 2 do f[entry[2][i]] = entry[2][i + 1] end\n"
-        "  out[#out + 1] = {class - 1, entry[1], attempt, f.upload or '', f.study or '',\n"
-        "                   f.n or ''}\n"
+        "  local e, f = entry[2], {}\n"
+        "  for i = 1, #e, 2 do f[e[i]] = e[i + 1] end\n"
+        "  local at = 6 * n\n"
+        "  out[at + 1], out[at + 2], out[at + 3] = class - 1, entry[1], attempt\n"
+        "  out[at + 4], out[at + 5], out[at + 6] = f.upload or '', f.study or '', f.n or ''\n"
+        "  n = n + 1\n"
         "end\n"
         "local function serve(class, max)\n"
-        "  local cursor, before = '0-0', #out\n"
-        "  local function left() return math.min(max - (#out - before), want - #out) end\n"
+        "  local cursor, before = '0-0', n\n"
+        "  local function left() return math.min(max - (n - before), want - n) end\n"
         "  while left() > 0 do\n"
         "    local r = redis.call('XAUTOCLAIM', KEYS[class], ARGV[1], ARGV[2], ARGV[4],\n"
         "                         cursor, 'COUNT', left())\n"
@@ -115,17 +117,39 @@ const char *const broker_script_text[SCRIPT_COUNT] = {
     "end\n"
     "return lost\n",
 
-    /* KEYS: stream, queued, counters, study; ARGV: group, consumer, id, attempt, job, n, total,
-     * status. Answers: images of the study that are left, or -1 = lost. */
-    [SCRIPT_FINISH] =
-        OWNS "if not owns(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]) then return -1 end\n"
-             "redis.call('XACK', KEYS[1], ARGV[1], ARGV[3])\n"
-             "redis.call('XDEL', KEYS[1], ARGV[3])\n"
-             "redis.call('SREM', KEYS[2], ARGV[5])\n"
-             "if redis.call('SADD', KEYS[4], ARGV[6]) == 1 then\n"
-             "  redis.call('HINCRBY', KEYS[3], ARGV[8], 1)\n"
-             "end\n"
-             "return tonumber(ARGV[7]) - redis.call('SCARD', KEYS[4])\n",
+    /* KEYS: 3 streams, queued, counters, then sets of studies; ARGV: group, consumer, then of each
+     * lease class, id, attempt, job, place of its study's set in KEYS, n, total, status, tag. Answers:
+     * of each its tag and the images of the study that are left, or -1 = lost. */
+    [SCRIPT_FINISH] = OWNS
+    "local out, ids, jobs, sizes, counts = {}, {{}, {}, {}}, {}, {}, {}\n"
+    "local seen = {}\n"
+    "for i = 3, #ARGV, 9 do\n"
+    "  local class, id, study = ARGV[i] + 1, ARGV[i + 1], KEYS[tonumber(ARGV[i + 4])]\n"
+    "  local left = -1\n"
+    "  if not seen[ARGV[i + 3]] and\n"
+    "      owns(KEYS[class], ARGV[1], ARGV[2], id, ARGV[i + 2]) then\n"
+    "    seen[ARGV[i + 3]] = true\n"
+    "    ids[class][#ids[class] + 1] = id\n"
+    "    jobs[#jobs + 1] = ARGV[i + 3]\n"
+    "    local new = redis.call('SADD', study, ARGV[i + 5])\n"
+    "    counts[ARGV[i + 7]] = (counts[ARGV[i + 7]] or 0) + new\n"
+    "    sizes[study] = sizes[study] and sizes[study] + new or redis.call('SCARD', study)\n"
+    "    left = ARGV[i + 6] - sizes[study]\n"
+    "  end\n"
+    "  out[#out + 1] = tonumber(ARGV[i + 8])\n"
+    "  out[#out + 1] = left\n"
+    "end\n"
+    "for class = 1, 3 do\n"
+    "  if #ids[class] > 0 then\n"
+    "    redis.call('XACK', KEYS[class], ARGV[1], unpack(ids[class]))\n"
+    "    redis.call('XDEL', KEYS[class], unpack(ids[class]))\n"
+    "  end\n"
+    "end\n"
+    "if #jobs > 0 then redis.call('SREM', KEYS[4], unpack(jobs)) end\n"
+    "for status, n in pairs(counts) do\n"
+    "  if n > 0 then redis.call('HINCRBY', KEYS[5], status, n) end\n"
+    "end\n"
+    "return out\n",
 
     /* KEYS: stream; ARGV: group, consumer, id, attempt. A day of idleness makes any lease expired,
      * so the next lease claims it and raises the attempt. */

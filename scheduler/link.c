@@ -212,7 +212,7 @@ static void on_finished(void *ctx, uint32_t tag, int remaining)
     struct scheduler *s = ctx;
     char id[WIRE_ID_SIZE];
 
-    if (remaining >= 0)
+    if (remaining >= 0 || tag >= s->index.n_images)
         return;
     index_format_image(&s->index, tag, id);
     log_event(LOG_DEBUG, "lease.lost", "image=%s", id);

@@ -26,6 +26,7 @@ struct peer {
     bool has_epoch, is_same;
     char why[128];
     int added, n, remaining, attempt, n_lost;
+    int remaining_of[JOBS]; /* by tag */
     uint32_t tag;
     struct broker_lease lease[JOBS], lost[JOBS];
     char id[JOBS][128];
@@ -103,7 +104,7 @@ static void on_finished(void *ctx, uint32_t tag, int remaining)
 
     p->finishes++;
     p->tag = tag;
-    p->remaining = remaining;
+    p->remaining = p->remaining_of[tag % JOBS] = remaining;
 }
 
 static void on_again(void *ctx, uint32_t tag, int attempt)
@@ -333,6 +334,92 @@ static void finishing_counts_down_the_study_and_repeats_change_nothing(void **st
     look(&a);
     assert_int_equal(a.look.classes[1].ready + a.look.classes[1].leased, 0);
     broker_free(a.b);
+}
+
+/* Each by itself: one that is not ours, one of an old attempt and one that is finished twice cost the
+ * others nothing. */
+static void what_is_finished_together_is_fenced_one_by_one(void **state)
+{
+    static struct peer a, b;
+
+    (void)state;
+    peer_open(&a, "a");
+    peer_open(&b, "b");
+    put(&a, 1, 6);
+    lease(&b, 1);
+    lease(&a, 5);
+    a.lease[5] = b.lease[0]; /* up/st/0, of another */
+    a.lease[4].attempt++;
+    for (int i = 0; i < 6; i++)
+        broker_finish(a.b, &a.lease[i], &(struct broker_job){"up", "st", (i + 1) % 6}, 6, "done",
+                      (uint32_t)i);
+    broker_finish(a.b, &a.lease[0], &(struct broker_job){"up", "st", 1}, 6, "done", 6);
+    assert_false(broker_is_idle(a.b));
+    run_until(&a, &a.finishes, 7);
+    assert_true(broker_is_idle(a.b));
+    for (int i = 0; i < 7; i++)
+        assert_int_equal(a.remaining_of[i], i < 4 ? 5 - i : -1);
+    look(&a);
+    assert_int_equal(a.look.classes[1].leased, 2);
+    assert_int_equal(a.look.classes[1].ready, 0);
+    broker_free(a.b);
+    broker_free(b.b);
+}
+
+/* Gathered or not, Redis hears it in the order in which it was said. */
+static void what_was_finished_is_finished_before_what_is_asked_next(void **state)
+{
+    struct broker_job job = {"up", "st", 0};
+    struct peer p;
+
+    (void)state;
+    peer_open(&p, "n1");
+    put(&p, 1, 1);
+    lease(&p, 1);
+    broker_finish(p.b, &p.lease[0], &job, 1, "done", 7);
+    broker_reopen(p.b, 1, &job, "done");
+    lease(&p, 1);
+    assert_int_equal(p.finishes, 1);
+    assert_int_equal(p.n, 1);
+    assert_int_equal(p.lease[0].attempt, 1);
+    broker_free(p.b);
+}
+
+static void more_than_fit_into_one_call_are_finished(void **state)
+{
+    enum { MANY = 2 * BROKER_GATHER_MAX + 1 };
+    struct broker_lease lease = {.class = 1, .attempt = 1, .entry = "1-1"}; /* nobody's */
+    struct peer p;
+
+    (void)state;
+    peer_open(&p, "n1");
+    for (int i = 0; i < MANY; i++)
+        broker_finish(p.b, &lease, &(struct broker_job){"up", "st", i}, MANY, "done", 7);
+    run_until(&p, &p.finishes, MANY);
+    assert_int_equal(p.downs, 0);
+    broker_free(p.b);
+}
+
+/* As what was sent and not answered is: `down` is the only word of it. */
+static void what_was_gathered_ends_with_the_connection(void **state)
+{
+    struct err err = {0};
+    struct peer p;
+
+    (void)state;
+    peer_open(&p, "n1");
+    put(&p, 1, 1);
+    lease(&p, 1);
+    broker_finish(p.b, &p.lease[0], &(struct broker_job){"up", "st", 0}, 1, "done", 7);
+    broker_drop(p.b, "for the test");
+    assert_int_equal(p.downs, 1);
+    assert_true(broker_is_idle(p.b));
+    assert_int_equal(broker_connect(p.b, &err), 0);
+    run_until(&p, &p.readies, 2);
+    look(&p);
+    assert_int_equal(p.finishes, 0);
+    assert_int_equal(p.look.classes[1].leased, 1);
+    broker_free(p.b);
 }
 
 static void a_late_owner_is_refused(void **state)
@@ -670,6 +757,10 @@ int main(void)
         CASE(nothing_is_leased_of_a_class_that_is_left_out),
         CASE(what_comes_back_is_in_the_queue_once),
         CASE(finishing_counts_down_the_study_and_repeats_change_nothing),
+        CASE(what_is_finished_together_is_fenced_one_by_one),
+        CASE(what_was_finished_is_finished_before_what_is_asked_next),
+        CASE(more_than_fit_into_one_call_are_finished),
+        CASE(what_was_gathered_ends_with_the_connection),
         CASE(a_late_owner_is_refused),
         CASE(an_old_attempt_of_the_same_owner_is_refused),
         CASE(a_renewed_lease_is_not_reclaimed),
