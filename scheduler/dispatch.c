@@ -19,7 +19,7 @@ enum {
 
 void dispatch_hold(struct scheduler *s, struct flight *flight, int64_t pause_ms)
 {
-    flight->worker = NULL;
+    flights_hold(&s->flights, &s->index, flight);
     flight->not_before_ms = scheduler_now_ms() + pause_ms;
     if (!flight->lease.entry[0] || !broker_is_ready(s->broker))
         return;
@@ -38,11 +38,28 @@ void dispatch_give_back(struct scheduler *s, struct flight *flight)
     s->lease_at_ms = 0;
 }
 
+/* Call `act` for each flight that is held. It may end or send that one; when it stops the scheduler, which
+ * gives all back, the line is gone. */
+static void each_held(struct scheduler *s, void (*act)(struct scheduler *s, struct flight *flight))
+{
+    uint32_t image = flights_next_held(&s->flights, &s->index, INDEX_NONE);
+    struct flight *flight;
+
+    while (image != INDEX_NONE && (flight = flights_of(&s->flights, &s->index, image))) {
+        image = flights_next_held(&s->flights, &s->index, image);
+        act(s, flight);
+    }
+}
+
+static void give_back_leased(struct scheduler *s, struct flight *flight)
+{
+    if (flight->lease.entry[0])
+        dispatch_give_back(s, flight);
+}
+
 void dispatch_give_back_all(struct scheduler *s)
 {
-    for (int i = s->flights.n; i-- > 0;) /* from behind: removal moves the last one */
-        if (!s->flights.rows[i].worker && s->flights.rows[i].lease.entry[0])
-            dispatch_give_back(s, &s->flights.rows[i]);
+    each_held(s, give_back_leased);
 }
 
 static void finish_lease(struct scheduler *s, struct flight *flight, enum result_status status)
@@ -180,7 +197,7 @@ static void give_job(struct scheduler *s, struct flight *flight, struct child *w
     job->is_urgent = flight->lease.class == 0;
     job->is_careful = worker->isolates && s->careful_left;
     pace_begin(&s->figures.pace, now);
-    flight->worker = worker;
+    flights_send(&s->flights, &s->index, flight, worker);
     flight->is_careful = job->is_careful;
     worker->suspects += job->is_alone;
     flight->has_moved = false;
@@ -202,7 +219,7 @@ static void take_back(struct scheduler *s, struct child *worker, const struct wi
         struct flight *flight =
             flights_of(&s->flights, &s->index, index_image_of_id(&s->index, m->items[i].id));
         return_credit(worker, flight);
-        flight->worker = NULL;
+        flights_hold(&s->flights, &s->index, flight);
     }
 }
 
@@ -288,20 +305,27 @@ static struct child *worker_for(struct scheduler *s, const struct index_image *i
     return image->is_suspect ? isolating_worker(s) : freest_worker(s);
 }
 
+/* One that still works keeps its state: what it works on may need it for itself. */
 static void release_reserved(struct scheduler *s)
 {
     for (int i = 0; i < s->n_workers; i++)
-        s->workers[i].is_reserved = false;
+        s->workers[i].is_reserved = s->workers[i].is_reserved && s->workers[i].in_flight;
 }
 
-static void set_aside_judged(struct scheduler *s, int64_t now)
+static bool is_suspect(const struct scheduler *s, const struct flight *flight)
 {
-    for (int i = s->flights.n; i-- > 0;) { /* from behind: removal moves the last one */
-        struct flight *flight = &s->flights.rows[i];
-        if (!flight->worker && now >= flight->not_before_ms &&
-            s->index.images[flight->image].is_suspect)
-            casualty_set_aside(s, flight);
-    }
+    return s->index.images[flight->image].is_suspect;
+}
+
+static bool is_due(const struct flight *flight)
+{
+    return scheduler_now_ms() >= flight->not_before_ms;
+}
+
+static void set_aside_judged(struct scheduler *s, struct flight *flight)
+{
+    if (is_suspect(s, flight) && is_due(flight))
+        casualty_set_aside(s, flight);
 }
 
 static bool is_of_paused(const struct scheduler *s, uint32_t image)
@@ -312,51 +336,46 @@ static bool is_of_paused(const struct scheduler *s, uint32_t image)
 }
 
 /* What waits here for a worker goes back, or it would take the room of another class. */
-static void give_back_paused(struct scheduler *s)
+static void give_back_paused(struct scheduler *s, struct flight *flight)
 {
-    for (int i = s->flights.n; i-- > 0;) { /* from behind: removal moves the last one */
-        struct flight *flight = &s->flights.rows[i];
-        if (!flight->worker && flight->lease.entry[0] && is_of_paused(s, flight->image) &&
-            broker_is_ready(s->broker))
-            dispatch_give_back(s, flight);
-    }
+    if (flight->lease.entry[0] && is_of_paused(s, flight->image) && broker_is_ready(s->broker))
+        dispatch_give_back(s, flight);
 }
 
-/* Send what is held and due. Says whether one waits or runs that needs a worker for itself. */
-static bool send_held(struct scheduler *s, int64_t now)
+static bool can_go(const struct scheduler *s, const struct flight *flight)
 {
-    bool has_lone = false;
+    return is_due(flight) && !is_of_paused(s, flight->image);
+}
 
-    for (int i = 0; i < s->flights.n; i++) {
-        struct flight *flight = &s->flights.rows[i];
-        const struct index_image *image = &s->index.images[flight->image];
-        if (flight->worker) {
-            has_lone = has_lone || is_lone(s, image);
-            continue;
-        }
-        if (now < flight->not_before_ms || is_of_paused(s, flight->image))
-            continue;
-        struct child *worker = worker_for(s, image);
-        has_lone = has_lone || is_lone(s, image);
-        if (worker)
-            give_job(s, flight, worker);
-    }
-    flush_jobs(s);
-    return has_lone;
+static void send_due(struct scheduler *s, struct flight *flight)
+{
+    struct child *worker;
+
+    if (can_go(s, flight) && (worker = worker_for(s, &s->index.images[flight->image])))
+        give_job(s, flight, worker);
+}
+
+/* Does one wait for a worker for itself? */
+static bool is_lone_waiting(const struct scheduler *s)
+{
+    uint32_t image = INDEX_NONE;
+
+    while ((image = flights_next_held(&s->flights, &s->index, image)) != INDEX_NONE)
+        if (is_lone(s, &s->index.images[image]) &&
+            can_go(s, flights_of(&s->flights, &s->index, image)))
+            return true;
+    return false;
 }
 
 /* Those that take room from others: of suspects that wait their turn only what are too many. */
 static int count_held(const struct scheduler *s)
 {
-    int held = 0, suspects = 0;
+    uint32_t image = INDEX_NONE;
+    int suspects = 0;
 
-    for (int i = 0; i < s->flights.n; i++) {
-        const struct flight *flight = &s->flights.rows[i];
-        bool is_suspect = s->index.images[flight->image].is_suspect;
-        held += !flight->worker && !is_suspect;
-        suspects += !flight->worker && is_suspect;
-    }
-    return suspects > SUSPECTS_HELD ? held + suspects : held;
+    while ((image = flights_next_held(&s->flights, &s->index, image)) != INDEX_NONE)
+        suspects += s->index.images[image].is_suspect;
+    return s->flights.n_held - (suspects > SUSPECTS_HELD ? 0 : suspects);
 }
 
 /* A round trip for many jobs rather than for each: ask when a quarter of the credit is free. */
@@ -364,6 +383,8 @@ static void ask_for_leases(struct scheduler *s, int64_t now)
 {
     int credit = 0, taken = 0;
 
+    if (s->is_leasing || now < s->lease_at_ms || !broker_is_ready(s->broker))
+        return;
     for (int i = 0; i < s->n_workers; i++) {
         const struct child *w = &s->workers[i];
         if (child_is_up(w) && !w->is_reserved) {
@@ -372,8 +393,7 @@ static void ask_for_leases(struct scheduler *s, int64_t now)
         }
     }
     int free = credit - taken - count_held(s);
-    if (s->is_leasing || now < s->lease_at_ms || free <= 0 || free * 4 < credit ||
-        !broker_is_ready(s->broker))
+    if (free <= 0 || free * 4 < credit)
         return;
     bool is_paused[BROKER_CLASSES];
     int least[BROKER_CLASSES];
@@ -390,9 +410,11 @@ void dispatch_pump(struct scheduler *s)
 
     if (!scheduler_takes_work(s, now))
         return;
-    give_back_paused(s);
-    set_aside_judged(s, now);
-    if (!send_held(s, now))
+    each_held(s, give_back_paused);
+    each_held(s, set_aside_judged);
+    each_held(s, send_due);
+    flush_jobs(s);
+    if (!is_lone_waiting(s))
         release_reserved(s);
     ask_for_leases(s, now);
 }

@@ -21,6 +21,30 @@ struct flight *flights_of_entry(const struct flights *f, const struct broker_lea
     return NULL;
 }
 
+static void link_held(struct flights *f, const struct index *x, struct flight *flight)
+{
+    flight->before = f->n_held ? f->last_held : INDEX_NONE;
+    flight->after = INDEX_NONE;
+    if (f->n_held++)
+        flights_of(f, x, flight->before)->after = flight->image;
+    else
+        f->first_held = flight->image;
+    f->last_held = flight->image;
+}
+
+static void unlink_held(struct flights *f, const struct index *x, const struct flight *flight)
+{
+    if (flight->before == INDEX_NONE)
+        f->first_held = flight->after;
+    else
+        flights_of(f, x, flight->before)->after = flight->after;
+    if (flight->after == INDEX_NONE)
+        f->last_held = flight->before;
+    else
+        flights_of(f, x, flight->after)->before = flight->before;
+    f->n_held--;
+}
+
 struct flight *flights_add(struct flights *f, struct index *x, uint32_t image,
                            const struct broker_lease *lease, int64_t now_ms)
 {
@@ -38,6 +62,7 @@ struct flight *flights_add(struct flights *f, struct index *x, uint32_t image,
     *flight = (struct flight){
         .image = image, .lease = *lease, .progress_ms = now_ms, .renewed_ms = now_ms};
     x->images[image].flight = (uint16_t)f->n;
+    link_held(f, x, flight);
     return flight;
 }
 
@@ -45,10 +70,35 @@ void flights_remove(struct flights *f, struct index *x, struct flight *flight)
 {
     struct flight *last = &f->rows[f->n - 1];
 
+    if (!flight->worker)
+        unlink_held(f, x, flight);
     x->images[flight->image].flight = 0;
     if (flight != last) {
         *flight = *last;
         x->images[flight->image].flight = (uint16_t)(flight - f->rows + 1);
     }
     f->n--;
+}
+
+void flights_send(struct flights *f, const struct index *x, struct flight *flight,
+                  struct child *worker)
+{
+    if (!flight->worker)
+        unlink_held(f, x, flight);
+    flight->worker = worker;
+}
+
+void flights_hold(struct flights *f, const struct index *x, struct flight *flight)
+{
+    if (!flight->worker)
+        return;
+    flight->worker = NULL;
+    link_held(f, x, flight);
+}
+
+uint32_t flights_next_held(const struct flights *f, const struct index *x, uint32_t image)
+{
+    if (image != INDEX_NONE)
+        return flights_of(f, x, image)->after;
+    return f->n_held ? f->first_held : INDEX_NONE;
 }

@@ -1,4 +1,7 @@
-/* flights.h -- the images that are leased now: held here, or in the hands of a worker. */
+/* flights.h -- the images that are leased now: held here, or in the hands of a worker.
+ *
+ * Those held are also in a line of their own, longest held first: what an answer makes possible is found
+ * without a look at all that the workers have. */
 #ifndef SCHEDULER_FLIGHTS_H
 #define SCHEDULER_FLIGHTS_H
 
@@ -14,20 +17,23 @@ enum { FLIGHTS_MAX = 32768 };
 
 struct flight {
     uint32_t image;
-    struct broker_lease lease;       /* entry "" = Redis knows nothing of it */
-    struct child *worker;            /* NULL = held here */
-    int attempt;                     /* as sent to the worker */
-    int tries;                       /* how often it came back for want of something */
-    bool is_alone;                   /* sent to run alone */
-    bool is_careful;                 /* sent to run in a process apart, together with others */
-    bool has_moved;                  /* was in an ALIVE since it was sent */
-    int64_t not_before_ms;           /* held: earliest time to send it */
+    struct broker_lease lease; /* entry "" = Redis knows nothing of it */
+    struct child *worker;      /* NULL = held here; changed by flights_send and flights_hold */
+    int attempt;               /* as sent to the worker */
+    int tries;                 /* how often it came back for want of something */
+    bool is_alone;             /* sent to run alone */
+    bool is_careful;           /* sent to run in a process apart, together with others */
+    bool has_moved;            /* was in an ALIVE since it was sent */
+    int64_t not_before_ms;     /* held: earliest time to send it */
     int64_t progress_ms, renewed_ms; /* last sign of progress; last renewal in Redis */
+    uint32_t before, after; /* held: its neighbours' images in the line, INDEX_NONE = none */
 };
 
 struct flights {
     struct flight *rows; /* order means nothing */
     int n, cap;
+    int n_held;
+    uint32_t first_held, last_held; /* images; mean something while n_held > 0 */
 };
 
 void flights_release(struct flights *f); /* safe on a zeroed one; leaves it zeroed */
@@ -40,5 +46,13 @@ struct flight *flights_of_entry(const struct flights *f, const struct broker_lea
 struct flight *flights_add(struct flights *f, struct index *x, uint32_t image,
                            const struct broker_lease *lease, int64_t now_ms);
 void flights_remove(struct flights *f, struct index *x, struct flight *flight);
+
+/* To the worker, and back to the end of the line (one that is held stays where it is). */
+void flights_send(struct flights *f, const struct index *x, struct flight *flight,
+                  struct child *worker);
+void flights_hold(struct flights *f, const struct index *x, struct flight *flight);
+
+/* The images that are held: `image` is the one before, INDEX_NONE = begin; INDEX_NONE = no more. */
+uint32_t flights_next_held(const struct flights *f, const struct index *x, uint32_t image);
 
 #endif

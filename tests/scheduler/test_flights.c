@@ -48,10 +48,62 @@ static void removal_keeps_the_others(void **state)
     index_release(&x);
 }
 
+/* The images that are held, in their order, as one word of digits and commas. */
+static const char *held(const struct flights *f, const struct index *x)
+{
+    static char out[256];
+    size_t len = 0;
+
+    out[0] = 0;
+    for (uint32_t i = INDEX_NONE; (i = flights_next_held(f, x, i)) != INDEX_NONE;)
+        len += (size_t)snprintf(out + len, sizeof(out) - len, "%u,", i);
+    return out;
+}
+
+/* Through all that moves rows: the line names images. */
+static void those_held_are_in_line_in_the_order_they_came(void **state)
+{
+    static const int numbers[] = {0, 1, 2, 3, 4};
+    struct child *worker = (struct child *)&numbers; /* only its address is kept */
+    const struct broker_lease lease = {.class = 1, .attempt = 1, .entry = "1-0"};
+    struct index x = {0};
+    struct flights f = {0};
+    struct err err = {0};
+    uint32_t study;
+
+    (void)state;
+    assert_int_equal(index_add_study(&x, "u", "k", numbers, 5, &study, &err), 0);
+    assert_string_equal(held(&f, &x), "");
+    for (uint32_t i = 0; i < 5; i++)
+        assert_non_null(flights_add(&f, &x, i, &lease, 7));
+    assert_string_equal(held(&f, &x), "0,1,2,3,4,");
+    flights_send(&f, &x, flights_of(&f, &x, 2), worker);
+    flights_send(&f, &x, flights_of(&f, &x, 0), worker);
+    assert_string_equal(held(&f, &x), "1,3,4,");
+    assert_ptr_equal(flights_of(&f, &x, 2)->worker, worker);
+    flights_hold(&f, &x, flights_of(&f, &x, 2));
+    flights_hold(&f, &x, flights_of(&f, &x, 3)); /* held already: it stays where it is */
+    assert_string_equal(held(&f, &x), "1,3,4,2,");
+    assert_null(flights_of(&f, &x, 2)->worker);
+    flights_remove(&f, &x, flights_of(&f, &x, 1)); /* another row moves into its place */
+    flights_remove(&f, &x, flights_of(&f, &x, 0));
+    assert_string_equal(held(&f, &x), "3,4,2,");
+    flights_remove(&f, &x, flights_of(&f, &x, 2));
+    assert_int_equal(f.n_held, 2);
+    assert_string_equal(held(&f, &x), "3,4,");
+    flights_remove(&f, &x, flights_of(&f, &x, 3));
+    flights_send(&f, &x, flights_of(&f, &x, 4), worker);
+    assert_string_equal(held(&f, &x), "");
+    assert_int_equal(f.n, 1);
+    flights_release(&f);
+    index_release(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(removal_keeps_the_others),
+        cmocka_unit_test(those_held_are_in_line_in_the_order_they_came),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
