@@ -73,9 +73,7 @@ static void on_ready(void *ctx, bool has_epoch, bool is_same)
     log_event(LOG_INFO, "redis.up", "empty=%d same=%d", !has_epoch, is_same);
     if (!is_same)
         s->put_study = s->put_image = 0;
-    if (!s->is_recovered)
-        broker_recover(s->broker);
-    s->is_recovered = true;
+    broker_recover(s->broker); /* on what was leased in an answer that was lost nobody works */
     if (!has_epoch)
         forget_redis(s);
     if (s->has_walked && !s->is_run)

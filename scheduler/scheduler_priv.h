@@ -65,7 +65,6 @@ struct scheduler {
     struct broker *broker;
     uv_poll_t *poll; /* NULL while there is no socket; freed when closed */
     int64_t connect_at_ms, connect_pause_ms;
-    bool is_recovered;             /* an earlier process's leases were given back */
     bool is_putting, is_epoch_set; /* a put is unanswered; all was put since the epoch was gone */
     bool has_put_again;            /* over this connection, whether it was answered or not */
     uint32_t put_study, put_image; /* next to put: a study, and an image within it */

@@ -1,0 +1,196 @@
+/* The real scheduler that is killed, stopped or started again, and an installation's: its Redis, its
+ * spool and its list of contents may have changed meanwhile, and uploads come while it works. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/clock.h"
+#include "queue/client.h"
+#include "queue/order.h"
+#include "queue/spool.h"
+#include "tests/scheduler/rig.h"
+
+static void a_killed_scheduler_started_again_finishes(void **state)
+{
+    (void)state;
+    setenv("FAKE_MS", "10", 1);
+    for (int i = 1; i <= 3; i++) {
+        start();
+        wait_for_lines("log", "/s", i * 8);
+        kill(scheduler, SIGKILL);
+        assert_int_equal(wait_for_end(10), 1000 + SIGKILL);
+    }
+    assert_int_equal(run(60), 0);
+    assert_all_done();
+}
+
+static void a_redis_that_restarts_empty_is_filled_again(void **state)
+{
+    (void)state;
+    setenv("FAKE_MS", "10", 1);
+    start();
+    for (int i = 1; i <= 2; i++) {
+        wait_for_lines("log", "/s", i * 10);
+        test_redis_kill(&redis);
+        usleep(300000);
+        test_redis_start(&redis);
+    }
+    assert_int_equal(wait_for_end(60), 0);
+    assert_all_done();
+}
+
+static void ask_redis(const char *words)
+{
+    char command[PATH_SIZE + 300];
+
+    snprintf(command, sizeof(command), TEST_REDIS_CLI " -s %s %s >/dev/null", redis.socket, words);
+    FILE *cli = popen(command, "r"); // NOLINT(cert-env33-c)
+    assert_non_null(cli);
+    assert_int_equal(pclose(cli), 0);
+}
+
+/* Redis leased images, and the answer that says which was lost with the connection: they are leased again
+ * at once, not when the lease has run out, which here is never. */
+static void leases_that_nobody_heard_of_are_leased_again(void **state)
+{
+    (void)state;
+    make_config(true, "lease-ms = 3600000\n");
+    setenv("FAKE_MS", "20", 1);
+    setenv("FAKE_CREDIT", "4", 1);
+    start();
+    wait_for_lines("log", "/s", 4);
+    kill(scheduler, SIGSTOP);
+    ask_redis("xreadgroup group lentigo test count 3 streams 'lentigo:{s0}:jobs:bulk' '>'");
+    ask_redis("client kill type normal");
+    kill(scheduler, SIGCONT);
+    assert_int_equal(wait_for_end(30), 0);
+    assert_all_done();
+    assert_int_equal(lines_with("log", "/s"), TOTAL - 1 + STUDIES); /* nothing was done twice */
+}
+
+static void sigterm_drains_and_the_next_start_goes_on(void **state)
+{
+    (void)state;
+    setenv("FAKE_MS", "20", 1);
+    start();
+    wait_for_lines("log", "/s", 8);
+    kill(scheduler, SIGTERM);
+    assert_int_equal(wait_for_end(10), 75);
+    struct count c = count_spool();
+    assert_true(c.none > 0);
+    assert_int_equal(lines_with("log", "/s") + 1, c.done + c.aside + c.reports);
+    assert_int_equal(run(60), 0);
+    assert_all_done();
+    assert_int_equal(lines_with("log", "/s"), TOTAL - 1 + STUDIES); /* nothing was done twice */
+}
+
+static void a_second_sigterm_stops_at_once(void **state)
+{
+    int64_t begin;
+
+    (void)state;
+    setenv("FAKE_MS", "20000", 1);
+    start();
+    wait_for_lines("log", "/s", 1);
+    kill(scheduler, SIGTERM);
+    usleep(300000);
+    begin = clock_mono_us();
+    kill(scheduler, SIGTERM);
+    assert_int_equal(wait_for_end(10), 75);
+    assert_true(clock_mono_us() - begin < 3000000);
+    setenv("FAKE_MS", "1", 1);
+    assert_int_equal(run(60), 0);
+    assert_all_done();
+}
+
+static void one_scheduler_at_a_time(void **state)
+{
+    (void)state;
+    setenv("FAKE_MS", "50", 1);
+    start();
+    wait_for_lines("log", "/s", 1);
+    pid_t first = scheduler;
+    assert_int_equal(run(20), 75);
+    scheduler = first;
+    assert_int_equal(wait_for_end(60), 0);
+    assert_all_done();
+}
+
+static void tell(const char *word)
+{
+    struct queue_client *c;
+    struct err err = {0};
+
+    assert_int_equal(queue_client_open(&c, redis.socket, 1000, &err), 0);
+    assert_int_equal(queue_client_tell(c, word, &err), 0);
+    queue_client_close(c);
+}
+
+static void operate(enum order_kind kind)
+{
+    struct order order = {.kind = kind};
+    struct spool *spool;
+    struct err err = {0};
+
+    assert_int_equal(spool_open(&spool, in_dir("spool"), &err), 0);
+    assert_int_equal(order_sign(&order, "a test", &err), 0);
+    assert_int_equal(order_append(spool, &order, &err), 0);
+    spool_close(spool);
+}
+
+static void an_installation_takes_new_uploads_and_can_be_paused(void **state)
+{
+    (void)state;
+    make_config(false, "");
+    start();
+    wait_for_lines("log", "/s", TOTAL - 1 + STUDIES);
+    operate(ORDER_PAUSE);
+    wait_for_lines("stderr", "event=pause", 1);
+    make_upload("u2", STUDIES, 2);
+    tell("rescan");
+    wait_for_lines("stderr", "spool.walked studies=2", 1);
+    usleep(500000);
+    assert_int_equal(lines_with("log", "u2/"), 0);
+    operate(ORDER_RESUME);
+    wait_for_lines("log", "u2/", 2 * IMAGES + 2);
+    static struct stats stats;
+    struct queue_client *c;
+    struct err err = {0};
+    int n;
+    usleep(700000);
+    assert_int_equal(queue_client_open(&c, redis.socket, 1000, &err), 0);
+    assert_int_equal(queue_client_stats(c, &stats, 1, &n, &err), 0);
+    queue_client_close(c);
+    assert_int_equal(n, 1);
+    assert_string_equal(stats.node, "test");
+    assert_int_equal(stats.done, TOTAL - 1 + 2 * IMAGES);
+    assert_int_equal(stats.classes[1].ready + stats.classes[1].leased, 0);
+    kill(scheduler, SIGTERM);
+    assert_int_equal(wait_for_end(10), 0);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(a_killed_scheduler_started_again_finishes),
+        CASE(a_redis_that_restarts_empty_is_filled_again),
+        CASE(leases_that_nobody_heard_of_are_leased_again),
+        CASE(sigterm_drains_and_the_next_start_goes_on),
+        CASE(a_second_sigterm_stops_at_once),
+        CASE(one_scheduler_at_a_time),
+        CASE(an_installation_takes_new_uploads_and_can_be_paused),
+    };
+
+    test_redis_skip_if_missing();
+    setenv("LENTIGO_LIBEXEC", BINARY_DIR "/tests/fakes", 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
