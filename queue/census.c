@@ -7,6 +7,7 @@
 
 #include "common/file.h"
 #include "queue/census_priv.h"
+#include "queue/contents.h"
 #include "queue/names.h"
 #include "queue/result.h"
 
@@ -117,9 +118,36 @@ static int examine_report(struct examination *e, const struct patient_study *p, 
     return e->found && has_report && is_whole ? census_report(e, p, path, err) : 0;
 }
 
-/* Adds the study's images to `*images`. */
+static int note_contents(struct contents *seen, const struct study *study, struct err *err)
+{
+    int n_set_aside = 0;
+
+    for (int i = 0; i < study->n_images; i++)
+        n_set_aside += study->images[i].set_aside != REASON_NONE;
+    return contents_add(seen, study->key, study->n_images, n_set_aside, err);
+}
+
+/* One that is not there is made at the next start of a scheduler. */
+static int examine_contents(const struct examination *e, const char *upload,
+                            const struct contents *seen, struct err *err)
+{
+    char dir[SPOOL_PATH_SIZE], path[SPOOL_PATH_SIZE];
+    struct contents told = {0};
+    bool is_whole;
+
+    if (spool_upload_dir(e->spool, upload, dir, err) ||
+        path_format(path, sizeof(path), err, "%s/" CONTENTS_FILE, dir) ||
+        contents_read(&told, dir, &is_whole, err))
+        return -1;
+    if (!access(path, F_OK) && !(is_whole && contents_equal(&told, seen)))
+        census_find(e, CENSUS_OTHER_CONTENTS, upload, "", "");
+    contents_release(&told);
+    return 0;
+}
+
+/* Adds the study to what was `seen`. */
 static int examine_study(struct examination *e, const char *upload, const char *key,
-                         int64_t *images, struct err *err)
+                         struct contents *seen, struct err *err)
 {
     struct patient_study p = {.upload = upload, .key = key};
     struct err why = {0};
@@ -133,7 +161,7 @@ static int examine_study(struct examination *e, const char *upload, const char *
         return 0;
     }
     e->census->studies++;
-    *images += p.study.n_images;
+    ret = note_contents(seen, &p.study, err);
     for (int i = 0; i < p.study.n_images && !ret; i++)
         ret = examine_image(e, &p, &p.study.images[i], err);
     if (!ret)
@@ -178,6 +206,7 @@ static int read_keys(struct examination *e, const char *upload, struct names *ke
 static int examine_upload(void *ctx, const char *upload, struct err *err)
 {
     struct examination *e = ctx;
+    struct contents seen = {0};
     struct names keys;
     int64_t accepted, images = 0;
     int ret = 0;
@@ -185,12 +214,17 @@ static int examine_upload(void *ctx, const char *upload, struct err *err)
     if (read_accepted(e, upload, &accepted, err) || read_keys(e, upload, &keys, err))
         return -1;
     for (int i = 0; i < keys.n && !ret; i++)
-        ret = examine_study(e, upload, keys.at[i], &images, err);
+        ret = examine_study(e, upload, keys.at[i], &seen, err);
     names_release(&keys);
+    for (int i = 0; i < seen.n; i++)
+        images += seen.studies[i].n_images;
     e->census->uploads++;
     e->census->received += accepted > images ? accepted : images;
     if (accepted > images)
         census_find(e, CENSUS_LOST_STUDIES, upload, "", "");
+    else if (e->found && !ret) /* of what is lost the list tells rightly */
+        ret = examine_contents(e, upload, &seen, err);
+    contents_release(&seen);
     return ret ? ret : census_upload_files(e, upload, err);
 }
 

@@ -18,6 +18,9 @@
       "check the disk; restore the file, or remove the folder and hand the upload in again")    \
     X(LOST_STUDIES, "lost_studies", "fewer images in its studies than were accepted",           \
       "check the disk; restore the studies, or remove the folder and hand the upload in again") \
+    X(OTHER_CONTENTS, "other_contents",                                                         \
+      "its list of contents tells something else than its studies",                             \
+      "doctor --repair writes it anew")                                                         \
     X(LOST_ORIGINAL, "lost_original", "the original is gone before it was screened",            \
       "check the disk; hand the upload in again")                                               \
     X(CHANGED_ORIGINAL, "changed_original", "the original has another size than at its intake", \

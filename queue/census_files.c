@@ -4,6 +4,7 @@
 
 #include "common/file.h"
 #include "queue/census_priv.h"
+#include "queue/contents.h"
 #include "queue/names.h"
 #include "queue/result.h"
 
@@ -66,7 +67,7 @@ static bool is_of_study(const char *name, int unused)
 
 static bool is_of_upload(const char *name, int unused)
 {
-    static const char *const known[] = {"upload.json", "studies", NULL};
+    static const char *const known[] = {"upload.json", CONTENTS_FILE, "studies", NULL};
 
     return is_one_of(known, name, unused);
 }

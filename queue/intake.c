@@ -320,10 +320,21 @@ static int put_in_place(const struct intake *in, bool *was_there, struct err *er
     return sync_folder(uploads, err) || sync_folder(in->incoming, err) ? -1 : 0;
 }
 
+static int write_contents(const struct intake *in, struct err *err)
+{
+    struct contents contents = {0};
+    int ret =
+        upload_contents(&in->upload, &contents, err) || contents_write(&contents, in->draft, err);
+
+    contents_release(&contents);
+    return ret ? -1 : 0;
+}
+
 static int build(struct intake *in, bool *was_there, struct err *err)
 {
     if (begin_draft(in, err) || check_disk(in, err) ||
-        crew_run(in->request->threads, in->upload.n_studies, write_study, in, err))
+        crew_run(in->request->threads, in->upload.n_studies, write_study, in, err) ||
+        write_contents(in, err))
         return -1;
     return put_in_place(in, was_there, err);
 }

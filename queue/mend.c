@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/file.h"
+#include "queue/contents.h"
 #include "queue/intake.h"
 #include "queue/order.h"
 
@@ -122,12 +123,25 @@ static int mend_leftover(const struct spool *s, const char *where, char did[MEND
     return removed > 0;
 }
 
+static int mend_contents(const struct spool *s, const char *where, char did[MEND_DID_SIZE],
+                         struct err *err)
+{
+    char dir[SPOOL_PATH_SIZE];
+    struct contents contents = {0};
+    int ret = contents_gather(&contents, s, where, err) || spool_upload_dir(s, where, dir, err) ||
+              contents_write(&contents, dir, err);
+
+    contents_release(&contents);
+    snprintf(did, MEND_DID_SIZE, "written anew from the studies");
+    return ret ? -1 : 1;
+}
+
 static int (*const menders[CENSUS_FINDINGS])(const struct spool *s, const char *where,
                                              char did[MEND_DID_SIZE], struct err *err) = {
     [CENSUS_DAMAGED_RESULT] = mend_result, [CENSUS_EARLY_REPORT] = mend_report,
     [CENSUS_STALE_REPORT] = mend_report,   [CENSUS_STRAY_RESULT] = mend_file,
     [CENSUS_ORPHAN] = mend_file,           [CENSUS_DRAFT] = mend_draft,
-    [CENSUS_LEFTOVER] = mend_leftover,
+    [CENSUS_LEFTOVER] = mend_leftover,     [CENSUS_OTHER_CONTENTS] = mend_contents,
 };
 
 static int note(struct spool *s, enum census_finding f, const char *where, const char *did,

@@ -340,13 +340,32 @@ int spool_each_study(const struct spool *s,
     return spool_each_upload(s, visit_studies, &walk, err);
 }
 
+int spool_each_study_of(const struct spool *s, const char *upload,
+                        int (*visit)(void *ctx, const char *study_dir, const struct study *study,
+                                     struct err *err),
+                        void *ctx, struct err *err)
+{
+    struct study_walk walk = {s, visit, ctx};
+
+    return visit_studies(&walk, upload, err);
+}
+
+int spool_upload_dir(const struct spool *s, const char *upload, char out[SPOOL_PATH_SIZE],
+                     struct err *err)
+{
+    if (!is_plain_name(upload))
+        return err_set(err, ERR_INPUT, "\"%.80s\" names no upload", upload);
+    return path_format(out, SPOOL_PATH_SIZE, err, "%s/uploads/%s", s->root, upload);
+}
+
 int spool_upload_read(const struct spool *s, const char *upload, json_t **out, struct err *err)
 {
     char path[SPOOL_PATH_SIZE];
 
-    if (!is_plain_name(upload))
-        return err_set(err, ERR_INPUT, "\"%.80s\" names no upload", upload);
-    if (path_format(path, sizeof(path), err, "%s/uploads/%s/upload.json", s->root, upload))
+    char dir[SPOOL_PATH_SIZE];
+
+    if (spool_upload_dir(s, upload, dir, err) ||
+        path_format(path, sizeof(path), err, "%s/upload.json", dir))
         return -1;
     *out = json_read(path, SPOOL_JSON_MAX, err);
     return *out ? 0 : -1;

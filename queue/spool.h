@@ -9,6 +9,7 @@
  *   <root>/watch/<digest of a folder>.json, .lock   what `lentigo watch` waits for there
  *   <root>/incoming/<upload>/...                    being received; swept at the next intake
  *   <root>/uploads/<upload>/upload.json             accepted: this folder was renamed into place
+ *   <root>/uploads/<upload>/contents                its studies and their images, in short (contents.h)
  *   <root>/uploads/<upload>/studies/<key>/study.json
  *   <root>/uploads/<upload>/studies/<key>/originals/<n>
  *   <root>/uploads/<upload>/studies/<key>/results/<n>.json  .mask.png  .display.jpg  .overlay.jpg
@@ -75,6 +76,16 @@ int spool_each_study(const struct spool *s,
                      int (*visit)(void *ctx, const char *study_dir, const struct study *study,
                                   struct err *err),
                      void *ctx, struct err *err);
+
+/* The same of one upload. */
+int spool_each_study_of(const struct spool *s, const char *upload,
+                        int (*visit)(void *ctx, const char *study_dir, const struct study *study,
+                                     struct err *err),
+                        void *ctx, struct err *err);
+
+/* Folder of an upload; errors as spool_study_dir. */
+int spool_upload_dir(const struct spool *s, const char *upload, char out[SPOOL_PATH_SIZE],
+                     struct err *err);
 
 /* upload.json: {"version","upload","accepted_at","input","class","not_before" (or none),"images",
  * "studies","sites":{"<site>":images},"others":[{"file","reason","detail"}]}. The caller owns the object. */

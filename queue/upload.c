@@ -319,6 +319,11 @@ void upload_site(const struct upload *u, int k, char out[STUDY_FIELD_SIZE])
     put_short(out, STUDY_FIELD_SIZE, given[0] || !u->site ? given : u->site);
 }
 
+static void put_key(char *out, size_t size, int k)
+{
+    snprintf(out, size, "s%06d", k);
+}
+
 int upload_study_record(const struct upload *u, int k, const char *accepted_at, struct study *out,
                         struct err *err)
 {
@@ -331,7 +336,7 @@ int upload_study_record(const struct upload *u, int k, const char *accepted_at, 
         return fail_memory(err);
     *out = (struct study){.n_images = study->n, .images = images};
     PUT(out->upload, u->id);
-    snprintf(out->key, sizeof(out->key), "s%06d", k);
+    put_key(out->key, sizeof(out->key), k);
     PUT(out->accepted_at, accepted_at);
     snprintf(out->publish, sizeof(out->publish), "patients/%s%s%s", patient->folder,
              patient->n_studies > 1 ? "/" : "", patient->n_studies > 1 ? study->folder : "");
@@ -346,6 +351,26 @@ int upload_study_record(const struct upload *u, int k, const char *accepted_at, 
             free(images);
             return -1;
         }
+    return 0;
+}
+
+int upload_contents(const struct upload *u, struct contents *out, struct err *err)
+{
+    struct contents made = {0};
+    char key[sizeof(made.studies->key)];
+
+    for (int k = 0; k < u->n_studies; k++) {
+        const struct upload_study *study = &u->studies[k];
+        int n_set_aside = 0;
+        for (int i = study->first; i < study->first + study->n; i++)
+            n_set_aside += u->images[i].from->set_aside != REASON_NONE;
+        put_key(key, sizeof(key), k);
+        if (contents_add(&made, key, study->n, n_set_aside, err)) {
+            contents_release(&made);
+            return -1;
+        }
+    }
+    *out = made;
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #ifndef QUEUE_UPLOAD_H
 #define QUEUE_UPLOAD_H
 
+#include "queue/contents.h"
 #include "queue/gather.h"
 #include "queue/study.h"
 
@@ -43,6 +44,9 @@ void upload_release(struct upload *u); /* safe on a zeroed one */
 
 /* The site of study `k`, as its record has it; "" = none. */
 void upload_site(const struct upload *u, int k, char out[STUDY_FIELD_SIZE]);
+
+/* What its study records will say, in short. The caller releases `out`. ERR_NOMEM. */
+int upload_contents(const struct upload *u, struct contents *out, struct err *err);
 
 /* The record of study `k`, from any thread. Only the array of its images is the caller's, to free;
  * what the images point to is borrowed: no study_release. */

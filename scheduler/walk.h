@@ -1,7 +1,8 @@
 /* walk.h -- what the spool holds, read beside the event loop.
  *
- * A walk reads every study of the uploads that the index does not have yet, looks at their results
- * and reports, and writes the results of images that intake had set aside. It runs in libuv's
+ * A walk reads the contents of the uploads that the index does not have yet and the results that lie
+ * there, and writes the results of images that intake had set aside. Contents that are not there, or tell
+ * of a study that is not, are made anew from the studies. It runs in libuv's
  * thread pool; the index is only changed when the finished walk is taken in, on the loop's thread. */
 #ifndef SCHEDULER_WALK_H
 #define SCHEDULER_WALK_H
@@ -38,7 +39,7 @@ struct walk {
     struct walk_study *studies;
     struct walk_image *images;
     size_t n_studies, cap_studies, n_images, cap_images;
-    struct terms terms; /* of the upload at hand */
+    struct terms terms; /* of the upload at hand, its name among them */
     bool has_written;
     struct err err;
 };

@@ -245,9 +245,10 @@ def check_spool(spool, args):
 def check_upload(upload, log, args, counts):
     record = load(upload / "upload.json")
     for name in names(upload):
-        if name not in ("upload.json", "studies"):
+        if name not in ("upload.json", "contents", "studies"):
             find(upload / name, "no part of an upload")
     studies = [Study(p, log, args) for p in sorted((upload / "studies").iterdir())]
+    check_contents(upload, studies)
     for study in studies:
         study.check()
         for status in study.status.values():
@@ -260,6 +261,18 @@ def check_upload(upload, log, args, counts):
     if accepted != (sum(len(s.images) for s in studies), len(studies)):
         find(upload, f"{accepted} images and studies were accepted, others are there")
     counts["received"] += record.get("images", 0)
+
+
+def check_contents(upload, studies):
+    """The list that a scheduler starts from says what the studies say."""
+    lines = ["lentigo-contents 1"]
+    lines += [f"{s.key} {len(s.images)} {sum(i.get('set_aside') is not None for i in s.images)}"
+              for s in studies]
+    text = "".join(line + "\n" for line in lines)
+    text += f"sha256 {hashlib.sha256(text.encode()).hexdigest()}\n"
+    path = upload / "contents"
+    if not path.is_file() or path.read_text(errors="replace") != text:
+        find(path, "missing, or not what the studies say")
 
 
 # ---- the folder of a run ----

@@ -65,6 +65,10 @@ def cut(path):
     path.write_bytes(path.read_bytes()[:-4])
 
 
+def contents(out):
+    return sorted(spool(out).glob("uploads/*/contents"))[0]
+
+
 AT = '"at":"2026-01-01T00:00:00Z"'
 # what is done to the spool: what must be said of it
 DAMAGES = {
@@ -98,6 +102,8 @@ DAMAGES = {
     "orphan in the spool": (lambda o: (spool(o) / "x.tmp").write_text(""), "no part of a spool"),
     "orphan in an upload": (lambda o: (first(o, "study.json").parents[2] / "x").write_text(""),
                             "no part of an upload"),
+    "contents lost": (lambda o: contents(o).unlink(), "not what the studies say"),
+    "contents cut": (lambda o: cut(contents(o)), "not what the studies say"),
     "another version": (lambda o: (spool(o) / "version").write_text("2\n"), "missing or another"),
     "log of odd bytes": (lambda o: log(o, "}\n"), "no event"),
     "log cut": (lambda o: log(o, '{"event":"pause",' + AT + "}"), "not ended"),

@@ -208,23 +208,28 @@ static void strange_files_and_reports_are_found(void **state)
         const char *name, *path, *content;
         int finding;
     } cases[] = {
-        {"nothing",                    "studies/s000000/report.json",                  NULL, CENSUS_NO_REPORT   },
+        {"nothing",                    "studies/s000000/report.json",                  NULL, CENSUS_NO_REPORT     },
         {"a report of another status", "studies/s000000/report.json",
-         "{\"images\":[{\"status\":\"done\"},{\"status\":\"cancelled\"}]}",                  CENSUS_STALE_REPORT},
+         "{\"images\":[{\"status\":\"done\"},{\"status\":\"cancelled\"}]}",                  CENSUS_STALE_REPORT  },
         {"a report of one image",      "studies/s000000/report.json",
-         "{\"images\":[{\"status\":\"done\"}]}",                                             CENSUS_STALE_REPORT},
-        {"a report that was cut",      "studies/s000000/report.json",                  "{",  CENSUS_STALE_REPORT},
-        {"an original of no image",    "studies/s000000/originals/2",                  "x",  CENSUS_ORPHAN      },
-        {"no number",                  "studies/s000000/originals/1x",                 "x",  CENSUS_ORPHAN      },
-        {"history of no image",        "studies/s000000/history/2.0.json",             "{}", CENSUS_ORPHAN      },
-        {"beside the study",           "studies/s000000/notes.txt",                    "x",  CENSUS_ORPHAN      },
-        {"beside the studies",         "notes.txt",                                    "x",  CENSUS_ORPHAN      },
-        {"beside the uploads",         "../../notes.txt",                              "x",  CENSUS_ORPHAN      },
-        {"a draft",                    "studies/s000000/results/1.json.999999999.tmp", "x",  CENSUS_DRAFT       },
-        {"a draft of a report",        "studies/s000000/report.json.draft",            "x",  CENSUS_DRAFT       },
-        {"history",                    "studies/s000000/history/1.0.json",             "{}", -1                 },
-        {"an old report",              "studies/s000000/history/report.3.json",        "{}", -1                 },
-        {"a page",                     "studies/s000000/report.html",                  "x",  -1                 },
+         "{\"images\":[{\"status\":\"done\"}]}",                                             CENSUS_STALE_REPORT  },
+        {"a report that was cut",      "studies/s000000/report.json",                  "{",  CENSUS_STALE_REPORT  },
+        {"an original of no image",    "studies/s000000/originals/2",                  "x",  CENSUS_ORPHAN        },
+        {"no number",                  "studies/s000000/originals/1x",                 "x",  CENSUS_ORPHAN        },
+        {"history of no image",        "studies/s000000/history/2.0.json",             "{}", CENSUS_ORPHAN        },
+        {"beside the study",           "studies/s000000/notes.txt",                    "x",  CENSUS_ORPHAN        },
+        {"beside the studies",         "notes.txt",                                    "x",  CENSUS_ORPHAN        },
+        {"beside the uploads",         "../../notes.txt",                              "x",  CENSUS_ORPHAN        },
+        {"contents that are cut",      "contents",                                     "x",  CENSUS_OTHER_CONTENTS},
+        {"contents of no study",       "contents",
+         "lentigo-contents 1\n"
+         "sha256 93b391421d9e4aaa3bdd124edcfb4b319d7c0b2e4e912889ca34f1c36d24188d\n",        CENSUS_OTHER_CONTENTS},
+        {"no contents",                "contents",                                     NULL, -1                   },
+        {"a draft",                    "studies/s000000/results/1.json.999999999.tmp", "x",  CENSUS_DRAFT         },
+        {"a draft of a report",        "studies/s000000/report.json.draft",            "x",  CENSUS_DRAFT         },
+        {"history",                    "studies/s000000/history/1.0.json",             "{}", -1                   },
+        {"an old report",              "studies/s000000/history/report.3.json",        "{}", -1                   },
+        {"a page",                     "studies/s000000/report.html",                  "x",  -1                   },
     };
     char root[SPOOL_PATH_SIZE], path[2 * SPOOL_PATH_SIZE];
 

@@ -60,6 +60,9 @@ def files_are_found_and_mended(tmp, few):
         (at.spool / "incoming/u1-1/half").write_text("half")
         (at.spool / "somebody's").write_text("notes")
         (at.spool / "uploads" / upload / "odd").write_text("x")
+        contents = at.spool / "uploads" / upload / "contents"
+        told = contents.read_bytes()
+        contents.write_bytes(told[:-9])
 
         name = lambda k, rest="": f"{upload}/s{k:06}{rest}"
         found = at.kinds(check=1)
@@ -69,19 +72,20 @@ def files_are_found_and_mended(tmp, few):
             "stray_result": [name(3, "/results/99.json")],
             "orphan": ["somebody's", f"{upload}/odd", name(3, "/originals/77")],
             "draft": [name(4, "/results/0.mask.png.999999999.tmp")],
-            "leftover": ["incoming/u1-1"]}, found
+            "leftover": ["incoming/u1-1"], "other_contents": [upload]}, found
         text = lentigo("doctor", "--spool", at.spool, "--redis", at.socket, check=1).stdout
         assert f"{name(0)}: the report says something else than the results. To do: " in text, text
 
         d = at.doctor("--repair", check=1)
         left = {row["finding"] for row in d["findings"]}
         assert left == {"no_report", "unfinished", "orphan"}, d["findings"]
-        assert len(d["mended"]) == 10 and all(row["did"] for row in d["mended"]), d["mended"]
+        assert contents.read_bytes() == told
+        assert len(d["mended"]) == 11 and all(row["did"] for row in d["mended"]), d["mended"]
         assert (at.spool / "somebody's").exists(), "a stranger's file was touched"
         assert len(list((at.spool / "mended").iterdir())) == 4
         assert not list((at.spool / "incoming").iterdir())
         noted = at.orders("mended")
-        assert len(noted) == 9 and all(e["by"] and e["at"] and e["did"] for e in noted), noted
+        assert len(noted) == 10 and all(e["by"] and e["at"] and e["did"] for e in noted), noted
         assert json.loads((study(0) / "history/report.0.json").read_text()) == report
 
         (at.spool / "somebody's").unlink()

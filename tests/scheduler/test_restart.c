@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "queue/client.h"
+#include "queue/contents.h"
 #include "queue/order.h"
 #include "queue/spool.h"
 #include "tests/scheduler/rig.h"
@@ -29,6 +30,42 @@ static void a_killed_scheduler_started_again_finishes(void **state)
     }
     assert_int_equal(run(60), 0);
     assert_all_done();
+}
+
+static void stop_after(int lines)
+{
+    start();
+    wait_for_lines("log", "/s", lines);
+    kill(scheduler, SIGKILL);
+    assert_int_equal(wait_for_end(10), 1000 + SIGKILL);
+}
+
+/* The first start makes the list from the studies, the next one reads it. */
+static void contents_that_are_damaged_or_stale_are_made_anew(void **state)
+{
+    struct contents contents = {0};
+    struct err err = {0};
+    bool is_there;
+
+    (void)state;
+    setenv("FAKE_MS", "10", 1);
+    stop_after(4);
+    assert_int_equal(truncate(in_dir("spool/uploads/u1/contents"), 100), 0);
+    stop_after(8);
+    assert_int_equal(lines_with("stderr", "contents.damaged"), 1);
+    assert_int_equal(contents_read(&contents, in_dir("spool/uploads/u1"), &is_there, &err), 0);
+    assert_true(is_there);
+    assert_int_equal(contents.n, STUDIES);
+    assert_int_equal(contents.studies[0].n_set_aside, 1);
+    assert_int_equal(contents_add(&contents, "s9", 3, 0, &err), 0);
+    assert_int_equal(contents_write(&contents, in_dir("spool/uploads/u1"), &err), 0);
+    contents_release(&contents);
+    assert_int_equal(run(30), 0);
+    assert_int_equal(lines_with("stderr", "contents.stale"), 1);
+    assert_int_equal(lines_with("stderr", "contents.damaged"), 1);
+    assert_all_done();
+    assert_int_equal(run(30), 0); /* a start on what is finished */
+    assert_int_equal(lines_with("stderr", "contents.stale"), 1);
 }
 
 static void a_redis_that_restarts_empty_is_filled_again(void **state)
@@ -182,6 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_killed_scheduler_started_again_finishes),
+        CASE(contents_that_are_damaged_or_stale_are_made_anew),
         CASE(a_redis_that_restarts_empty_is_filled_again),
         CASE(leases_that_nobody_heard_of_are_leased_again),
         CASE(sigterm_drains_and_the_next_start_goes_on),
