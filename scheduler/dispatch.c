@@ -15,6 +15,7 @@ enum {
     ABSENT_MS = 500,      /* ten ticks */
     SUSPECTS_MAX = 4,     /* in a worker at once: they must not fill its slots */
     SUSPECTS_HELD = 1024, /* that wait here and take no room from others */
+    URGENT_SHARE = 16,    /* of the credit one in so many is for interactive images alone */
 };
 
 void dispatch_hold(struct scheduler *s, struct flight *flight, int64_t pause_ms)
@@ -34,6 +35,7 @@ void dispatch_give_back(struct scheduler *s, struct flight *flight)
         return;
     }
     broker_release(s->broker, &flight->lease);
+    s->has_urgent = s->has_urgent || !flight->lease.class;
     flights_remove(&s->flights, &s->index, flight);
     s->lease_at_ms = 0;
 }
@@ -172,7 +174,8 @@ void dispatch_leased(void *ctx, const struct broker_leased *jobs, int n)
         take_lease(s, &jobs[i]);
     }
     shares_note(&s->shares, of_class);
-    if (!n)
+    s->has_urgent = s->has_urgent && of_class[0];
+    if (!n && !s->is_leasing_urgent)
         s->lease_at_ms = scheduler_now_ms() + LEASE_AGAIN_MS;
     if (s->state == SCHEDULER_RUNNING)
         dispatch_pump(s);
@@ -378,30 +381,58 @@ static int count_held(const struct scheduler *s)
     return s->flights.n_held - (suspects > SUSPECTS_HELD ? 0 : suspects);
 }
 
-/* A round trip for many jobs rather than for each: ask when a quarter of the credit is free. */
-static void ask_for_leases(struct scheduler *s, int64_t now)
-{
-    int credit = 0, taken = 0;
+/* How many may be leased now, and how many of them only if they are interactive. */
+struct room {
+    int credit; /* of all workers */
+    int all, urgent;
+};
 
-    if (s->is_leasing || now < s->lease_at_ms || !broker_is_ready(s->broker))
-        return;
+static struct room look_for_room(const struct scheduler *s)
+{
+    struct room room = {0};
+    int taken = count_held(s);
+
     for (int i = 0; i < s->n_workers; i++) {
         const struct child *w = &s->workers[i];
         if (child_is_up(w) && !w->is_reserved) {
-            credit += w->credit;
+            room.credit += w->credit;
             taken += w->in_flight;
         }
     }
-    int free = credit - taken - count_held(s);
-    if (free <= 0 || free * 4 < credit)
-        return;
-    bool is_paused[BROKER_CLASSES];
-    int least[BROKER_CLASSES];
-    for (int i = 0; i < BROKER_CLASSES; i++)
-        is_paused[i] = s->orders.pauses[i].is_paused;
-    shares_ask(&s->shares, free, is_paused, least);
+    room.all = room.credit - taken;
+    room.urgent = room.credit / URGENT_SHARE - s->flights.n_urgent;
+    if (room.urgent < 0)
+        room.urgent = 0;
+    return room;
+}
+
+static void lease(struct scheduler *s, int max, const int least[BROKER_CLASSES], bool is_urgent)
+{
     s->is_leasing = true;
-    broker_lease(s->broker, free, least);
+    s->is_leasing_urgent = is_urgent;
+    broker_lease(s->broker, max, least);
+}
+
+/* A round trip for many jobs rather than for each: ask when a quarter of the credit is free. Interactive
+ * images do not wait for that. */
+static void ask_for_leases(struct scheduler *s, int64_t now)
+{
+    static const int urgent_only[BROKER_CLASSES] = {0, -1, -1};
+
+    if (s->is_leasing || now < s->lease_at_ms || !broker_is_ready(s->broker))
+        return;
+    struct room room = look_for_room(s);
+    int free = room.all - room.urgent, urgent = room.urgent < room.all ? room.urgent : room.all;
+    if (free > 0 && free * 4 >= room.credit) {
+        bool is_paused[BROKER_CLASSES];
+        int least[BROKER_CLASSES];
+        for (int i = 0; i < BROKER_CLASSES; i++)
+            is_paused[i] = s->orders.pauses[i].is_paused;
+        shares_ask(&s->shares, free, is_paused, least);
+        lease(s, free, least, false);
+    } else if (urgent > 0 && s->has_urgent && !s->orders.pauses[0].is_paused) {
+        lease(s, urgent, urgent_only, true);
+    }
 }
 
 void dispatch_pump(struct scheduler *s)

@@ -45,6 +45,11 @@ static void unlink_held(struct flights *f, const struct index *x, const struct f
     f->n_held--;
 }
 
+static bool is_urgent(const struct index *x, uint32_t image)
+{
+    return !x->studies[index_study_of_image(x, image)].class;
+}
+
 struct flight *flights_add(struct flights *f, struct index *x, uint32_t image,
                            const struct broker_lease *lease, int64_t now_ms)
 {
@@ -62,6 +67,7 @@ struct flight *flights_add(struct flights *f, struct index *x, uint32_t image,
     *flight = (struct flight){
         .image = image, .lease = *lease, .progress_ms = now_ms, .renewed_ms = now_ms};
     x->images[image].flight = (uint16_t)f->n;
+    f->n_urgent += is_urgent(x, image);
     link_held(f, x, flight);
     return flight;
 }
@@ -72,6 +78,7 @@ void flights_remove(struct flights *f, struct index *x, struct flight *flight)
 
     if (!flight->worker)
         unlink_held(f, x, flight);
+    f->n_urgent -= is_urgent(x, flight->image);
     x->images[flight->image].flight = 0;
     if (flight != last) {
         *flight = *last;

@@ -32,6 +32,7 @@ struct flight {
 struct flights {
     struct flight *rows; /* order means nothing */
     int n, cap;
+    int n_urgent; /* of class 0 */
     int n_held;
     uint32_t first_held, last_held; /* images; mean something while n_held > 0 */
 };

@@ -70,6 +70,7 @@ static void on_ready(void *ctx, bool has_epoch, bool is_same)
     struct scheduler *s = ctx;
 
     s->connect_pause_ms = PAUSE_MIN_MS;
+    s->has_urgent = true;
     log_event(LOG_INFO, "redis.up", "empty=%d same=%d", !has_epoch, is_same);
     if (!is_same)
         s->put_study = s->put_image = 0;
@@ -175,6 +176,7 @@ void link_put_again(struct scheduler *s, int class, const struct broker_job *job
     uint32_t study = index_find_study(&s->index, job->upload, job->study);
 
     s->lease_at_ms = 0;
+    s->has_urgent = s->has_urgent || !class;
     if (broker_is_ready(s->broker)) {
         s->has_put_again = true;
         seed_study(s, &s->index.studies[study]);
@@ -191,6 +193,7 @@ static void on_put(void *ctx, int added)
     log_event(LOG_DEBUG, "redis.put", "added=%d studies=%u", added, s->put_study);
     s->is_putting = false;
     s->lease_at_ms = 0;
+    s->has_urgent = s->has_urgent || added;
     link_put(s);
     dispatch_pump(s);
 }
@@ -241,6 +244,7 @@ static void on_look(void *ctx, const struct broker_look *look)
     struct scheduler *s = ctx;
 
     figures_note_queue(&s->figures, look);
+    s->has_urgent = s->has_urgent || look->classes[0].ready;
     scheduler_publish(s);
     for (int i = 0; i < look->n_words; i++)
         obey(s, look->words[i]);

@@ -524,6 +524,7 @@ int scheduler_run(const struct settings *settings)
                   s->n_workers, s->n_reporters, s->is_run);
         intake_start(s);
         open_loop(s);
+        intake_watch(s);
         uv_run(&s->loop, UV_RUN_DEFAULT);
         write_figures(s);
         log_event(LOG_INFO, "scheduler.end", "exit=%d left=%u", s->exit_status,

@@ -47,6 +47,7 @@ struct scheduler {
     uv_loop_t loop;
     uv_timer_t tick;
     uv_signal_t signals[3]; /* TERM, INT, HUP */
+    uv_fs_event_t arrivals; /* the spool's uploads/ */
 
     struct spool *spool;
     struct index index;
@@ -70,7 +71,9 @@ struct scheduler {
     uint32_t put_study, put_image; /* next to put: a study, and an image within it */
 
     struct shares shares;
-    bool is_leasing; /* broker_lease is unanswered */
+    bool has_urgent;        /* Redis may have interactive images that nobody leased */
+    bool is_leasing;        /* broker_lease is unanswered */
+    bool is_leasing_urgent; /* and asked for interactive images only */
     int64_t lease_at_ms;
     int64_t looked_ms; /* when the workers were last looked at, 0 = never */
     int n_moved_back;  /* images in a row that came back for want of something */
@@ -104,6 +107,7 @@ bool scheduler_takes_work(const struct scheduler *s, int64_t now_ms); /* running
 /* intake.c */
 void intake_start(struct scheduler *s); /* walk now, or once more after the walk under way */
 void intake_tick(struct scheduler *s, int64_t now_ms);
+void intake_watch(struct scheduler *s); /* walk whenever an upload was accepted; once */
 
 /* What study.json says of an image, valid until the next call, and the study's folder. */
 int intake_look_up(struct scheduler *s, uint32_t image, const struct study_image **out,

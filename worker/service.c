@@ -25,7 +25,8 @@ enum {
     TICKS_PER_STATS = 2,
     PREPARE_TICKS = 240, /* two minutes, in which a GPU may choose and build its plans */
     STALLS_MAX = 2,      /* of one image, that are not held against it */
-    STALL_SHARE = 4, /* a decoding that had less than a quarter of a processor was kept from it */
+    STALL_SHARE = 4,  /* a decoding that had less than a quarter of a processor was kept from it */
+    DECODER_LINE = 2, /* images before each decoding child: one at work, one that is next */
     COMMIT_CREDIT = 64, /* items beyond those in slots and in line: two batches being committed */
 };
 
@@ -46,6 +47,7 @@ struct service {
     struct studies studies;
     struct item_list waiting;
     struct item **in_slot; /* slots: the item that owns each slot, or NULL */
+    int decoding;          /* submitted to the decoder and not back */
     struct item **items;   /* held: all that are not yet answered, in no order */
     _Atomic int held;      /* also read by the committer */
     int credit;            /* the most that may be held */
@@ -234,6 +236,19 @@ static int free_slot(const struct service *v)
     return -1;
 }
 
+/* An urgent item goes to the decoder as soon as there is a slot. The others leave one free for it, and no
+ * longer line before the decoder than keeps it at work: it takes them in the order in which it got them. */
+static bool may_decode(const struct service *v, const struct item *item)
+{
+    int free = 0;
+
+    for (int i = 0; i < v->shape.slots; i++)
+        free += !v->in_slot[i];
+    return item->is_urgent
+               ? free > 0
+               : free > v->shape.urgent_slots && v->decoding < DECODER_LINE * v->shape.decoders;
+}
+
 static int submit(struct service *v, struct item *item, int slot, struct err *err)
 {
     struct decode_request request = {
@@ -250,22 +265,21 @@ static int submit(struct service *v, struct item *item, int slot, struct err *er
     item->state = ITEM_DECODING;
     last_stage_note(v->last_stage, STAGE_DECODE);
     v->in_slot[slot] = item;
+    v->decoding++;
     return 0;
 }
 
 /* Called whenever a slot or an item came free, and at each tick for a decoder that was behind. */
 static void fill_slots(struct service *v)
 {
-    int slot;
-
-    while (v->waiting.head && (slot = free_slot(v)) >= 0) {
+    while (v->waiting.head && may_decode(v, v->waiting.head)) {
         struct item *item = item_list_pop(&v->waiting);
         struct err err = {0};
         if (item->fd < 0 && open_original(v, item, &err)) {
             settle_unopened(v, item, &err);
             continue;
         }
-        if (!submit(v, item, slot, &err))
+        if (!submit(v, item, free_slot(v), &err))
             continue;
         item_list_push_first(&v->waiting, item);
         if (err.code == ERR_AGAIN)
@@ -324,6 +338,7 @@ static void on_decoded(uv_poll_t *handle, int status, int events)
     while ((got = decoder_next(v->decoder, &d, &err)) == 1) {
         struct item *item = v->in_slot[d.slot];
         item->decoded = d;
+        v->decoding--;
         v->moved++;
         v->decoded++;
         v->decode_busy_us += d.wall_us;

@@ -36,6 +36,7 @@ void worker_shape_of(struct worker_shape *out, const struct settings *s)
      * 8 % (docs/figures.md). */
     out->slots = s->slots ? (int)s->slots
                           : least(out->decoders + 2 * out->lanes * out->batch, DECODE_SLOTS_MAX);
+    out->urgent_slots = out->slots > 2 * out->lanes * out->batch;
 }
 
 static int open_decoder(struct decoder **decoder, const struct worker_shape *shape,

@@ -30,8 +30,9 @@ enum policy_need {
 /* How many of each this machine gets: settings, or their defaults for its cores. */
 struct worker_shape {
     int lanes, decoders, slots, batch;
-    int threads;    /* of each lane; 0 is 1 */
-    bool has_probe; /* the device is to be checked with a known picture */
+    int urgent_slots; /* of the slots, for urgent items alone */
+    int threads;      /* of each lane; 0 is 1 */
+    bool has_probe;   /* the device is to be checked with a known picture */
     enum policy_need policy;
 };
 

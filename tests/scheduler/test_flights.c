@@ -99,11 +99,35 @@ static void those_held_are_in_line_in_the_order_they_came(void **state)
     index_release(&x);
 }
 
+static void urgent_ones_are_counted(void **state)
+{
+    static const int numbers[] = {0, 1, 2};
+    const struct broker_lease lease = {.attempt = 1, .entry = "1-0"};
+    struct index x = {0};
+    struct flights f = {0};
+    struct err err = {0};
+    uint32_t bulk, urgent;
+
+    (void)state;
+    assert_int_equal(index_add_study(&x, "u", "bulk", numbers, 3, &bulk, &err), 0);
+    assert_int_equal(index_add_study(&x, "u", "urgent", numbers, 3, &urgent, &err), 0);
+    x.studies[bulk].class = 1;
+    for (uint32_t i = 0; i < 6; i++)
+        assert_non_null(flights_add(&f, &x, i, &lease, 7));
+    assert_int_equal(f.n_urgent, 3);
+    flights_remove(&f, &x, flights_of(&f, &x, 0));
+    flights_remove(&f, &x, flights_of(&f, &x, 4));
+    assert_int_equal(f.n_urgent, 2);
+    flights_release(&f);
+    index_release(&x);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(removal_keeps_the_others),
         cmocka_unit_test(those_held_are_in_line_in_the_order_they_came),
+        cmocka_unit_test(urgent_ones_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -190,9 +190,11 @@ static void an_installation_takes_new_uploads_and_can_be_paused(void **state)
     wait_for_lines("log", "/s", TOTAL - 1 + STUDIES);
     operate(ORDER_PAUSE);
     wait_for_lines("stderr", "event=pause", 1);
-    make_upload("u2", STUDIES, 2);
-    tell("rescan");
+    make_upload("u2", STUDIES, 2); /* seen without a word */
     wait_for_lines("stderr", "spool.walked studies=2", 1);
+    int walks = lines_with("stderr", "spool.walked");
+    tell("rescan");
+    wait_for_lines("stderr", "spool.walked", walks + 1);
     usleep(500000);
     assert_int_equal(lines_with("log", "u2/"), 0);
     operate(ORDER_RESUME);
@@ -213,6 +215,50 @@ static void an_installation_takes_new_uploads_and_can_be_paused(void **state)
     assert_int_equal(wait_for_end(10), 0);
 }
 
+/* Leased images of the class, as the scheduler's figures say. */
+static int64_t count_leased(int class)
+{
+    static struct stats stats;
+    struct queue_client *c;
+    struct err err = {0};
+    int n;
+
+    assert_int_equal(queue_client_open(&c, redis.socket, 1000, &err), 0);
+    assert_int_equal(queue_client_stats(c, &stats, 1, &n, &err), 0);
+    queue_client_close(c);
+    return n ? stats.classes[class].leased : 0;
+}
+
+static void wait_for_leased(int class, int64_t wanted)
+{
+    for (int i = 0; i < 1000; i++) {
+        if (count_leased(class) == wanted)
+            return;
+        usleep(10000);
+    }
+    fail_msg("never %d leased of class %d but %d", (int)wanted, class, (int)count_leased(class));
+}
+
+/* The worker has all the bulk that it can take and answers nothing: there is room for what is urgent, of
+ * which it gets its share and no more. */
+static void interactive_images_find_room_behind_a_full_worker(void **state)
+{
+    enum { CREDIT = 32, URGENT = CREDIT / 16, BULK = CREDIT - URGENT };
+
+    (void)state;
+    assert_true(TOTAL - 1 >= BULK);
+    make_config(false, "lease-ms = 3600000\n");
+    setenv("FAKE_CREDIT", "32", 1);
+    setenv("FAKE_HANG", "*", 1);
+    start();
+    wait_for_leased(1, BULK);
+    make_upload_of("interactive", "u2", STUDIES, 1);
+    wait_for_leased(0, URGENT);
+    assert_int_equal(count_leased(1), BULK);
+    kill(scheduler, SIGKILL);
+    assert_int_equal(wait_for_end(10), 1000 + SIGKILL);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -226,6 +272,7 @@ int main(void)
         CASE(a_second_sigterm_stops_at_once),
         CASE(one_scheduler_at_a_time),
         CASE(an_installation_takes_new_uploads_and_can_be_paused),
+        CASE(interactive_images_find_room_behind_a_full_worker),
     };
 
     test_redis_skip_if_missing();

@@ -35,6 +35,10 @@ static void settings_win(void **state)
     s.slots = 0;
     worker_shape_of(&shape, &s);
     assert_int_equal(shape.slots, 3 + 2 * 2 * 4);
+    assert_int_equal(shape.urgent_slots, 1);
+    s.slots = 1; /* none to spare */
+    worker_shape_of(&shape, &s);
+    assert_int_equal(shape.urgent_slots, 0);
 }
 
 int main(void)
