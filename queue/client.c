@@ -152,6 +152,26 @@ int queue_client_stats(struct queue_client *c, struct stats *out, int max, int *
     return 0;
 }
 
+int queue_client_look_at(struct queue_client *c, const char *image, bool *is_queued, int64_t *done,
+                         struct err *err)
+{
+    const char *eval[] = {"EVAL",
+                          "return {redis.call('SISMEMBER', KEYS[1], ARGV[1]),\n"
+                          "        tonumber(redis.call('HGET', KEYS[2], 'done') or '0')}\n",
+                          "2",
+                          REDIS_KEY "queued",
+                          REDIS_KEY "counters",
+                          image};
+    redisReply *reply = client_ask(c, REDIS_REPLY_ARRAY, 6, eval, err);
+
+    if (!reply)
+        return -1;
+    *is_queued = reply->elements == 2 && reply->element[0]->integer == 1;
+    *done = reply->elements == 2 ? reply->element[1]->integer : 0;
+    freeReplyObject(reply);
+    return 0;
+}
+
 int queue_client_tell(struct queue_client *c, const char *word, struct err *err)
 {
     char length[16];

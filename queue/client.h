@@ -20,6 +20,11 @@ int queue_client_stats(struct queue_client *c, struct stats *out, int max, int *
 /* Bytes that Redis has allocated (used_memory). */
 int queue_client_memory(struct queue_client *c, int64_t *bytes, struct err *err);
 
+/* Is the image "<upload>/<key>/<n>" in the queue, leased or not, and how many are done by now? Both at one
+ * moment; ERR_AGAIN. */
+int queue_client_look_at(struct queue_client *c, const char *image, bool *is_queued, int64_t *done,
+                         struct err *err);
+
 /* A word to every scheduler on the control stream: "rescan" (an upload was accepted). */
 int queue_client_tell(struct queue_client *c, const char *word, struct err *err);
 

@@ -63,6 +63,39 @@ static void figures_of_all_nodes_are_read(void **state)
     test_redis_close(&redis);
 }
 
+static void ask_redis(const struct test_redis *redis, const char *words)
+{
+    char command[256];
+
+    snprintf(command, sizeof(command), TEST_REDIS_CLI " -s %s %s >/dev/null", redis->socket, words);
+    FILE *cli = popen(command, "r"); // NOLINT(cert-env33-c)
+    assert_non_null(cli);
+    assert_int_equal(pclose(cli), 0);
+}
+
+static void an_image_is_seen_to_come_and_go(void **state)
+{
+    struct test_redis redis;
+    struct queue_client *c;
+    struct err err = {0};
+    int64_t done = -1;
+    bool is_queued = true;
+
+    (void)state;
+    test_redis_open(&redis);
+    assert_int_equal(queue_client_open(&c, redis.socket, 1000, &err), 0);
+    assert_int_equal(queue_client_look_at(c, "up/st/0", &is_queued, &done, &err), 0);
+    assert_true(!is_queued && !done);
+    ask_redis(&redis, "sadd 'lentigo:{s0}:queued' up/st/0");
+    ask_redis(&redis, "hincrby 'lentigo:{s0}:counters' done 7");
+    assert_int_equal(queue_client_look_at(c, "up/st/0", &is_queued, &done, &err), 0);
+    assert_true(is_queued && done == 7);
+    assert_int_equal(queue_client_look_at(c, "up/st/1", &is_queued, &done, &err), 0);
+    assert_false(is_queued);
+    queue_client_close(c);
+    test_redis_close(&redis);
+}
+
 static void a_volatile_redis_is_refused(void **state)
 {
     struct test_redis redis;
@@ -139,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(figures_of_all_nodes_are_read),
+        cmocka_unit_test(an_image_is_seen_to_come_and_go),
         cmocka_unit_test(a_volatile_redis_is_refused),
         cmocka_unit_test(a_redis_that_is_away_is_transient),
         cmocka_unit_test(a_redis_that_does_not_answer_is_called_so),
