@@ -2,6 +2,7 @@
 #include "lesion/entry.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -183,6 +184,17 @@ static int take_object(const json_t **out, const json_t *entry, const char *key,
     return 0;
 }
 
+/* A larger number would be infinite as a float, and null when it is written. */
+static bool take_coordinate(float *out, const json_t *value)
+{
+    double number = json_number_value(value);
+
+    if (!json_is_number(value) || fabs(number) > (double)FLT_MAX)
+        return false;
+    *out = (float)number;
+    return true;
+}
+
 static int take_contour(struct lesion_measures *m, const json_t *entry, struct err *err)
 {
     const json_t *points = json_object_get(entry, "contour");
@@ -193,11 +205,10 @@ static int take_contour(struct lesion_measures *m, const json_t *entry, struct e
                        LESION_CONTOUR_MAX);
     for (size_t i = 0; i < n; i++) {
         const json_t *point = json_array_get(points, i);
-        const json_t *x = json_array_get(point, 0), *y = json_array_get(point, 1);
-        if (json_array_size(point) != 2 || !json_is_number(x) || !json_is_number(y))
+        if (json_array_size(point) != 2 ||
+            !take_coordinate(&m->contour[i].x, json_array_get(point, 0)) ||
+            !take_coordinate(&m->contour[i].y, json_array_get(point, 1)))
             return err_set(err, ERR_INPUT, "key \"contour\": point %zu is no [x, y]", i);
-        m->contour[i].x = (float)json_number_value(x);
-        m->contour[i].y = (float)json_number_value(y);
     }
     m->n_contour = (int)n;
     return 0;
