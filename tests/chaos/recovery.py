@@ -105,7 +105,7 @@ def main():
     args = arguments()
     need_redis()
     failed = False
-    with Scratch() as tmp:
+    with Scratch(in_memory=False) as tmp:
         upload = gather(tmp, args)
         run, number = None, 0
         wanted = [k for k in args.only for _ in range(args.kills)]

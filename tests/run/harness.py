@@ -32,10 +32,15 @@ def die_with_us():
 
 
 class Scratch:
-    """A folder that is gone afterwards, also when the test fails."""
+    """A folder that is gone afterwards, also when the test fails. In memory where there is room: a spool and the
+    state of a training run are synced often, and a disk that others write to takes minutes for that."""
+
+    def __init__(self, in_memory=True):
+        has_room = os.path.isdir("/dev/shm") and shutil.disk_usage("/dev/shm").free > 3 << 30
+        self.folder = "/dev/shm" if in_memory and has_room else None
 
     def __enter__(self):
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix="lentigo-test-"))
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="lentigo-test-", dir=self.folder))
         return self.path
 
     def __exit__(self, *ignored):

@@ -11,9 +11,6 @@ QUICK = ["--size", 64, "--batch", 8 if LONG else 4, "--augment", "off", "--preci
 SMALL = ["--size", 32, "--batch", 2, "--precision", "f32", "--unchecked", "--threads", 2]
 LEARN = ["--iters", 120 if LONG else 12, "--lr", 0.02, "--warm-up", 10 if LONG else 2, "--validate-every",
          60 if LONG else 6, "--save-every", 1000]
-# A state is 65 to 131 MB and is synced: in memory, where there is room, other writers do not hold us up.
-if os.path.isdir("/dev/shm") and shutil.disk_usage("/dev/shm").free > 3 << 30:
-    tempfile.tempdir = "/dev/shm"
 
 
 def log_of(run):
