@@ -7,7 +7,7 @@
 #include <time.h>
 
 #define SECOND_MS INT64_C(1000)
-#define DAY_MS    (24 * 3600 * SECOND_MS)
+#define DAY_MS    (86400 * SECOND_MS)
 #define AHEAD_MS  (366 * DAY_MS)
 
 static const struct {

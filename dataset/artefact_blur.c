@@ -36,7 +36,7 @@ WIDE static void across(uint8_t *restrict out, const uint8_t *restrict row, size
     for (size_t i = 0; i < n; i++)
         sums[i] = ONE / 2 + k->weight[0] * row[i];
     for (int d = 1; d <= k->reach; d++) {
-        const uint8_t *before = row - 3 * d, *after = row + 3 * d;
+        const uint8_t *before = row - 3L * d, *after = row + 3L * d;
         uint32_t weight = k->weight[d];
         for (size_t i = 0; i < n; i++)
             sums[i] += weight * (uint32_t)(before[i] + after[i]);

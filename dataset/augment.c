@@ -239,7 +239,7 @@ static bool changes_colours(const struct augment_plan *plan)
 
     for (int i = 0; i < 3; i++)
         for (int j = 0; j < 4; j++)
-            changes |= plan->matrix[i][j] != (i == j ? 1 : 0);
+            changes |= plan->matrix[i][j] != (i == j ? 1.0F : 0.0F);
     return changes;
 }
 

@@ -36,7 +36,8 @@ static void fill(const struct raster *r, int y, int from, int to, uint8_t value)
     from = from < 0 ? 0 : from;
     to = to >= r->w ? r->w - 1 : to;
     if (from <= to)
-        memset(r->pixels + (size_t)y * (size_t)r->w + (size_t)from, value, (size_t)(to - from + 1));
+        memset(r->pixels + (size_t)y * (size_t)r->w + (size_t)from, value,
+               (size_t)to - (size_t)from + 1);
 }
 
 /* ---- polygons ---- */

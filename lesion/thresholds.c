@@ -122,7 +122,8 @@ static int fill_ranges(struct policy_facts *out, struct resampler *r,
         for (int k = 0; k < set->replicates && !ret; k++)
             ret = fit_replicate(values, k, out, &f, r, set, err);
         for (int q = 0; q < RANGED && !ret; q++) {
-            struct interval range = interval_of(values + q * set->replicates, set->replicates);
+            struct interval range =
+                interval_of(values + (long)q * set->replicates, set->replicates);
             *(struct policy_range *)((char *)out + ranged[q].range) =
                 (struct policy_range){range.low, range.high};
         }

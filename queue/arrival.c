@@ -94,16 +94,26 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t n)
     return hash;
 }
 
+static uint64_t mix_number(uint64_t hash, int64_t number)
+{
+    uint8_t bytes[sizeof(number)];
+
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (uint8_t)((uint64_t)number >> 8 * i);
+    return mix(hash, bytes, sizeof(bytes));
+}
+
 static uint64_t print_of(const struct tree *t)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
     for (int i = 0; i < t->n; i++) {
         const struct tree_item *item = &t->items[i];
-        const int64_t facts[] = {item->kind, item->kind == TREE_FILE ? item->size : 0,
-                                 item->kind == TREE_FILE ? item->mtime_ns : 0};
+        bool is_file = item->kind == TREE_FILE;
         hash = mix(hash, item->path, strlen(item->path) + 1);
-        hash = mix(hash, facts, sizeof(facts));
+        hash = mix_number(hash, item->kind);
+        hash = mix_number(hash, is_file ? item->size : 0);
+        hash = mix_number(hash, is_file ? item->mtime_ns : 0);
     }
     return hash;
 }

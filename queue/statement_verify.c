@@ -209,6 +209,7 @@ static int check_fact(void *ctx, const char *fact, struct err *err)
     bool is_image = !strcmp(kind, "result") || !strcmp(kind, "reopened");
     const char *n = is_image ? strrchr(where, '/') : NULL;
     snprintf(id, sizeof(id), "%.*s", n ? (int)(n - where) : (int)strlen(where), where);
+    int number = n ? (int)strtol(n + 1, NULL, 10) : 0;
     int opened = open_study(v, id, err);
     if (!opened)
         find(v, where, "its study is gone, or does not parse");
@@ -217,7 +218,7 @@ static int check_fact(void *ctx, const char *fact, struct err *err)
     if (!strcmp(kind, "study"))
         return check_study(v, where, fact + used, err);
     if (!strcmp(kind, "result"))
-        return check_result(v, where, (int)strtol(n + 1, NULL, 10), fact + used, err);
+        return check_result(v, where, number, fact + used, err);
     if (!strcmp(kind, "report"))
         return check_digest(v, where, "report.json", "report", -1, fact + used, err);
     if (!strcmp(kind, "reopened")) {

@@ -36,7 +36,7 @@ double pace_recent(const struct pace *p, const struct stats *st, int seconds, in
 {
     int n = st->n_history < seconds - 1 ? st->n_history : seconds - 1;
     double images = (double)(p->finished - p->told); /* in the second that is not over */
-    int64_t from_ms = p->second_ms - 1000 * (n + 1);
+    int64_t from_ms = p->second_ms - INT64_C(1000) * (n + 1);
 
     for (int i = 0; i < n; i++)
         images += (double)st->history[st->n_history - 1 - i];

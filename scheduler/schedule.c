@@ -1,5 +1,7 @@
 #include "scheduler/schedule.h"
 
+#include <assert.h>
+
 #include "common/log.h"
 #include "scheduler/scheduler_priv.h"
 
@@ -33,6 +35,7 @@ int schedule_add(struct scheduler *s, uint32_t study, int64_t not_before_ms, str
         x->rows = grown;
         x->cap = cap;
     }
+    assert(x->rows);
     x->rows[x->n++] = (struct scheduled){study, study + 1, not_before_ms};
     return 0;
 }

@@ -22,12 +22,12 @@ enum verdict verdict_of_failure(enum err_code code, int signal, bool is_alone)
     case ERR_AGAIN:
     case ERR_NOMEM: return VERDICT_LATER;
     case ERR_CONFIG: return VERDICT_STOP;
-    /* INPUT and LIMIT come as DONE set_aside; as FAILED they are a bug like any other. */
+    /* INPUT and LIMIT come as DONE set_aside; as FAILED they are a bug like any other. A DEVICE had answered
+     * a probe rightly before: it, or what it was given. Alone will show. */
     case ERR_OK:
     case ERR_INPUT:
     case ERR_LIMIT:
-    case ERR_BUG: break;
-    /* It had answered a probe rightly before: the device, or what it was given. Alone will show. */
+    case ERR_BUG:
     case ERR_DEVICE: break;
     }
     return is_alone ? VERDICT_CRASH : VERDICT_SUSPECT; /* a batch fails as one */

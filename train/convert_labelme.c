@@ -66,7 +66,8 @@ static const struct tree_item *find_picture(const struct convert *c, const char 
     if (path_format(name, sizeof(name), &none, "%s", image))
         return NULL;
     for (char *b = name; *b; b++)
-        *b = *b == '\\' ? '/' : *b;
+        if (*b == '\\')
+            *b = '/';
     const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
     const char *const tries[] = {name, base};
     for (int i = 0; *base && i < 2; i++) {

@@ -35,7 +35,8 @@ static int make_id(struct convert_item *item, struct err *err)
     if (dot)
         *dot = 0;
     for (char *at = path; *at; at++)
-        *at = *at == '/' ? '-' : *at;
+        if (*at == '/')
+            *at = '-';
     buf_init(&id, sizeof(path));
     text_add_path_name(&id, path);
     int ret = buf_check(&id, item->name, err);
@@ -308,7 +309,7 @@ static void add_row(struct buf *out, const struct convert_item *item)
 
     for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
         struct buf name;
-        buf_init(&name, TREE_PATH_SIZE * 3);
+        buf_init(&name, (size_t)TREE_PATH_SIZE * 3);
         text_add_name(&name, fields[i]);
         table_add_field(out, name.data ? name.data : "");
         buf_add_text(out, ",");

@@ -28,7 +28,7 @@ static int fill_differences(struct comparison *c, const struct judgement *a,
         return err_set(err, ERR_NOMEM, "differences of %d replicates", plan->replicates);
     int ret = draw_differences(values, c, a, b, r, plan, err);
     for (int f = 0; f < METRIC_COUNT && !ret; f++) {
-        double *of_figure = values + f * plan->replicates;
+        double *of_figure = values + (long)f * plan->replicates;
         c->p[f] = resample_p(of_figure, plan->replicates);
         c->difference[f] = interval_of(of_figure, plan->replicates);
     }

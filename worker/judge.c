@@ -95,7 +95,7 @@ static int fill_ranges(struct judged_part *out, const struct metrics *m, const s
             values[f * replicates + k] = p->wanted & 1U << f ? figures[f] : NAN;
     }
     for (int f = 0; f < METRIC_COUNT && !ret; f++)
-        out->range[f] = interval_of(values + f * replicates, replicates);
+        out->range[f] = interval_of(values + (long)f * replicates, replicates);
     free(values);
     return ret;
 }
@@ -130,6 +130,7 @@ static int list_sources(struct judgement *j, struct err *err)
         return err_set(err, ERR_NOMEM, "sources of %d images", j->metrics.n);
     for (int i = 0; i < j->metrics.n; i++) {
         int s = 0;
+        // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): each before n_sources has a name
         while (s < j->n_sources && strcmp(j->sources[s].name, j->labels[i]->source) != 0)
             s++;
         if (s == j->n_sources)

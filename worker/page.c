@@ -306,7 +306,8 @@ static void add_robustness(struct buf *out, const struct page *p)
 
 static void add_base64(struct buf *out, const struct buf *bytes)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
 
     for (size_t i = 0; i < bytes->len; i += 3) {
         unsigned n = bytes->len - i < 3 ? (unsigned)(bytes->len - i) : 3, word = 0;
@@ -314,7 +315,7 @@ static void add_base64(struct buf *out, const struct buf *bytes)
             word = word << 8 | (k < n ? (uint8_t)bytes->data[i + k] : 0);
         char four[4];
         for (unsigned k = 0; k < 4; k++)
-            four[k] = k <= n ? digits[word >> (18 - 6 * k) & 63] : '=';
+            four[k] = digits[k <= n ? word >> (18 - 6 * k) & 63 : 64];
         buf_add(out, four, 4);
     }
 }

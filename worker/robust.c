@@ -78,7 +78,7 @@ static int draw_artefact(const struct robust_change *c, const struct picture *fr
 static void light(uint8_t *out, const struct picture *from, double factor)
 {
     for (size_t i = 0; i < 3 * pixels(from->w, from->h); i++)
-        out[i] = (uint8_t)fmin(lround(from->rgb[i] * factor), 255);
+        out[i] = (uint8_t)fmin(round(from->rgb[i] * factor), 255);
 }
 
 /* Quarter turns clockwise of w x h pixels of `size` bytes. */

@@ -18,7 +18,7 @@ static size_t pixels(struct shape s)
 
 static size_t window(const struct layer *l, struct shape in)
 {
-    return (size_t)(l->kernel * l->kernel * in.c);
+    return (size_t)l->kernel * (size_t)l->kernel * (size_t)in.c;
 }
 
 size_t ref_conv_scratch(const struct layer *l, struct shape in, struct shape out)
@@ -185,7 +185,8 @@ enum { LINE = 8 };
 
 void ref_conv_load(const struct layer *l, int inputs, const double *from, const struct ref_conv *w)
 {
-    size_t taps = (size_t)(l->kernel * l->kernel), in = (size_t)inputs, out = (size_t)l->channels;
+    size_t taps = (size_t)l->kernel * (size_t)l->kernel, in = (size_t)inputs,
+           out = (size_t)l->channels;
 
     for (size_t first = 0; first < out; first += LINE)
         for (size_t i = 0; i < in * taps; i++) /* in,kernel,kernel becomes kernel,kernel,in */
@@ -195,7 +196,8 @@ void ref_conv_load(const struct layer *l, int inputs, const double *from, const 
 
 void ref_conv_unload(const struct layer *l, int inputs, const struct ref_conv *w, double *to)
 {
-    size_t taps = (size_t)(l->kernel * l->kernel), in = (size_t)inputs, out = (size_t)l->channels;
+    size_t taps = (size_t)l->kernel * (size_t)l->kernel, in = (size_t)inputs,
+           out = (size_t)l->channels;
 
     for (size_t first = 0; first < out; first += LINE)
         for (size_t i = 0; i < in * taps; i++)
@@ -205,7 +207,8 @@ void ref_conv_unload(const struct layer *l, int inputs, const struct ref_conv *w
 
 void ref_conv_transpose(const struct layer *l, int inputs, const struct ref_conv *w)
 {
-    size_t rows = (size_t)(l->kernel * l->kernel * inputs), columns = (size_t)l->channels;
+    size_t rows = (size_t)l->kernel * (size_t)l->kernel * (size_t)inputs,
+           columns = (size_t)l->channels;
 
     for (size_t first = 0; first < columns; first += LINE)
         for (size_t i = 0; i < rows; i++)

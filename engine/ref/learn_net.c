@@ -37,7 +37,7 @@ static int inputs_of(const struct layer *l)
 
 static size_t weight_count(const struct layer *l)
 {
-    return (size_t)(l->channels * inputs_of(l) * l->kernel * l->kernel);
+    return (size_t)l->channels * (size_t)inputs_of(l) * (size_t)l->kernel * (size_t)l->kernel;
 }
 
 /* The next `count` doubles of a block; with `at` NULL it only counts them. */

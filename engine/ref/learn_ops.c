@@ -191,7 +191,7 @@ void ref_stats_back(const struct ref_map *value, struct ref_map out, const struc
 {
     for (size_t p = 0; p < pixels(out); p++)
         for (int k = 0; k < 2; k++)
-            mean_max_back(pixel(value[k], p), value[k].shape.c, pixel(out, p) + 2 * k,
+            mean_max_back(pixel(value[k], p), value[k].shape.c, pixel(out, p) + 2L * k,
                           pixel(in[k], p));
 }
 
