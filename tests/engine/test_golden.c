@@ -11,6 +11,7 @@
 #include "common/json.h"
 #include "engine/engine_debug.h"
 #include "tests/engine/npz.h"
+#include "tests/engine/recorded.h"
 #include "tests/engine/support.h"
 
 static char model_path[TEST_PATH];
@@ -114,68 +115,21 @@ static double compare(struct run *r, enum layer_id layer, const char *member)
     return size < 0 ? -1 : off / size;
 }
 
-/* Where pixel `i` of `n` lies among `in` values, centres on centres, held at the edges. */
-static double place_of(size_t i, size_t n, size_t in, size_t *lo, size_t *hi)
-{
-    double at = fmax(((double)i + 0.5) * (double)in / (double)n - 0.5, 0);
-
-    *lo = (size_t)at;
-    *hi = *lo + 1 < in ? *lo + 1 : *lo;
-    return at - (double)*lo;
-}
-
-/* The recorded logits (1,8,h,w) at pixel (y, x) of the run's picture. */
-static void logits_at(const struct run *r, const struct npy *small, size_t y, size_t x,
-                      double out[ENGINE_CLASSES])
-{
-    size_t h = (size_t)small->shape[2], w = (size_t)small->shape[3], up, down, left, right;
-    double fy = place_of(y, (size_t)r->h, h, &up, &down);
-    double fx = place_of(x, (size_t)r->w, w, &left, &right);
-
-    for (size_t c = 0; c < ENGINE_CLASSES; c++) {
-        const size_t rows[2] = {(c * h + up) * w, (c * h + down) * w};
-        double value[2];
-        for (int k = 0; k < 2; k++)
-            value[k] = (1 - fx) * npy_value(small, rows[k] + left) +
-                       fx * npy_value(small, rows[k] + right);
-        out[c] = (1 - fy) * value[0] + fy * value[1];
-    }
-}
-
-/* The highest of classes `first` to 7. */
-static uint8_t highest(const double logits[ENGINE_CLASSES], uint8_t first)
-{
-    uint8_t best = first;
-
-    for (uint8_t c = first; c < ENGINE_CLASSES; c++)
-        best = logits[c] > logits[best] ? c : best;
-    return best;
-}
-
-/* The label that engine.h promises. */
-static uint8_t label_of(const double logits[ENGINE_CLASSES])
-{
-    double lesion = 0;
-
-    for (int c = 1; c < ENGINE_CLASSES; c++)
-        lesion += exp(logits[c] - logits[0]);
-    return lesion > 1 ? highest(logits, 1) : 0;
-}
-
 /* The recorded map is the highest of all eight: it tells that the logits were resized well here. */
 static void check_classes(struct run *r, const struct bound *b)
 {
     struct npy small, map, means;
     size_t differ = 0, misread = 0, pixels = (size_t)r->h * (size_t)r->w;
-    double worst = 0, logits[ENGINE_CLASSES];
+    double worst = 0;
 
     assert_int_equal(npz_read(&small, r->archive, "logits_eighth"), 0);
     assert_int_equal(npz_read(&map, r->archive, "class_map"), 0);
     assert_int_equal(npz_read(&means, r->archive, "class_means"), 0);
     for (size_t i = 0; i < pixels; i++) {
-        logits_at(r, &small, i / (size_t)r->w, i % (size_t)r->w, logits);
-        differ += label_of(logits) != r->class_map[i];
-        misread += highest(logits, 0) != ((uint8_t *)map.data)[i];
+        int y = (int)(i / (size_t)r->w), x = (int)(i % (size_t)r->w);
+        struct recorded_labels at = recorded_labels_at(&small, r->h, r->w, y, x);
+        differ += at.label != r->class_map[i];
+        misread += at.highest != ((uint8_t *)map.data)[i];
     }
     for (size_t c = 0; c < ENGINE_CLASSES; c++)
         worst = fmax(worst, fabs(r->scores.all_sum[c] / (double)pixels - npy_value(&means, c)));
