@@ -1,4 +1,4 @@
-/* A line of the spool's log as an operator's order; what was read is appended and read again. */
+/* A line of the spool's log as an operator's order; what was read is appended and read, twice. */
 #include "queue/order.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -23,22 +23,31 @@ static int read_last(void *ctx, const json_t *event, struct err *err)
     return order_read(ctx, event, err) == 1 ? 0 : -1;
 }
 
+static void append_and_read(struct spool *spool, const struct order *given, struct order *out)
+{
+    struct err err = {0};
+    int64_t at = 0;
+
+    fuzz_file("log", "", 0); /* or it grows for ever */
+    fuzz_expect(!order_append(spool, given, &err), err.msg);
+    fuzz_expect(!spool_log_each(spool, &at, read_last, out, &err), "it can be read");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct spool *spool;
-    struct order given, again = {0};
+    struct order given, once = {0}, twice = {0}; /* the first time its texts are made clean */
     struct err err = {0};
     json_t *event = json_parse((const char *)data, size, "event", &err);
 
     if (event && order_read(&given, event, &err) == 1) {
         fuzz_expect(spool || !spool_open(&spool, fuzz_dir(), &err), err.msg);
-        int64_t at = 0;
-        fuzz_file("log", "", 0); /* or it grows for ever */
-        fuzz_expect(!order_append(spool, &given, &err), err.msg);
-        fuzz_expect(!spool_log_each(spool, &at, read_last, &again, &err), "it can be read");
-        check_same(&given, &again);
+        append_and_read(spool, &given, &once);
+        append_and_read(spool, &once, &twice);
+        check_same(&once, &twice);
         order_release(&given);
-        order_release(&again);
+        order_release(&once);
+        order_release(&twice);
     }
     json_decref(event);
     return 0;
