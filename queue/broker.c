@@ -238,6 +238,7 @@ int broker_connect(struct broker *b, struct err *err)
         return -1;
     }
     fcntl(ac->c.fd, F_SETFD, FD_CLOEXEC); /* no child keeps our connection open */
+    redis_bound_answers(&ac->c);
     b->ac = ac;
     b->state = BROKER_CONNECTING;
     b->unanswered = 0;
