@@ -3,6 +3,25 @@
 #include <stdio.h>
 #include <string.h>
 
+void conv_of_layer(struct conv *out, const struct layer *layer, int n, struct shape in,
+                   cudnnDataType_t type)
+{
+    *out = (struct conv){
+        .pass = GRAPH_FORWARD,
+        .n = n,
+        .h = in.h,
+        .w = in.w,
+        .c = in.c,
+        .k = layer->channels,
+        .kernel = layer->kernel,
+        .stride = layer->stride,
+        .groups = 1,
+        .x_pitch = in.c,
+        .y_pitch = layer->channels,
+        .type = type,
+    };
+}
+
 static int out_side(int side, int stride)
 {
     return (side + stride - 1) / stride;

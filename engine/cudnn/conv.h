@@ -9,6 +9,7 @@
 #define ENGINE_CUDNN_CONV_H
 
 #include "engine/cudnn/graph.h"
+#include "engine/network.h"
 
 /* Plain data. */
 struct conv {
@@ -21,6 +22,10 @@ struct conv {
     bool bias, relu;      /* forward only */
     cudnnDataType_t type; /* CUDNN_DATA_HALF, CUDNN_DATA_BFLOAT16 or CUDNN_DATA_FLOAT */
 };
+
+/* The dense convolution of a layer over `n` maps of `in`: forward, every map its own, nothing behind it. */
+void conv_of_layer(struct conv *out, const struct layer *layer, int n, struct shape in,
+                   cudnnDataType_t type);
 
 /* The uids of a graph's tensors; there is no CONV_B without bias. */
 enum { CONV_X = 1, CONV_W, CONV_B, CONV_Y };

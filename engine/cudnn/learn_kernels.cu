@@ -423,24 +423,20 @@ static __global__ void __launch_bounds__(LOSS_SUM_THREADS)
         loss_count_finish(&job, (int)threadIdx.x);
 }
 
-static __global__ void __launch_bounds__(LOSS_THREADS)
-    loss_measure_kernel(const __grid_constant__ struct gpu_loss_job job)
+/* Sums for the Dice of the heads, or with them the loss and the gradient of each cell. */
+template <bool CELLS>
+__global__ void __launch_bounds__(LOSS_THREADS)
+    loss_kernel(const __grid_constant__ struct gpu_loss_job job)
 {
     __shared__ struct loss_shared shared;
 
-    loss_measure(&job, (int)blockIdx.x, (int)threadIdx.x, &shared);
+    if (CELLS)
+        loss_cells(&job, (int)blockIdx.x, (int)threadIdx.x, &shared);
+    else
+        loss_measure(&job, (int)blockIdx.x, (int)threadIdx.x, &shared);
     __syncthreads();
-    loss_store(job.cell_sums, (int)blockIdx.x, LOSS_SUMS, (int)threadIdx.x, &shared);
-}
-
-static __global__ void __launch_bounds__(LOSS_THREADS)
-    loss_cells_kernel(const __grid_constant__ struct gpu_loss_job job)
-{
-    __shared__ struct loss_shared shared;
-
-    loss_cells(&job, (int)blockIdx.x, (int)threadIdx.x, &shared);
-    __syncthreads();
-    loss_store(job.cells, (int)blockIdx.x, LOSS_CELL, (int)threadIdx.x, &shared);
+    loss_store(CELLS ? job.cells : job.cell_sums, (int)blockIdx.x, CELLS ? LOSS_CELL : LOSS_SUMS,
+               (int)threadIdx.x, &shared);
 }
 
 static __device__ double fold_doubles(struct update_shared *shared, double sum)
@@ -494,12 +490,12 @@ cudaError_t gpu_loss(const struct gpu_loss_job *job, cudaStream_t stream)
         long long blocks;
         int threads;
     } steps[] = {
-        {loss_labels_kernel,  LOSS_LABEL_BLOCKS,                                 LOSS_SUM_THREADS},
-        {loss_measure_kernel, job->dice > 0 ? cells : 0,                         LOSS_THREADS    },
-        {loss_sums_kernel,    job->dice > 0 ? LOSS_HEADS * LOSS_SUMS : 0,        LOSS_SUM_THREADS},
-        {loss_cells_kernel,   cells,                                             LOSS_THREADS    },
-        {loss_value_kernel,   LOSS_HEADS,                                        LOSS_SUM_THREADS},
-        {loss_gather_kernel,  (cells + LOSS_SUM_THREADS - 1) / LOSS_SUM_THREADS, LOSS_SUM_THREADS},
+        {loss_labels_kernel, LOSS_LABEL_BLOCKS,                                 LOSS_SUM_THREADS},
+        {loss_kernel<false>, job->dice > 0 ? cells : 0,                         LOSS_THREADS    },
+        {loss_sums_kernel,   job->dice > 0 ? LOSS_HEADS * LOSS_SUMS : 0,        LOSS_SUM_THREADS},
+        {loss_kernel<true>,  cells,                                             LOSS_THREADS    },
+        {loss_value_kernel,  LOSS_HEADS,                                        LOSS_SUM_THREADS},
+        {loss_gather_kernel, (cells + LOSS_SUM_THREADS - 1) / LOSS_SUM_THREADS, LOSS_SUM_THREADS},
     };
     cudaError_t status = cudaSuccess;
 
@@ -525,34 +521,27 @@ static __device__ bool sum_blocks_of(const struct gpu_gather_job *job, struct up
     return threadIdx.x == 0;
 }
 
-static __global__ void __launch_bounds__(UPDATE_THREADS) squares_kernel(struct gpu_gather_job job)
+/* Adds a batch's gradients to the sum and measures it, or measures the batch's own before that. */
+template <bool FRESH>
+__global__ void __launch_bounds__(UPDATE_THREADS) gather_kernel(struct gpu_gather_job job)
 {
     __shared__ struct update_shared shared;
     __shared__ bool last;
-    double sum = update_squares(&job, (int)blockIdx.x, (int)threadIdx.x);
+    double sum = FRESH ? update_squares(&job, (int)blockIdx.x, (int)threadIdx.x)
+                       : update_gather(&job, (int)blockIdx.x, (int)threadIdx.x);
 
     if (sum_blocks_of(&job, &shared, &last, &sum))
-        job.outcome->fresh = sum;
-}
-
-static __global__ void __launch_bounds__(UPDATE_THREADS) gather_kernel(struct gpu_gather_job job)
-{
-    __shared__ struct update_shared shared;
-    __shared__ bool last;
-    double sum = update_gather(&job, (int)blockIdx.x, (int)threadIdx.x);
-
-    if (sum_blocks_of(&job, &shared, &last, &sum))
-        job.outcome->norm = sum;
+        *(FRESH ? &job.outcome->fresh : &job.outcome->norm) = sum;
 }
 
 cudaError_t gpu_gather(const struct gpu_gather_job *job, cudaStream_t stream)
 {
     if (!gpu_gather_ok(job))
         return cudaErrorInvalidValue;
-    cudaError_t status = launch(squares_kernel, job, GATHER_BLOCKS, UPDATE_THREADS, stream);
+    cudaError_t status = launch(gather_kernel<true>, job, GATHER_BLOCKS, UPDATE_THREADS, stream);
     if (status != cudaSuccess)
         return status;
-    return launch(gather_kernel, job, GATHER_BLOCKS, UPDATE_THREADS, stream);
+    return launch(gather_kernel<false>, job, GATHER_BLOCKS, UPDATE_THREADS, stream);
 }
 
 template <bool ADAMW>

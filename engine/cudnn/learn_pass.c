@@ -122,22 +122,9 @@ void learn_pass_lay_out(struct learn_pass *p, const struct learn_shape *shape)
 void learn_conv(struct conv *out, const struct learn_pass *p, int layer, enum graph_pass pass)
 {
     const struct layer *l = &network[layer];
-    struct shape in = p->shapes[l->in[0]];
 
-    *out = (struct conv){
-        .pass = pass,
-        .n = p->shape.n,
-        .h = in.h,
-        .w = in.w,
-        .c = in.c,
-        .k = l->channels,
-        .kernel = l->kernel,
-        .stride = l->stride,
-        .groups = 1,
-        .x_pitch = in.c,
-        .y_pitch = l->channels,
-        .type = p->shape.type,
-    };
+    conv_of_layer(out, l, p->shape.n, p->shapes[l->in[0]], p->shape.type);
+    out->pass = pass;
 }
 
 static int choose_all(struct learn_pass *p, const struct choose *how, struct err *err)

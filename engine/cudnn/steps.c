@@ -128,22 +128,10 @@ void steps_make(struct steps *s, const struct steps_shape *shape)
 void steps_conv(struct conv *out, const struct steps *s, int layer, cudnnDataType_t type)
 {
     const struct layer *l = &network[layer];
-    struct shape in = s->shapes[l->in[0]];
 
-    *out = (struct conv){
-        .pass = GRAPH_FORWARD,
-        .n = s->shape.n,
-        .h = in.h,
-        .w = in.w,
-        .c = in.c,
-        .k = l->channels,
-        .kernel = l->kernel,
-        .stride = l->stride,
-        .groups = 1,
-        .x_pitch = s->place[l->in[0]].pitch,
-        .y_pitch = s->place[layer].pitch,
-        .bias = l->norm || l->bias,
-        .relu = l->relu,
-        .type = type,
-    };
+    conv_of_layer(out, l, s->shape.n, s->shapes[l->in[0]], type);
+    out->x_pitch = s->place[l->in[0]].pitch;
+    out->y_pitch = s->place[layer].pitch;
+    out->bias = l->norm || l->bias;
+    out->relu = l->relu;
 }
