@@ -2,26 +2,32 @@
  * alone. A round decodes the whole folder; what no decoder accepts is counted, never hidden. */
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cli/bench_line.h"
 #include "cli/commands.h"
 #include "cli/commands_bench.h"
 #include "common/clock.h"
+#include "engine/wish.h"
 #include "preprocess/decode.h"
 #include "queue/tree.h"
 
-enum { SIZE = 512, WAIT_MS = 1000 };
+enum {
+    SIZE = 512,
+    WAIT_MS = 1000,
+    NVJPEG_SLOTS = 128, /* a batch at work and one in line; a child has a slot of its own */
+};
 
 struct decode_bench {
     const struct settings *settings;
     struct tree tree;
     struct decoder *decoder;
-    int children, size, next; /* item of the tree */
-    bool want_display;
-    bool busy[DECODE_CHILDREN_MAX]; /* slots: one for each child */
+    int children, slots, size, next; /* item of the tree */
+    bool want_display, wants_nvjpeg;
+    bool busy[DECODE_SLOTS_MAX];
     int in_flight;
-    int64_t decoded, refused, cpu_us; /* over all rounds */
+    int64_t decoded, refused, by_nvjpeg, cpu_us; /* over all rounds */
 };
 
 /* Waits for one result at least. */
@@ -37,6 +43,7 @@ static int collect(struct decode_bench *b, struct err *err)
         b->in_flight--;
         b->decoded += d.reason == REASON_NONE;
         b->refused += d.reason != REASON_NONE;
+        b->by_nvjpeg += d.is_by_nvjpeg;
         b->cpu_us += d.cpu_us;
     }
     return got;
@@ -72,7 +79,7 @@ static int run_round(struct decode_bench *b, struct err *err)
 {
     b->next = 0;
     while (b->next < b->tree.n || b->in_flight) {
-        for (int slot = 0; slot < b->children; slot++)
+        for (int slot = 0; slot < b->slots; slot++)
             while (b->next < b->tree.n && !b->busy[slot])
                 if (submit_next(b, slot, err))
                     return -1;
@@ -87,11 +94,12 @@ static void print_result(const struct decode_bench *b, double *seconds, long rou
     double images = (double)(b->decoded + b->refused) / (double)rounds;
     double median = bench_median(seconds, (int)rounds);
 
-    bench_print(json_pack("{s:s, s:i, s:b, s:i, s:I, s:I, s:i, s:o, s:o, s:o, s:o}", "what",
+    bench_print(json_pack("{s:s, s:i, s:b, s:i, s:I, s:I, s:I, s:i, s:o, s:o, s:o, s:o}", "what",
                           "decode", "size", b->size, "display", b->want_display, "decoders",
                           b->children, "decoded", (json_int_t)(b->decoded / rounds), "refused",
-                          (json_int_t)(b->refused / rounds), "rounds", (int)rounds, "images_per_s",
-                          json_rounded(images / median, 1), "best",
+                          (json_int_t)(b->refused / rounds), "by_nvjpeg",
+                          (json_int_t)(b->by_nvjpeg / rounds), "rounds", (int)rounds,
+                          "images_per_s", json_rounded(images / median, 1), "best",
                           json_rounded(images / seconds[0], 1), "worst",
                           json_rounded(images / seconds[rounds - 1], 1), "cpu_ms_per_image",
                           json_rounded((double)b->cpu_us / 1e3 / images / (double)rounds, 3)),
@@ -123,12 +131,14 @@ static int open_and_measure(struct decode_bench *b, const char *folder, struct e
     const struct settings *s = b->settings;
     const struct tree_request request = {.root = folder};
     struct decoder_config config = {
-        .slots = b->children,
+        .slots = b->slots,
         .children = b->children,
         .size_max = b->size,
         .seconds = (int)s->decode_seconds,
         .memory_mb = (int)s->decode_mb,
         .megapixels_max = (int)s->pixels_max,
+        .wants_nvjpeg = b->wants_nvjpeg,
+        .nvjpeg_device = wish_gpu(s->device),
     };
 
     if (tree_read(&b->tree, &request, err))
@@ -153,6 +163,8 @@ int cmd_bench_decode(const struct settings *s, int argc, char **argv)
     };
     struct err err = {0};
 
+    b.wants_nvjpeg = !strcmp(s->decode, "nvjpeg") && wish_gpu(s->device) >= 0;
+    b.slots = b.children + b.wants_nvjpeg * NVJPEG_SLOTS;
     if (argc != 1)
         err_set(&err, ERR_INPUT, "bench decode FOLDER: a folder of images");
     else if (!open_and_measure(&b, argv[0], &err))

@@ -41,10 +41,10 @@ static int run_once(const struct settings *s, const char *input, const char *out
 {
     char size[32], jobs[32], batch[32], decoders[32], slots[32], path[SETTINGS_PATH_SIZE];
     const char *const words[] = {
-        "lentigo",   "run",        input,         "-o",         out,      "--reports", s->reports,
-        "--size",    size,         "--precision", s->precision, "--jobs", jobs,        "--batch",
-        batch,       "--decoders", decoders,      "--slots",    slots,    "--model",   s->model,
-        "--backend", s->backend,   "--device",    s->device,    NULL};
+        "lentigo",   "run",        input,         "-o",         out,        "--reports", s->reports,
+        "--size",    size,         "--precision", s->precision, "--jobs",   jobs,        "--batch",
+        batch,       "--decoders", decoders,      "--slots",    slots,      "--model",   s->model,
+        "--backend", s->backend,   "--device",    s->device,    "--decode", s->decode,   NULL};
 
     snprintf(size, sizeof(size), "%ld", s->size);
     if (s->size == SETTINGS_AUTO)

@@ -66,11 +66,12 @@ struct settings {
     long batch;         /* images a batch, at most */
     long check_seconds; /* between checks of the device with a known picture */
     /* decoding */
-    long decoders;       /* sandboxed children at once; 0 = one per core */
-    long slots;          /* shared-memory slots; 0 = decoders + 2 batches a lane */
-    long decode_seconds; /* wall time for one image */
-    long decode_mb;      /* MiB of memory for one image */
-    long pixels_max;     /* megapixels of an original, from its header */
+    long decoders;                   /* sandboxed children at once; 0 = one per core */
+    long slots;                      /* shared-memory slots; 0 = decoders + 2 batches a lane */
+    char decode[SETTINGS_WORD_SIZE]; /* auto|cpu|nvjpeg */
+    long decode_seconds;             /* wall time for one image */
+    long decode_mb;                  /* MiB of memory for one image */
+    long pixels_max;                 /* megapixels of an original, from its header */
     /* the queue */
     char spool[SETTINGS_PATH_SIZE];
     char redis[SETTINGS_PATH_SIZE];      /* unix socket path, or host:port */

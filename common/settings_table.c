@@ -27,6 +27,7 @@ const struct setting settings_table[] = {
     {"encoding",       0,   SETTING_WORD,   AT(encoding),       0, 0,          "",     NULL, COMMAND_RUN | HAND_IN, "NAME", "character set of the manifest when it is not UTF-8, such as GB18030"},
     {"decoders",       0,   SETTING_NUMBER, AT(decoders),       0, 256,        "0",    NULL, NETWORK | COMMAND_DATASET, "N", "images decoded at once by each worker, each in a sandboxed process (0: one per core)"},
     {"slots",          0,   SETTING_NUMBER, AT(slots),          0, 1024,       "0",    NULL, NETWORK, "N", "shared-memory slots of each worker between decoders and network (0: by the other settings)"},
+    {"decode",         0,   SETTING_CHOICE, AT(decode),         0, 0,          "auto", "auto|cpu|nvjpeg", NETWORK, "D", "auto (cpu), cpu, or nvjpeg: plain JPEG files on the worker's GPU, where it has one; all else on the processor"},
     {"decode-seconds", 0,   SETTING_NUMBER, AT(decode_seconds), 1, 3600,       "20",   NULL, NETWORK | COMMAND_DATASET, "S", "time limit for decoding one image, s"},
     {"decode-mb",      0,   SETTING_NUMBER, AT(decode_mb),      64, 65536,     "1024", NULL, NETWORK | COMMAND_DATASET, "MB", "memory limit for decoding one image, MiB"},
     {"pixels-max",     0,   SETTING_NUMBER, AT(pixels_max),     1, 2000,       "120",  NULL, NETWORK | COMMAND_DATASET, "MP", "largest image accepted, megapixels"},

@@ -30,14 +30,6 @@ static void fill_head(const struct child *c, struct slot_head *head)
     memcpy(head->text, v->text, sizeof(head->text));
 }
 
-static void publish(const struct child *c, const struct slot_head *head)
-{
-    struct slot_head *shared = (struct slot_head *)(void *)c->slot;
-
-    memcpy(shared, head, sizeof(*head));
-    shared->job = c->job.number;
-}
-
 /* GLib found no memory and is about to abort: say so while we can. */
 static void on_fatal(void *ctx, const char *text)
 {
@@ -48,7 +40,7 @@ static void on_fatal(void *ctx, const char *text)
     if (c->verdict.reason != REASON_DECODE_MEMORY)
         return;
     fill_head(c, &head);
-    publish(c, &head);
+    slot_publish(c->slot, &head, c->job.number);
     _exit(0);
 }
 
@@ -127,7 +119,7 @@ static void run_job(struct child *c, const int fds[WIRE_FDS_MAX])
         _exit(CHILD_NEEDS_VIPS);
     free(bytes);
     fill_head(c, &head);
-    publish(c, &head);
+    slot_publish(c->slot, &head, c->job.number);
 }
 
 static void enter(const struct child_config *config)

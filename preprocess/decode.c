@@ -363,6 +363,7 @@ static void take_outcome(const struct decoder *d, struct slot *s, const struct w
     *out = (struct decoded){.tag = s->tag,
                             .slot = o->slot,
                             .signal = o->signal,
+                            .is_by_nvjpeg = o->is_by_nvjpeg,
                             .cpu_us = o->cpu_us,
                             .wall_us = o->wall_us};
     s->is_busy = false;
@@ -374,7 +375,8 @@ static void take_outcome(const struct decoder *d, struct slot *s, const struct w
         break;
     case WIRE_MEMORY: set_aside(out, REASON_DECODE_MEMORY, "decoding took too much memory"); break;
     case WIRE_MOVES: /* taken by decoder_next */
-    case WIRE_SLOW:  /* taken by the zygote */
+    case WIRE_NOT_PLAIN:
+    case WIRE_SLOW: /* taken by the zygote */
     case WIRE_NO_ROOM:
         out->reason = REASON_INTERNAL;
         err_set(&out->err, ERR_AGAIN, "the decoder has too many files open");

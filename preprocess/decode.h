@@ -36,6 +36,8 @@ struct decoder_config {
     int slots, children; /* ring size; children at once (up to the limits above) */
     int size_max;        /* px, the largest network size that will be asked for */
     int seconds, memory_mb, megapixels_max;
+    bool wants_nvjpeg; /* plain JPEG files are decoded by a GPU where one can (batcher.h) */
+    int nvjpeg_device; /* CUDA's number of it */
     /* Tests only, else NULL: run in each child, inside its sandbox, before it decodes. It can only
      * do what an upload that took the child over could do. */
     void (*child_hook)(uint64_t tag);
@@ -72,11 +74,12 @@ struct decoded {
     int signal;         /* the child died of it (witnessed by waitpid), else 0 */
     bool is_degraded;   /* decoded whole, but the file carries harmless damage */
     bool is_grey;
-    char format[8];           /* "jpeg", "png", "tiff", "webp", "heic" */
-    char note[96];            /* the harmless warning, or "" */
-    int orientation;          /* EXIF, 1..8: how it was stored */
-    int width, height;        /* px of the original as displayed: EXIF orientation applied */
-    struct picture network;   /* frame.h says how large and how padded */
+    bool is_by_nvjpeg;      /* its pixels are a GPU's: within docs/gpu.md's limits of the others' */
+    char format[8];         /* "jpeg", "png", "tiff", "webp", "heic" */
+    char note[96];          /* the harmless warning, or "" */
+    int orientation;        /* EXIF, 1..8: how it was stored */
+    int width, height;      /* px of the original as displayed: EXIF orientation applied */
+    struct picture network; /* frame.h says how large and how padded */
     int content_w, content_h; /* the part of `network` that is picture, top left */
     struct picture field;     /* longest side <= DECODE_FIELD_MAX, the means of whole pixels */
     struct picture measure;   /* longest side <= DECODE_MEASURE_MAX, for other network sizes */

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -232,4 +233,117 @@ int sandbox_enter(const struct sandbox *s, int parent_pid, int seconds, int memo
     if (filter_load_own_signals(getpid()) || filter_load(s->code, s->length))
         return -1;
     return 0;
+}
+
+/* ---- the fence ---------------------------------------------------------------------------- */
+
+/* Ask and go on without: a driver that wants one of these says what it is missing, and its pictures go
+ * to other processes. */
+static const struct {
+    int call, answer;
+} fenced[] = {
+    {SCMP_SYS(clone3),            ENOSYS},
+    {SCMP_SYS(open),              EACCES},
+    {SCMP_SYS(openat),            EACCES},
+    {SCMP_SYS(openat2),           EACCES},
+    {SCMP_SYS(creat),             EACCES},
+    {SCMP_SYS(name_to_handle_at), EACCES},
+    {SCMP_SYS(open_by_handle_at), EACCES},
+    {SCMP_SYS(socket),            EACCES},
+    {SCMP_SYS(socketpair),        EACCES},
+    {SCMP_SYS(memfd_create),      EACCES},
+};
+
+static const int forbidden[] = {
+    SCMP_SYS(execve),
+    SCMP_SYS(execveat),
+    SCMP_SYS(fork),
+    SCMP_SYS(vfork),
+    SCMP_SYS(connect),
+    SCMP_SYS(bind),
+    SCMP_SYS(listen),
+    SCMP_SYS(accept),
+    SCMP_SYS(accept4),
+    SCMP_SYS(sendto),
+    SCMP_SYS(sendmmsg),
+    SCMP_SYS(ptrace),
+    SCMP_SYS(process_vm_readv),
+    SCMP_SYS(process_vm_writev),
+    SCMP_SYS(process_madvise),
+    SCMP_SYS(kill),
+    SCMP_SYS(tkill),
+    SCMP_SYS(rt_sigqueueinfo),
+    SCMP_SYS(rt_tgsigqueueinfo),
+    SCMP_SYS(pidfd_open),
+    SCMP_SYS(pidfd_getfd),
+    SCMP_SYS(pidfd_send_signal),
+    SCMP_SYS(unlink),
+    SCMP_SYS(unlinkat),
+    SCMP_SYS(rename),
+    SCMP_SYS(renameat),
+    SCMP_SYS(renameat2),
+    SCMP_SYS(link),
+    SCMP_SYS(linkat),
+    SCMP_SYS(symlink),
+    SCMP_SYS(symlinkat),
+    SCMP_SYS(mkdir),
+    SCMP_SYS(mkdirat),
+    SCMP_SYS(rmdir),
+    SCMP_SYS(mknod),
+    SCMP_SYS(mknodat),
+    SCMP_SYS(truncate),
+    SCMP_SYS(chmod),
+    SCMP_SYS(fchmod),
+    SCMP_SYS(fchmodat),
+    SCMP_SYS(chown),
+    SCMP_SYS(fchown),
+    SCMP_SYS(lchown),
+    SCMP_SYS(fchownat),
+    SCMP_SYS(setxattr),
+    SCMP_SYS(mount),
+    SCMP_SYS(umount2),
+    SCMP_SYS(pivot_root),
+    SCMP_SYS(chroot),
+    SCMP_SYS(setns),
+    SCMP_SYS(unshare),
+    SCMP_SYS(bpf),
+    SCMP_SYS(perf_event_open),
+    SCMP_SYS(userfaultfd),
+    SCMP_SYS(io_uring_setup), /* calls of a filter's blind side */
+    SCMP_SYS(io_uring_enter),
+    SCMP_SYS(io_uring_register),
+    SCMP_SYS(keyctl),
+    SCMP_SYS(add_key),
+    SCMP_SYS(init_module),
+    SCMP_SYS(finit_module),
+    SCMP_SYS(kexec_load),
+    SCMP_SYS(reboot),
+};
+
+static int add_fence(scmp_filter_ctx c)
+{
+    for (size_t i = 0; i < sizeof(fenced) / sizeof(*fenced); i++)
+        if (seccomp_rule_add(c, SCMP_ACT_ERRNO((uint32_t)fenced[i].answer), fenced[i].call, 0))
+            return -1;
+    for (size_t i = 0; i < sizeof(forbidden) / sizeof(*forbidden); i++)
+        if (seccomp_rule_add(c, SCMP_ACT_KILL_PROCESS, forbidden[i], 0))
+            return -1;
+    /* Threads yes, processes no; messages to the zygote only. */
+    return seccomp_rule_add(c, SCMP_ACT_KILL_PROCESS, SCMP_SYS(clone), 1,
+                            SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)) ||
+           seccomp_rule_add(c, SCMP_ACT_KILL_PROCESS, SCMP_SYS(sendmsg), 1,
+                            SCMP_A0(SCMP_CMP_NE, SANDBOX_CONTROL_FD));
+}
+
+int sandbox_fence(int parent_pid, struct err *err)
+{
+    scmp_filter_ctx c = seccomp_init(SCMP_ACT_ALLOW);
+    bool is_up = c && !add_fence(c) && getppid() == parent_pid && !prctl(PR_SET_DUMPABLE, 0) &&
+                 !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) && !limit_set(RLIMIT_CORE, 0) &&
+                 !limit_set(RLIMIT_FSIZE, 0) && !filter_load_own_signals(getpid()) &&
+                 !seccomp_load(c);
+
+    if (c)
+        seccomp_release(c);
+    return is_up ? 0 : err_set(err, ERR_CONFIG, "the fence around nvJPEG does not stand");
 }

@@ -23,4 +23,10 @@ void sandbox_free(struct sandbox *s); /* NULL is fine */
 /* Enter, for good. `parent_pid` is the process to die with. 0, or -1: the caller must not go on. */
 int sandbox_enter(const struct sandbox *s, int parent_pid, int seconds, int memory_mb);
 
+/* A fence around a process that drives a GPU, and so keeps open devices, threads and most calls: no
+ * file is opened from now on, none written, nothing connected, started, traced, mounted or signalled;
+ * the process it belongs to takes it along. Weaker than the walls around a child: calls that nobody
+ * thought of stay open, and so does what the driver does at the devices' request. For good. */
+int sandbox_fence(int parent_pid, struct err *err);
+
 #endif

@@ -1,5 +1,7 @@
 #include "preprocess/slot.h"
 
+#include <string.h>
+
 #include "preprocess/decode.h"
 
 enum { PAGE = 4096 };
@@ -21,4 +23,12 @@ struct slot_layout slot_layout(int size_max)
     l.display = l.measure + picture_bytes(DECODE_MEASURE_MAX);
     l.size = l.display + picture_bytes(DECODE_DISPLAY_MAX);
     return l;
+}
+
+void slot_publish(uint8_t *slot, const struct slot_head *head, uint64_t job)
+{
+    struct slot_head *shared = (struct slot_head *)(void *)slot;
+
+    memcpy(shared, head, sizeof(*head));
+    shared->job = job;
 }

@@ -29,6 +29,9 @@ struct slot_layout {
     uint64_t network, field, measure, display, size;
 };
 
+/* The last thing that is written: `slot` now holds what `head` says. */
+void slot_publish(uint8_t *slot, const struct slot_head *head, uint64_t job);
+
 /* `size_max`: px, the largest network size that will be asked for. */
 struct slot_layout slot_layout(int size_max);
 

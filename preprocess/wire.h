@@ -26,15 +26,17 @@ enum wire_end {
     WIRE_NOT_REGULAR, /* not a regular file: no child was asked */
     WIRE_NO_ROOM,     /* its descriptor did not arrive, too many are open: no child was asked */
     WIRE_MOVES, /* no end: a patient child uses its processor; the zygotes' word to the decoder */
-    WIRE_SLOW,  /* killed by a zygote, to be done again patiently; the decoder never hears of it */
+    WIRE_NOT_PLAIN, /* a batcher's: others have to decode it; the decoder never hears of it */
+    WIRE_SLOW, /* killed by a zygote, to be done again patiently; the decoder never hears of it */
 };
 
 /* zygote -> decoder; the very first one, with number 0, says whether the sandbox stands */
 struct wire_outcome {
     uint64_t number;
     int32_t slot, end, signal;
+    int32_t is_by_nvjpeg; /* a batcher decoded it */
     int64_t cpu_us, wall_us;
-    char text[200]; /* of the first one, when it failed */
+    char text[200]; /* of the first one, when it failed; a batcher's: what decodes */
 };
 
 /* 0, or -1 with errno. `flags` as of send(2). */

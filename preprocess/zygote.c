@@ -16,6 +16,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "preprocess/batcher.h"
 #include "preprocess/child.h"
 #include "preprocess/seats.h"
 #include "preprocess/vips_module.h"
@@ -25,13 +26,31 @@ enum {
     RETRY_MS = 100,
     FIRST_FD = 3,
     FIRST_PATIENCE_MS = 1000,
-    PATIENCE_MS = 5000 /* behind others, before one begins */
+    PATIENCE_MS = 5000, /* behind others, before one begins */
+    NVJPEG_DEATHS_MAX = 3,
+    NVJPEG_LOOK_MS = 1000,
 };
+
+/* Who is to decode it. */
+enum route { ROUTE_CHILD, ROUTE_VIPS, ROUTE_NVJPEG };
 
 struct work {
     struct wire_job job;
-    int fd;         /* of the original, kept until the end: two children may need it in turn */
-    int64_t cpu_us; /* spent by the first one */
+    enum route route;
+    bool is_with_nvjpeg; /* given, not yet answered */
+    int fd;              /* of the original, kept until the end: two may need it in turn */
+    int64_t cpu_us;      /* spent by the first one */
+};
+
+/* The process of batcher.h. */
+struct nvjpeg_link {
+    int sock; /* -1: none */
+    pid_t pid;
+    int out;          /* images that it has */
+    int64_t since_us; /* it last answered, or got the first of them */
+    bool is_up;       /* it said so */
+    int deaths;
+    bool is_off; /* for good */
 };
 
 /* A ring of slots that wait. */
@@ -44,8 +63,9 @@ struct zygote {
     const struct zygote_config *config;
     struct child_config child;
     struct seats seats;
-    int signals;       /* signalfd: SIGCHLD */
-    int vips;          /* socket to the zygote with libvips; -1 until one is needed */
+    int signals; /* signalfd: SIGCHLD */
+    int vips;    /* socket to the zygote with libvips; -1 until one is needed */
+    struct nvjpeg_link nvjpeg;
     struct work *work; /* by slot: a slot has one job at a time */
     struct ring queue; /* each has room for all slots */
     struct ring slow;  /* killed once for taking long; to be decoded patiently */
@@ -99,7 +119,9 @@ static void finish(struct zygote *z, const struct wire_outcome *o)
     struct work *w = &z->work[o->slot];
     struct wire_outcome out = *o;
 
-    if (w->job.is_patient && !z->config->has_vips)
+    if (o->is_by_nvjpeg)
+        w->is_with_nvjpeg = false;
+    else if (w->job.is_patient && !z->config->has_vips)
         z->patient--;
     else
         z->running--;
@@ -163,23 +185,179 @@ static void vips_receive(struct zygote *z)
         _exit(1);
 }
 
-static bool is_for_vips(const struct zygote *z, const struct work *w)
+/* ---- nvJPEG ---- */
+
+/* Its images go to children, those that wait for it too. What it was asked for can be done without. */
+static void nvjpeg_lose(struct zygote *z, const char *why, bool for_good)
+{
+    struct nvjpeg_link *n = &z->nvjpeg;
+
+    n->is_off = for_good || ++n->deaths >= NVJPEG_DEATHS_MAX;
+    log_event(LOG_WARN, "decode.nvjpeg", "error=\"%.200s\" images=%d is_off=%d", why, n->out,
+              n->is_off);
+    kill(n->pid, SIGKILL);
+    close(n->sock);
+    n->sock = -1;
+    n->out = 0;
+    for (int i = 0; i < z->config->decoder->slots; i++) {
+        if (!z->work[i].is_with_nvjpeg)
+            continue;
+        z->work[i].is_with_nvjpeg = false;
+        z->work[i].route = ROUTE_CHILD;
+        ring_push(z, &z->queue, i);
+    }
+}
+
+static void nvjpeg_start(struct zygote *z)
+{
+    struct nvjpeg_link *n = &z->nvjpeg;
+    const struct decoder_config *c = z->config->decoder;
+    const struct batcher_config config = {.layout = z->config->layout,
+                                          .device = c->nvjpeg_device,
+                                          .threads = c->children,
+                                          .megapixels_max = c->megapixels_max,
+                                          .zygote_pid = getpid()};
+    int pair[2];
+
+    n->is_up = false;
+    n->is_off = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0;
+    if (n->is_off)
+        return;
+    n->pid = fork();
+    if (n->pid == 0)
+        batcher_main(pair[1], &config);
+    close(pair[1]);
+    if (n->pid > 0) {
+        n->sock = pair[0];
+        return;
+    }
+    close(pair[0]);
+    n->is_off = true;
+}
+
+static bool nvjpeg_is_there(struct zygote *z)
+{
+    if (z->nvjpeg.sock < 0 && !z->nvjpeg.is_off)
+        nvjpeg_start(z);
+    return !z->nvjpeg.is_off;
+}
+
+/* False: it has enough. */
+static bool nvjpeg_give(struct zygote *z, int slot)
+{
+    struct nvjpeg_link *n = &z->nvjpeg;
+    struct work *w = &z->work[slot];
+    const int fds[] = {w->fd, z->config->slot_fds[slot]};
+
+    if (n->out >= BATCHER_AHEAD ||
+        wire_send(n->sock, &w->job, sizeof(w->job), fds, 2, MSG_DONTWAIT))
+        return false; /* one that died is found so by nvjpeg_receive */
+    if (n->out++ == 0)
+        n->since_us = clock_mono_us();
+    w->is_with_nvjpeg = true;
+    return true;
+}
+
+static void nvjpeg_answer(struct zygote *z, const struct wire_outcome *o)
+{
+    struct work *w = &z->work[o->slot];
+    struct wire_outcome out = {.number = o->number,
+                               .slot = o->slot,
+                               .end = WIRE_EXITED,
+                               .is_by_nvjpeg = 1,
+                               .cpu_us = o->cpu_us,
+                               .wall_us = o->wall_us};
+
+    z->nvjpeg.out--;
+    z->nvjpeg.since_us = clock_mono_us();
+    if (o->end == WIRE_EXITED) {
+        finish(z, &out);
+        return;
+    }
+    w->is_with_nvjpeg = false;
+    w->route = ROUTE_CHILD;
+    w->cpu_us = o->cpu_us;
+    ring_push(z, &z->queue, o->slot);
+}
+
+/* It may have been taken over: only what it was given counts. */
+static bool is_sound(const struct zygote *z, const struct wire_outcome *o)
+{
+    return o->slot >= 0 && o->slot < z->config->decoder->slots && z->work[o->slot].is_with_nvjpeg &&
+           z->work[o->slot].job.number == o->number &&
+           (o->end == WIRE_EXITED || o->end == WIRE_NOT_PLAIN) && o->cpu_us >= 0 && o->wall_us >= 0;
+}
+
+static void nvjpeg_receive(struct zygote *z)
+{
+    struct wire_outcome o;
+    ssize_t n;
+
+    while ((n = wire_receive(z->nvjpeg.sock, &o, sizeof(o), NULL, MSG_DONTWAIT)) > 0) {
+        o.text[sizeof(o.text) - 1] = 0;
+        if (!o.number && o.end == WIRE_EXITED) {
+            z->nvjpeg.is_up = true;
+            log_event(LOG_INFO, "decode.nvjpeg", "device=%d backend=%.10s",
+                      z->config->decoder->nvjpeg_device, o.text);
+        } else if (!o.number || !is_sound(z, &o)) {
+            nvjpeg_lose(z, o.number ? "an answer to what nobody asked" : o.text, true);
+            return;
+        } else {
+            nvjpeg_answer(z, &o);
+        }
+    }
+    if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        nvjpeg_lose(z, "it died", false);
+}
+
+static void nvjpeg_watch(struct zygote *z)
+{
+    int seconds = z->config->decoder->seconds + (z->nvjpeg.is_up ? 0 : BATCHER_START_S);
+
+    if (z->nvjpeg.out && clock_mono_us() - z->nvjpeg.since_us > seconds * INT64_C(1000000))
+        nvjpeg_lose(z, "no answer in time", false);
+}
+
+/* ---- who gets what ---- */
+
+static enum route route_of(const struct zygote *z, int fd)
 {
     uint8_t first[3];
 
-    return !z->config->has_vips && pread(w->fd, first, sizeof(first), 0) == sizeof(first) &&
-           memcmp(first, "\xff\xd8\xff", sizeof(first)) != 0;
+    if (z->config->has_vips)
+        return ROUTE_CHILD;
+    if (pread(fd, first, sizeof(first), 0) == sizeof(first) &&
+        memcmp(first, "\xff\xd8\xff", sizeof(first)) != 0)
+        return ROUTE_VIPS;
+    return z->config->decoder->wants_nvjpeg ? ROUTE_NVJPEG : ROUTE_CHILD;
 }
 
-/* The first of the ring goes to a child. False: none is ready. */
-static bool give_first(struct zygote *z, struct ring *ring)
+/* False: there is no room now. `has_room`: for what has a child, here or behind `vips`. */
+static bool give(struct zygote *z, int slot, bool has_room)
 {
-    int slot = ring->slots[ring->first];
     struct work *w = &z->work[slot];
 
-    if (is_for_vips(z, w))
+    if (w->route == ROUTE_NVJPEG && !nvjpeg_is_there(z))
+        w->route = ROUTE_CHILD;
+    if (w->route == ROUTE_NVJPEG)
+        return nvjpeg_give(z, slot);
+    if (!has_room)
+        return false;
+    if (w->route == ROUTE_VIPS)
         vips_forward(z, w);
     else if (!seats_give(&z->seats, &w->job, w->fd, z->config->slot_fds[slot]))
+        return false;
+    if (w->job.is_patient && !z->config->has_vips)
+        z->patient++;
+    else
+        z->running++;
+    return true;
+}
+
+/* The first of the ring goes to who is to decode it. */
+static bool give_first(struct zygote *z, struct ring *ring, bool has_room)
+{
+    if (!give(z, ring->slots[ring->first], has_room))
         return false;
     (void)ring_pop(z, ring);
     return true;
@@ -198,14 +376,13 @@ static void dispatch(struct zygote *z)
 {
     int children = z->config->decoder->children; /* behind `vips` they are told which are patient */
 
-    while (z->queue.length && (z->running < children || z->config->has_vips) &&
-           give_first(z, &z->queue))
-        z->running++;
+    while (z->queue.length &&
+           give_first(z, &z->queue, z->running < children || z->config->has_vips))
+        continue;
     if (!z->slow.length)
         return;
     int64_t now_ms = clock_mono_us() / 1000;
-    while (z->slow.length && z->patient < patient_max(z, now_ms) && give_first(z, &z->slow)) {
-        z->patient++;
+    while (z->slow.length && z->patient < patient_max(z, now_ms) && give_first(z, &z->slow, true)) {
         z->has_been_patient = true;
         z->slow_ms = now_ms;
     }
@@ -226,7 +403,7 @@ static void queue_add(struct zygote *z, struct wire_job *job, int fd)
         return;
     }
     job->bytes = st.st_size;
-    z->work[job->slot] = (struct work){.job = *job, .fd = fd};
+    z->work[job->slot] = (struct work){.job = *job, .route = route_of(z, fd), .fd = fd};
     ring_push(z, &z->queue, job->slot);
 }
 
@@ -368,9 +545,17 @@ static void prepare(struct zygote *z)
     probe_sandbox(z);
 }
 
+static int wait_ms(const struct zygote *z, bool is_short)
+{
+    return z->seats.busy   ? SEATS_LOOK_MS
+           : is_short      ? RETRY_MS
+           : z->nvjpeg.out ? NVJPEG_LOOK_MS
+                           : -1;
+}
+
 _Noreturn void zygote_main(const struct zygote_config *config)
 {
-    struct zygote z = {.config = config, .vips = -1};
+    struct zygote z = {.config = config, .vips = -1, .nvjpeg = {.sock = -1}};
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != config->parent_pid)
@@ -383,20 +568,25 @@ _Noreturn void zygote_main(const struct zygote_config *config)
     report(&z, &(struct wire_outcome){.end = WIRE_EXITED});
     for (;;) {
         struct pollfd fds[] = {
-            {.fd = config->sock, .events = POLLIN},
-            {.fd = z.signals,    .events = POLLIN},
-            {.fd = z.vips,       .events = POLLIN}
+            {.fd = config->sock,  .events = POLLIN},
+            {.fd = z.signals,     .events = POLLIN},
+            {.fd = z.vips,        .events = POLLIN},
+            {.fd = z.nvjpeg.sock, .events = POLLIN},
         };
 
         dispatch(&z);
         bool is_short = seats_fill(&z.seats) != 0;
         dispatch(&z);
         fds[2].fd = z.vips;
-        poll(fds, 3, z.seats.busy ? SEATS_LOOK_MS : is_short ? RETRY_MS : -1);
+        fds[3].fd = z.nvjpeg.sock;
+        poll(fds, 4, wait_ms(&z, is_short));
         receive(&z);
         reap(&z);
         if (z.vips >= 0)
             vips_receive(&z);
+        if (z.nvjpeg.sock >= 0)
+            nvjpeg_receive(&z);
+        nvjpeg_watch(&z);
         if (seats_watch(&z.seats,
                         z.queue.length || config->has_vips)) /* whether is not known there */
             report(&z, &(struct wire_outcome){.end = WIRE_MOVES});

@@ -2,7 +2,8 @@
  *
  *      decoder ──► zygote ──fork──► child: JPEG in sRGB or grey
  *                     │ everything else, from the first such file on
- *                     └──► zygote with libvips ──fork──► child
+ *                     ├──► zygote with libvips ──fork──► child
+ *                     └──► batcher: plain JPEG, when a GPU is asked for; what it hands back, to a child
  *
  * A zygote runs one thread and looks at no more of an upload than its first three bytes. It ends
  * when the other end of its socket closes and dies with its parent; its children die with it.

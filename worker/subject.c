@@ -1,10 +1,12 @@
 #include "worker/subject.h"
 
 #include <sched.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/file.h"
 #include "common/place.h"
+#include "engine/wish.h"
 #include "worker/analyst.h"
 
 /* The network size is not known before the model is open, and the slots are shared with the zygote
@@ -49,6 +51,8 @@ static int open_decoder(struct decoder **decoder, const struct worker_shape *sha
         .seconds = (int)s->decode_seconds,
         .memory_mb = (int)s->decode_mb,
         .megapixels_max = (int)s->pixels_max,
+        .wants_nvjpeg = !strcmp(s->decode, "nvjpeg") && wish_gpu(s->device) >= 0,
+        .nvjpeg_device = wish_gpu(s->device),
     };
 
     return decoder_open(decoder, &config, err);
