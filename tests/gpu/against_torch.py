@@ -22,6 +22,8 @@ TORCH_S = 0.4     # a turn
 FIRST_START_S = 60  # of lentigo with a shape: plans are chosen
 START_S = 60      # of PyTorch
 WHATS = ("network", "job")
+MODES = ("eager", "compiled", "compiled plainly")
+AUTOTUNE_SHARE = 0.6  # of the time for compiling
 
 
 class Torch:
@@ -29,6 +31,7 @@ class Torch:
 
     def __init__(self, options, programs, mode, stack, step):
         self.mode, self.out = mode, None
+        self.compiles = mode != "eager"
         command = [options.python, "-B", HERE / "torch_bench.py",
                    MODEL / "weights.safetensors", options.device, options.precision]
         self.child = stack.enter_context(step.started(
@@ -68,14 +71,14 @@ class Series:
             who: {"median": round(statistics.median(v), 2), "best": round(min(v), 2),
                   "worst": round(max(v), 2), "rounds": len(v)} for who, v in self.turns.items()}
         for what in WHATS:
-            theirs = self.median(f"torch eager {what}", f"torch compiled {what}")
+            theirs = self.median(*(f"torch {mode} {what}" for mode in MODES))
             line[f"torch_{what}_over_lentigo"] = round(theirs / ours, 3) if ours and theirs else None
         return {**line, "notes": self.notes}
 
     def short(self):
         found = {who: self.median(*start) for who, start in (
             ("lentigo", ("lentigo",)),
-            *((f"torch {w}", (f"torch eager {w}", f"torch compiled {w}")) for w in WHATS))}
+            *((f"torch {w}", tuple(f"torch {mode} {w}" for mode in MODES)) for w in WHATS))}
         return f"{self.size} px, batch {self.batch}, us an image: " + ", ".join(
             f"{who} {us:.1f}" if us else f"{who} -" for who, us in found.items())
 
@@ -100,7 +103,9 @@ def prepare(step, options, programs, series, streams, peers, compile_s):
         if peer.out:
             series.notes[f"torch {peer.mode}"] = peer.out
             continue
-        limit_s = compile_s if peer.mode == "compiled" else START_S
+        limit_s = START_S
+        if peer.compiles:  # what max-autotune does not do in its share is compiled plainly
+            limit_s = (compile_s - spent) * (AUTOTUNE_SHARE if peer.mode == "compiled" else 1)
         begin = time.monotonic()
         try:
             if limit_s <= 0:
@@ -110,7 +115,9 @@ def prepare(step, options, programs, series, streams, peers, compile_s):
         except Failed as why:
             series.notes[f"torch {peer.mode}"] = str(why)
             peer.give_up(why)
-        spent += (time.monotonic() - begin) * (peer.mode == "compiled")
+        spent += (time.monotonic() - begin) * peer.compiles
+        if peer.mode == "compiled" and not peer.out:
+            break  # the plain one is for when this one is not there
     return present, spent
 
 
@@ -136,7 +143,7 @@ def open_peers(step, options, programs, stack):
     if not options.torch:
         step.put(torch="no torch in --python")
         return []
-    peers = [Torch(options, programs, mode, stack, step) for mode in ("eager", "compiled")]
+    peers = [Torch(options, programs, mode, stack, step) for mode in MODES]
     try:
         facts = peers[0].talk.ask(START_S, do="facts")
         if programs.golden:

@@ -92,6 +92,12 @@ def programs_on_cpu(step, options, programs):
     step.put(learn=lines)
     if len(lines) != 1 or not lines[0]["ok"]:
         raise Failed(f"gpu_learn on the processor: {lines}")
+    if (programs.folder / "bin/gpu_narrow").exists():
+        described = places.ROOT / "tests/engine/devices/h200.json"
+        lines = step.run_json(programs.command("gpu_narrow", described, 8), env=options.env)
+        step.put(narrow=lines)
+        if not lines or not all(line["plans"] for line in lines if line["kind"] == "fp16"):
+            raise Failed(f"gpu_narrow: {lines}")
     with step.started(programs.command("gpu_mixed", model, "cpu", "f32", 0, 1),
                       stdin=subprocess.PIPE) as child:
         talk = Talk(child)

@@ -1,4 +1,5 @@
-"""The steps `decode` and `pipeline`: JPEG files through the decoders alone, and through everything.
+"""The steps `decode`, `jpeg` and `pipeline`: JPEG files through the decoders alone, those of the processor
+and the device's, and through everything.
 
 The pictures are drawn (`lentigo demo-data`), in the background from the start of the check; as many
 copies of them as a run needs lie beside each other as links.
@@ -9,7 +10,7 @@ import shutil
 import subprocess
 import threading
 
-from check import Failed
+from check import Failed, Skipped
 from programs import MODEL
 
 DRAWERS = 6         # processes, at the lowest priority
@@ -17,6 +18,9 @@ PATIENTS = 24       # of each
 DRAW_S = 120
 RUN_S, IMAGES_MAX = 4, 20000  # a round of the pipeline, were it as fast as the decoders alone
 BATCH, SIZE, STREAMS = 64, 512, 3
+WARM_S, MEASURED_S = 60, 20   # plans are chosen for each number of images; what must then be left
+SHAPE = (600, 450)            # of the pictures of the pipeline: one shape of the network's input
+COMPARED = 60                 # pictures, of all sizes, of the step jpeg
 
 
 class Pictures:
@@ -69,6 +73,16 @@ class Pictures:
         self.thread.join()
 
 
+def jpeg_size(path):
+    """Width and height in a JPEG's frame header."""
+    data, at = path.read_bytes(), 2
+    while at + 9 < len(data):
+        if data[at + 1] in (0xc0, 0xc1, 0xc2):
+            return (data[at + 7] << 8 | data[at + 8], data[at + 5] << 8 | data[at + 6])
+        at += 2 + (data[at + 2] << 8 | data[at + 3])
+    return None
+
+
 def make_upload(folder, files, n):
     """`n` images in `folder`: `files` over and over, each time as other patients."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -79,16 +93,35 @@ def make_upload(folder, files, n):
     return folder
 
 
+def bench_decode(step, options, programs, folder, how, rounds):
+    return step.run_json(programs.command(
+        "lentigo", "bench", "decode", folder, "--size", SIZE, "--decode", how, "--device",
+        options.device, "--reports", "json", "--rounds", rounds, "--json"), env=options.env)[0]
+
+
 def decode(step, options, programs, pictures, scratch):
     """What all cores decode when nothing else runs: what feeds a device at most."""
     files = pictures.files(step.left())
     folder = make_upload(scratch / "decode", files, len(files) * 4)
-    line = step.run_json(programs.command("lentigo", "bench", "decode", folder, "--size", SIZE,
-                                          "--reports", "json", "--rounds", 3, "--json"),
-                         env=options.env)[0]
+    line = bench_decode(step, options, programs, folder, "cpu", 3)
     step.put(**line, pictures=len(files))
     if line["refused"]:
         raise Failed(f"{line['refused']} of the drawn pictures were refused")
+
+
+def jpeg(step, options, programs, pictures, scratch):
+    """nvJPEG beside the processor: the same pictures, and how many a second."""
+    if options.device == "cpu":
+        raise Skipped("no device")
+    files = pictures.files(step.left())
+    line = step.run_json(programs.command("gpu_jpeg", options.device, *files[:COMPARED]), ok=None,
+                         env=options.env)
+    step.put(beside=line[0] if line else None)
+    if not line or not line[0]["ok"]:
+        raise Failed(f"gpu_jpeg: {line or 'no answer'}")
+    folder = make_upload(scratch / "decode", files, len(files) * 4)
+    step.put(decoders={how: bench_decode(step, options, programs, folder, how, 2)
+                       for how in ("cpu", "nvjpeg")})
 
 
 def from_pixels(step, options, programs):
@@ -99,22 +132,34 @@ def from_pixels(step, options, programs):
         MODEL, "--json"), limit_s=40, env=options.env)[0]
 
 
+def bench_pipeline(step, options, programs, folder, scratch, rounds, limit_s=None):
+    return step.run_json(programs.command(
+        "lentigo", "bench", "pipeline", folder, "--device", options.device, "--precision",
+        options.precision, "--size", options.size, "--batch", BATCH, "--jobs", STREAMS,
+        "--reports", "json", "--rounds", rounds, "--model", MODEL, "--json"), limit_s=limit_s,
+        env={**options.env, "TMPDIR": str(scratch)})[0]
+
+
 def end_to_end(step, options, programs, pictures, scratch):
-    """A folder of JPEG files to reports, and the stage that held it up."""
+    """A folder of JPEG files to reports, and the stage that held it up. The first runs choose the plans,
+    which are kept in a file, for as long as there is time: a measured one finds them."""
     why = None
     try:
         step.put(from_pixels=from_pixels(step, options, programs))
     except Failed as e:  # the run from files is tried all the same
         why = e
     files = pictures.files(step.left())
+    alike = [f for f in files if jpeg_size(f) == SHAPE] or files
+    small = make_upload(scratch / "small", alike, min(2 * BATCH + 31, 8 * len(alike)))
+    try:
+        warm_s = max(min(WARM_S, step.left() - MEASURED_S), 1)
+        step.put(first=bench_pipeline(step, options, programs, small, scratch, 2, warm_s))
+    except Failed as e:  # what it chose by then is kept
+        step.put(first=str(e))
     decoded = step.check.figures["steps"].get("decode", {}).get("images_per_s", 20)
-    n = min(max(len(files), int(decoded * RUN_S)), IMAGES_MAX)
-    folder = make_upload(scratch / "upload", files, n)
-    env = {**options.env, "TMPDIR": str(scratch)}
-    line = step.run_json(programs.command(
-        "lentigo", "bench", "pipeline", folder, "--device", options.device, "--precision",
-        options.precision, "--size", options.size, "--batch", BATCH, "--jobs", STREAMS,
-        "--reports", "json", "--rounds", 2, "--model", MODEL, "--json"), env=env)[0]
-    step.put(from_files=line, pictures=len(files))
+    n = min(max(len(alike), int(decoded * RUN_S)), IMAGES_MAX)
+    folder = make_upload(scratch / "upload", alike, n)
+    step.put(from_files=bench_pipeline(step, options, programs, folder, scratch, 2),
+             pictures=len(alike))
     if why:
         raise why

@@ -10,16 +10,15 @@ import time
 from check import Failed, Skipped, Talk
 from programs import MODEL
 import device
+import sanitizer
 
 STREAMS = 2
 END_S = 15          # after the mixed shapes, for the sanitizers' end and the last look at the memory
 WARM_S = 75         # until every shape was seen once
 GROWTH_MIB = 64     # of device memory; drivers keep some by the way
 GROWTH_KB = 64 << 10  # of the process
-# The project's own kernels: cuDNN's may synchronise in ways that racecheck does not know.
 OURS = ("stem_kernel", "halve_kernel", "bins_kernel", "sum_kernel", "stats_kernel", "blend_kernel",
         "classes_kernel", "scores_kernel")
-MISTAKE = 99        # exit status of a sanitizer that found one
 
 
 def memory(line, gpu):
@@ -73,27 +72,14 @@ class Soak:
            gpu and after["device_mib"] - before["device_mib"] > GROWTH_MIB:
             raise Failed(f"memory grew: {before} to {after}")
 
-    def sanitize(self, step, tool, *more):
-        sanitizer = device.tool("compute-sanitizer")
-        if not sanitizer:
-            raise Skipped("no compute-sanitizer")
+    def command(self, pictures):
         if not self.programs.golden:
             raise Skipped("no recorded numbers (../shared/golden)")
-        small = self.programs.golden[:2]
-        command = self.programs.command("gpu_parity", MODEL, self.options.device,
-                                        self.options.precision, *small)
-        wrapped = [sanitizer, "--tool", tool, "--error-exitcode", MISTAKE,
-                   "--target-processes", "all", *more, *command]
-        status, out, err = step.run(wrapped, env=self.options.env, ok=None)
-        found = [s for s in (out + err).splitlines() if s.startswith("=========")]
-        step.put(summary=found[-1] if found else None, status=status, pictures=[p.name for p in small])
-        if status == MISTAKE:
-            raise Failed(" ".join(found[:6])[:400])
-        if status:
-            raise Failed(f"status {status}: {(out + err).strip()[-300:]}")
+        return self.programs.command("gpu_parity", MODEL, self.options.device, self.options.precision,
+                                     *self.programs.golden[:pictures])
 
     def memcheck(self, step):
-        self.sanitize(step, "memcheck")
+        sanitizer.memcheck(step, self.options, self.command(2))
 
     def racecheck(self, step):
-        self.sanitize(step, "racecheck", *(w for k in OURS for w in ("--kernel-name", f"kns={k}")))
+        sanitizer.racecheck(step, self.options, self.command(1), OURS)

@@ -1,7 +1,7 @@
 """The same network in PyTorch, ready to be timed: torch_bench.py WEIGHTS DEVICE PRECISION.
 
-channels_last, norms folded into the convolutions, CUDA graphs; MODE is eager or compiled
-(torch.compile, max-autotune). WHAT is network (normalised pixels to logits of full size, all on the
+channels_last, norms folded into the convolutions, CUDA graphs; MODE is eager, compiled (torch.compile,
+max-autotune) or compiled plainly (its default). WHAT is network (normalised pixels to logits of full size, all on the
 device) or job (what lentigo does: u8 pixels from pinned memory, class map and sums of the softmax
 back, two batches under way). Reads a JSON object a line and answers each with one:
   {"do": "facts"}                                      -> versions, device
@@ -23,6 +23,7 @@ import torch.nn.functional as F
 import network
 
 KINDS = {"f32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+COMPILERS = {"compiled": "max-autotune-no-cudagraphs", "compiled plainly": "default"}
 IN_FLIGHT = 2  # batches of a job on their way
 
 
@@ -58,7 +59,7 @@ def draw(size, batch):
 class Pieces:
     """The network in the pieces that are compiled or not."""
 
-    def __init__(self, net, kind, compiled):
+    def __init__(self, net, kind, mode):
         def normalise(u8):
             return (u8.permute(0, 3, 1, 2).to(kind) - 127.5) / 127.5
 
@@ -75,8 +76,8 @@ class Pieces:
             lesion = (map_ != 0)[:, None]
             return map_.to(torch.uint8), p.sum((2, 3)), (p * lesion).sum((2, 3))
 
-        how = (lambda f: torch.compile(f, mode="max-autotune-no-cudagraphs", dynamic=False)) \
-            if compiled else lambda f: f  # the graphs are captured here, for either mode
+        how = (lambda f: torch.compile(f, mode=COMPILERS[mode], dynamic=False)) \
+            if mode in COMPILERS else lambda f: f  # the graphs are captured here, for all modes
         self.normalise, self.core, self.last, self.classes = map(how, (normalise, core, last, classes))
 
     def network(self, x):
@@ -152,7 +153,7 @@ class Bench:
     def check(self, request):
         """Worst of the recorded pictures: share of other classes, NMSE of the logits."""
         worst, n = {"differs": 0.0, "nmse": 0.0}, 0
-        pieces = Pieces(self.net, self.kind, False)
+        pieces = Pieces(self.net, self.kind, "eager")
         for path in sorted(pathlib.Path(request["golden"]).glob("forward-*.npz")):
             with np.load(path) as r:
                 u8 = torch.tensor(r["input_u8"])[None].to(self.device)
@@ -172,12 +173,12 @@ class Bench:
         torch._dynamo.reset()  # else the ninth shape is silently not compiled
         if torch.device(self.device).type == "cuda":
             torch.cuda.empty_cache()
-        pieces = Pieces(self.net, self.kind, mode == "compiled")
+        pieces = Pieces(self.net, self.kind, mode)
         u8 = draw(size, batch)
         x = pieces.normalise(u8.to(self.device)).contiguous(memory_format=torch.channels_last)
         jobs = [Job(pieces.job, u8.clone(), self.device) for _ in range(IN_FLIGHT)]
         self.made = {(mode, size, batch): (Graph(pieces.network, x), jobs)}
-        plain = Pieces(self.net, self.kind, False).job(u8.to(self.device))[0]
+        plain = Pieces(self.net, self.kind, "eager").job(u8.to(self.device))[0]
         jobs[0].graph.replay()
         self.wait()
         differs = float((plain != jobs[0].graph.out[0]).float().mean())

@@ -15,17 +15,16 @@ import zlib
 
 from check import Failed, Skipped, Talk, stop
 from programs import MODEL
-import device
+import sanitizer
 
 HERE = pathlib.Path(__file__).resolve().parent
 SHAPES = ((256, 16), (512, 8), (256, 64))  # side, batch; the most wanted first
 ROUNDS = 3
 TORCH_S, START_S, FIRST_START_S = 1.0, 60, 120
 MODES = ("eager", "compiled", "graphs")
-MISTAKE = 99
-# Our kernels of a training step; cuDNN's may synchronise in ways that racecheck does not know.
+# Parts of the names of our kernels of a training step.
 KERNELS = ("norm", "stem", "halve", "bins", "resize", "plane", "fuse", "classify", "columns", "loss",
-           "squares", "gather", "update")
+           "gather", "update")
 
 
 # ---- learn ---------------------------------------------------------------------------------
@@ -67,28 +66,16 @@ def learn(step, options, programs, scratch):
         raise Failed("; ".join(failed)[:600])
 
 
-def sanitize(step, options, programs, tool, *more):
-    sanitizer = device.tool("compute-sanitizer")
-    if not sanitizer:
-        raise Skipped("no compute-sanitizer")
-    command = [sanitizer, "--tool", tool, "--error-exitcode", MISTAKE, *more,
-               *learn_command(options, programs, options.train_precision, ["1x32x32"])]
-    status, out, err = step.run(command, env=options.env, ok=None)
-    found = [s for s in (out + err).splitlines() if s.startswith("=========")]
-    step.put(summary=found[-1] if found else None, status=status)
-    if status == MISTAKE:
-        raise Failed(" ".join(found[:6])[:400])
-    if status:
-        raise Failed(f"status {status}: {(out + err).strip()[-300:]}")
+def small_step(options, programs):
+    return learn_command(options, programs, options.train_precision, ["1x32x32"])
 
 
 def memcheck(step, options, programs):
-    sanitize(step, options, programs, "memcheck")
+    sanitizer.memcheck(step, options, small_step(options, programs))
 
 
 def racecheck(step, options, programs):
-    sanitize(step, options, programs, "racecheck",
-             *(w for k in KERNELS for w in ("--kernel-name", f"kns={k}")))
+    sanitizer.racecheck(step, options, small_step(options, programs), KERNELS)
 
 
 # ---- steps ---------------------------------------------------------------------------------
