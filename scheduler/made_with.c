@@ -10,7 +10,8 @@
 
 enum { VERSION = 1, FILE_MAX = 1 << 20 };
 
-/* Keys that have to stay as they were, and what a person calls them. */
+/* Keys that have to stay as they were, and what a person calls them. `decode` stands there only where it
+ * is not the processor's. */
 static const struct {
     const char *key, *name;
 } fixed_keys[] = {
@@ -18,13 +19,17 @@ static const struct {
     {"policy_sha256", "policy"         },
     {"precision",     "precision"      },
     {"size",          "size"           },
+    {"decode",        "decode"         },
 };
 
-static json_t *describe(const struct child_facts *f)
+static json_t *describe(const struct child_facts *f, const char *decode)
 {
-    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:i}", "version", VERSION, "model", f->model,
+    bool is_other = !strcmp(decode, "nvjpeg") && strcmp(f->device, "cpu") != 0;
+
+    return json_pack("{s:i, s:s, s:s, s:s, s:s, s:i, s:s*}", "version", VERSION, "model", f->model,
                      "model_sha256", f->model_sha256, "policy_sha256", f->policy_sha256,
-                     "precision", f->precision, "size", f->size);
+                     "precision", f->precision, "size", f->size, "decode",
+                     is_other ? decode : NULL);
 }
 
 static int compare(const char *path, const json_t *was, const json_t *now, struct err *err)
@@ -32,14 +37,14 @@ static int compare(const char *path, const json_t *was, const json_t *now, struc
     for (size_t i = 0; i < sizeof(fixed_keys) / sizeof(*fixed_keys); i++) {
         const json_t *a = json_object_get(was, fixed_keys[i].key);
         const json_t *b = json_object_get(now, fixed_keys[i].key);
-        if (json_equal(a, b))
+        if (json_equal(a, b) || (!a && !b))
             continue;
         char *old = json_line(a), *new = json_line(b);
         err_set(
             err, ERR_CONFIG,
             "%s: results here were made with another %s: %.60s, not %.60s; start with that, use "
             "a new spool, or say --allow-mixed",
-            path, fixed_keys[i].name, old ? old : "?", new ? new : "?");
+            path, fixed_keys[i].name, old ? old : "none", new ? new : "none");
         free(old);
         free(new);
         return -1;
@@ -69,8 +74,8 @@ static int replace(const struct spool *s, const char *path, json_t *was, json_t 
     return write_down(s, path, now, err);
 }
 
-int made_with_check(const struct spool *s, const struct child_facts *facts, bool may_differ,
-                    struct err *err)
+int made_with_check(const struct spool *s, const struct child_facts *facts, const char *decode,
+                    bool may_differ, struct err *err)
 {
     char path[SPOOL_PATH_SIZE];
     json_t *now = NULL, *was = NULL;
@@ -78,7 +83,7 @@ int made_with_check(const struct spool *s, const struct child_facts *facts, bool
 
     if (path_format(path, sizeof(path), err, "%s/made_with.json", spool_root(s)))
         return -1;
-    now = describe(facts);
+    now = describe(facts, decode);
     if (!now) {
         err_set(err, ERR_AGAIN, "%s: no memory", path);
         goto done;

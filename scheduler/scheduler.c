@@ -124,7 +124,8 @@ static void look_at_made_with(struct scheduler *s, int64_t now)
     if (s->is_made_with || !s->facts.model_sha256[0] || s->state != SCHEDULER_RUNNING ||
         now < s->made_with_at_ms)
         return;
-    s->is_made_with = !made_with_check(s->spool, &s->facts, s->settings->allow_mixed, &err);
+    s->is_made_with =
+        !made_with_check(s->spool, &s->facts, s->settings->decode, s->settings->allow_mixed, &err);
     s->made_with_at_ms = now + MADE_WITH_EVERY_MS;
     if (err.code == ERR_CONFIG)
         scheduler_stop(s, STATUS_CONFIG, "spool.differs", err.msg);
