@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -70,6 +71,18 @@ void fuzz_expect(int holds, const char *what)
         return;
     fprintf(stderr, "broken promise: %s\n", what);
     abort();
+}
+
+static int accepted;
+
+void fuzz_accepted(void)
+{
+    accepted += accepted < INT_MAX;
+}
+
+int fuzz_count_accepted(void)
+{
+    return accepted;
 }
 
 void fuzz_expect_same(json_t *a, json_t *b, const char *what)

@@ -71,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                         .megapixels_max = MEGAPIXELS_MAX};
     int ret = decode(data + 1, size - 1, &o, &v);
     if (ret == 0) {
+        fuzz_accepted();
         outputs_end(&o, &head);
         check_head(&head, &layout);
     }

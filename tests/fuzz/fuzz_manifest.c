@@ -66,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     const char *path = fuzz_file("manifest.csv", data + 1, size - 1);
     if (!manifest_read(&m, path, encodings[data[0] % ENCODINGS], &err)) {
+        fuzz_accepted();
         check_upload(&m);
         manifest_release(&m);
     }

@@ -39,6 +39,7 @@ static void read_policy(const uint8_t *data, size_t size)
         fuzz_expect(err.code == ERR_CONFIG, "a bad policy is a bad configuration");
         return;
     }
+    fuzz_accepted();
     policy_decide(policy, &m, true, &decision);
     policy_close(policy);
 }

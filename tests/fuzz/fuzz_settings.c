@@ -28,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (load(&s, fuzz_file("lentigo.conf", data, size)))
         return 0;
+    fuzz_accepted();
     format(&s, &first);
     fuzz_expect(!load(&again, fuzz_file("again.conf", first.data ? first.data : "", first.len)),
                 "what was written can be read");

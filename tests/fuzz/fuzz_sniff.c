@@ -31,8 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     fuzz_expect((kind == KIND_NONE) == (v.reason != REASON_NONE), "a refusal has a reason");
     fuzz_expect(orientation >= 1 && orientation <= 8, "orientation is 1 to 8");
-    if (kind != KIND_NONE)
+    if (kind != KIND_NONE) {
+        fuzz_accepted();
         sniff_is_whole(kind, data, size);
+    }
     sniff_is_picture(data, size < 512 ? size : 512);
     make_plain(data, size);
     for (int colours = 1; colours <= 4; colours++)

@@ -12,6 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     snprintf(dir, sizeof(dir), "%s/study", fuzz_dir());
     if (spool_study_read(dir, &study, &err))
         return 0;
+    fuzz_accepted();
     json_t *object = study_to_json(&study);
     fuzz_expect(object && !study_from_json(&again, object, &err), err.msg);
     fuzz_expect_same(object, study_to_json(&again), "a study comes back as it was written");

@@ -27,6 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_expect(!set.count && !set.file.data, "on failure the set is empty");
         return 0;
     }
+    fuzz_accepted();
     for (size_t i = 0; i < set.count; i++) {
         struct err why = {0};
         float *values = malloc(set.items[i].count * sizeof(*values) + 1);

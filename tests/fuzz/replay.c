@@ -57,5 +57,6 @@ int main(int argc, char **argv)
     for (int i = 0; i < names.n && !ret; i++)
         ret = run_file(argv[1], names.at[i], i == 0);
     names_release(&names);
+    fuzz_expect(ret || fuzz_count_accepted(), "a kept input comes through to the end");
     return ret ? 1 : 0;
 }
