@@ -1,8 +1,10 @@
 /* policy.c -- see policy.h. */
 #include "lesion/policy.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/file.h"
 #include "common/json.h"
@@ -263,6 +265,11 @@ int policy_open_in(struct policy **out, const char *model_dir, bool is_auto, str
 
     if (path_format(path, sizeof(path), err, "%s/%s", model_dir, policy_file_name(is_auto)))
         return -1;
+    if (access(path, F_OK) && errno == ENOENT)
+        return err_set(err, ERR_CONFIG,
+                       "%s is not there: this model has no thresholds%s (lentigo model calibrate "
+                       "chooses them)",
+                       path, is_auto ? " for --size auto" : "");
     if (policy_open(&p, path, err))
         return is_auto ? err_wrap(err, "--size auto") : -1;
     if (is_auto != (p->facts.sizes.coarse > 0)) {

@@ -186,6 +186,7 @@ static void each_way_has_its_own_file(void **state)
             err = (struct err){0};
             assert_int_equal(policy_open_in(&p, dir, is_auto, &err), -1);
             assert_int_equal(err.code, ERR_CONFIG);
+            assert_non_null(strstr(err.msg, "no thresholds"));
         }
     rmdir(dir);
 }
