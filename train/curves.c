@@ -11,7 +11,7 @@ enum source { FROM_STEPS, FROM_LOOKS };
 struct series {
     const char *name, *colour;
     double (*value)(const struct history *h, int i);
-    int smooth; /* elements that a mean goes over */
+    int smooth; /* elements that a mean goes over, at most */
 };
 
 struct chart {
@@ -57,17 +57,15 @@ static double balanced(const struct history *h, int i)
 }
 
 static const struct chart charts[] = {
-    {"loss",
-     FROM_STEPS,                    true,
-     {{"each line", "#b8c4d6", loss, 1}, {"mean of 21", "#1f4e9c", loss, 21}}},
+    {"loss",            FROM_STEPS, true, {{"each line", "#b8c4d6", loss, 1}, {"mean", "#1f4e9c", loss, 21}}},
     {"validation",
      FROM_LOOKS,                    true,
      {{"mean Jaccard", "#1f4e9c", jaccard, 1},
       {"AUC malignant", "#b3361e", auc, 1},
       {"balanced accuracy", "#2e7d32", balanced, 1},
-      {"failure rate", "#8a6d00", failure, 1}}                               },
-    {"learning rate",   FROM_STEPS, true, {{"rate", "#1f4e9c", rate, 1}}     },
-    {"images a second", FROM_STEPS, true, {{"rate", "#1f4e9c", speed, 1}}    },
+      {"failure rate", "#8a6d00", failure, 1}}                                                              },
+    {"learning rate",   FROM_STEPS, true, {{"rate", "#1f4e9c", rate, 1}}                                    },
+    {"images a second", FROM_STEPS, true, {{"rate", "#1f4e9c", speed, 1}}                                   },
 };
 enum { CHARTS = sizeof(charts) / sizeof(*charts) };
 
@@ -81,13 +79,21 @@ static int64_t iteration_of(const struct chart *c, const struct history *h, int 
     return c->source == FROM_STEPS ? h->steps[i].iteration : h->looks[i].iteration;
 }
 
+/* A mean over more than a third of the elements would be a line that says nothing. Odd. */
+static int window_of(const struct series *s, int n)
+{
+    int most = n / 3 | 1;
+
+    return s->smooth < most ? s->smooth : most;
+}
+
 /* Mean over what is known around element i; NAN when nothing is. */
 static double smoothed(const struct series *s, const struct history *h, int n, int i)
 {
     double sum = 0;
-    int count = 0;
+    int count = 0, reach = window_of(s, n) / 2;
 
-    for (int k = i - s->smooth / 2; k <= i + s->smooth / 2; k++)
+    for (int k = i - reach; k <= i + reach; k++)
         if (k >= 0 && k < n && isfinite(s->value(h, k))) {
             sum += s->value(h, k);
             count++;
@@ -179,6 +185,8 @@ static void draw_series(const struct panel *p, int s)
     double last = p->n ? smoothed(row, p->h, p->n, p->n - 1) : NAN;
     buf_printf(p->out, "<text x=\"%d\" y=\"%d\" style=\"fill:%s;font-weight:bold\">%s",
                WIDTH - RIGHT + 10, p->y + TOP + 14 + 18 * s, row->colour, row->name);
+    if (row->smooth > 1)
+        buf_printf(p->out, " of %d", window_of(row, p->n));
     if (isfinite(last))
         buf_printf(p->out, " %.4g", last);
     buf_add_text(p->out, "</text>\n");

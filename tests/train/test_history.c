@@ -118,6 +118,7 @@ static void curves_show_values(void **state)
     assert_non_null(strstr(svg.data, "points=\"387.0,28.0 \""));  /* loss 2.5 = the highest */
     assert_non_null(strstr(svg.data, "points=\"710.0,218.0 \"")); /* 0.75, highest of its panel */
     assert_non_null(strstr(svg.data, "mean Jaccard 0.75"));
+    assert_non_null(strstr(svg.data, ">mean of 1 ")); /* of a third, else it were a flat line */
     assert_null(strstr(svg.data, ",nan"));
     buf_release(&svg);
     history_close(&h);
