@@ -125,21 +125,12 @@ static int onednn_stream_open(struct backend_stream **out, struct backend_engine
     return 0;
 }
 
-/* Its memory becomes anybody's, and must no more be wiped then. */
-static void free_arena(struct backend_stream *s)
-{
-    if (s->arena)
-        (void)madvise(s->arena, s->arena_bytes, MADV_KEEPONFORK);
-    free(s->arena);
-    s->arena_bytes = 0;
-}
-
 static void onednn_stream_close(struct backend_stream *s)
 {
     for (int i = 0; i < PLANS_MAX; i++)
         plan_free(s->plans[i]);
     dnnl_stream_destroy(s->stream);
-    free_arena(s);
+    free(s->arena);
     free(s);
 }
 
@@ -153,14 +144,13 @@ static int grow_arena(struct backend_stream *s, size_t bytes, struct err *err)
     if (bytes <= s->arena_bytes)
         return 0;
     bytes = (bytes + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
-    free_arena(s);
+    free(s->arena);
+    s->arena_bytes = 0;
     s->arena = aligned_alloc(ARENA_ALIGN, bytes);
     if (!s->arena)
         return err_set(err, ERR_NOMEM, "out of memory for %zu MB of activations", bytes >> 20);
-    /* Only speed depends on these, so their failure is no error. What a fork finds here it would copy page
-     * by page, and each pass writes before it reads. */
+    /* only speed depends on it, so its failure is no error */
     (void)madvise(s->arena, bytes, MADV_HUGEPAGE);
-    (void)madvise(s->arena, bytes, MADV_WIPEONFORK);
     s->arena_bytes = bytes;
     return 0;
 }
