@@ -18,7 +18,7 @@ enum {
     SPARES = 1,
     IDLE_DEATHS_MAX = 16,
     /* Slow is what takes so many times the longest before, and so much. */
-    SLOW_TIMES = 4,
+    SLOW_TIMES = 8,
     SLOW_MS = 30,
     FIRST_SLOW_MS = 2000, /* while none is known */
     PATIENT_NICE = 5,
