@@ -56,17 +56,14 @@ void broker_put(struct broker *b, int class, const struct broker_job *jobs, int 
 {
     struct broker_args a;
 
-    if (!broker_is_ready(b))
+    if (!broker_is_ready(b) || n <= 0)
         return;
-    broker_args_init(&a, 5 + 3 * n);
+    broker_args_init(&a, 5 + n);
     broker_args_script(&a, b, SCRIPT_PUT, 2);
     add_stream(&a, b, class);
     broker_args_key(&a, b, "queued");
-    for (int i = 0; i < n; i++) {
-        broker_args_text(&a, jobs[i].upload);
-        broker_args_text(&a, jobs[i].study);
-        broker_args_number(&a, jobs[i].n);
-    }
+    for (int i = 0; i < n; i++)
+        add_job_id(&a, &jobs[i]);
     broker_send(b, &a, on_put, 0);
 }
 

@@ -39,17 +39,18 @@ const char *const broker_script_text[SCRIPT_COUNT] = {
         "end\n"
         "return n\n",
 
-    /* KEYS: stream, queued; ARGV: upload, study, n ... Answers: how many were new. */
-    [SCRIPT_PUT] = "local added = 0\n"
-                   "for i = 1, #ARGV, 3 do\n"
-                   "  local id = ARGV[i] .. '/' .. ARGV[i + 1] .. '/' .. ARGV[i + 2]\n"
-                   "  if redis.call('SADD', KEYS[2], id) == 1 then\n"
-                   "    redis.call('XADD', KEYS[1], '*', 'upload', ARGV[i],\n"
-                   "               'study', ARGV[i + 1], 'n', ARGV[i + 2])\n"
-                   "    added = added + 1\n"
-                   "  end\n"
-                   "end\n"
-                   "return added\n",
+    /* KEYS: stream, queued; ARGV: upload/study/n ... Answers: how many were new. Most are there when a
+     * scheduler starts on a Redis that is full: they are all asked for at once. */
+    [SCRIPT_PUT] =
+        "local added, known = 0, redis.call('SMISMEMBER', KEYS[2], unpack(ARGV))\n"
+        "for i, id in ipairs(ARGV) do\n"
+        "  if known[i] == 0 and redis.call('SADD', KEYS[2], id) == 1 then\n"
+        "    local upload, study, n = string.match(id, '^([^/]*)/([^/]*)/([^/]*)$')\n"
+        "    redis.call('XADD', KEYS[1], '*', 'upload', upload, 'study', study, 'n', n)\n"
+        "    added = added + 1\n"
+        "  end\n"
+        "end\n"
+        "return added\n",
 
     /* KEYS: stream, queued, counters, study; ARGV: job, upload, study, n, status that it had. */
     [SCRIPT_REOPEN] = "redis.call('SREM', KEYS[4], ARGV[4])\n"

@@ -12,6 +12,7 @@
 enum {
     ID_SIZE = 256,
     NUMBER_SIZE = 24,
+    JOB_SIZE = 128, /* upload/study/n */
     HEAD = 5,
     NODES_MAX = 64,
     PUBLISHED_US = 1500000, /* a scheduler at work publishes twice a second */
@@ -23,6 +24,8 @@ struct refill {
     struct terms terms;
     int64_t now_ms;
     int64_t jobs;
+    int class, n; /* of those that are gathered */
+    char ids[BROKER_PUT_MAX][JOB_SIZE];
 };
 
 static int tell(struct queue_client *c, int type, int argc, const char **argv, struct err *err)
@@ -86,68 +89,85 @@ static bool is_closed(const char *study_dir, const struct study_image *image)
             !access(path, F_OK));
 }
 
-/* Numbers of one study, at most BROKER_PUT_MAX at a time, into its stream or, when they are finished,
- * into its set. */
-static int put_some(struct refill *r, const struct study *study, char (*numbers)[NUMBER_SIZE],
-                    int n, bool closed, struct err *err)
+static int put_jobs(struct refill *r, struct err *err)
 {
-    const char *argv[HEAD + 3 * BROKER_PUT_MAX];
-    char stream[ID_SIZE], set[ID_SIZE];
-    int argc = 0;
-
-    snprintf(stream, sizeof(stream), REDIS_KEY "jobs:%s", broker_class_word(r->terms.class));
-    snprintf(set, sizeof(set), REDIS_KEY "study:%s/%s", study->upload, study->key);
-    if (closed) {
-        argv[argc++] = "SADD";
-        argv[argc++] = set;
-    } else {
-        const char *head[] = {"EVAL", broker_script_text[SCRIPT_PUT], "2", stream,
+    const char *argv[HEAD + BROKER_PUT_MAX];
+    char stream[ID_SIZE];
+    const char *head[HEAD] = {"EVAL", broker_script_text[SCRIPT_PUT], "2", stream,
                               REDIS_KEY "queued"};
-        for (; argc < HEAD; argc++)
-            argv[argc] = head[argc];
-        r->jobs += n;
-    }
-    for (int i = 0; i < n; i++) {
-        if (!closed) {
-            argv[argc++] = study->upload;
-            argv[argc++] = study->key;
-        }
-        argv[argc++] = numbers[i];
-    }
+    int argc = HEAD, n = r->n;
+
+    snprintf(stream, sizeof(stream), REDIS_KEY "jobs:%s", broker_class_word(r->class));
+    memcpy(argv, head, sizeof(head));
+    for (int i = 0; i < n; i++)
+        argv[argc++] = r->ids[i];
+    r->n = 0;
+    r->jobs += n;
     return n ? tell(r->c, REDIS_REPLY_INTEGER, argc, argv, err) : 0;
 }
 
-static int put_of(struct refill *r, const char *study_dir, const struct study *study, bool closed,
-                  struct err *err)
+/* One job more; they go in many at a time, of one class. */
+static int add_job(struct refill *r, const struct study *study, int n, struct err *err)
+{
+    if ((r->n == BROKER_PUT_MAX || r->class != r->terms.class) && put_jobs(r, err))
+        return -1;
+    r->class = r->terms.class;
+    snprintf(r->ids[r->n++], sizeof(r->ids[0]), "%s/%s/%d", study->upload, study->key, n);
+    return 0;
+}
+
+/* What is finished of a study that is not, into its set. */
+static int tick_off(struct refill *r, const struct study *study, char (*numbers)[NUMBER_SIZE],
+                    int n, struct err *err)
+{
+    const char *argv[2 + BROKER_PUT_MAX];
+    char set[ID_SIZE];
+    int argc = 0;
+
+    snprintf(set, sizeof(set), REDIS_KEY "study:%s/%s", study->upload, study->key);
+    argv[argc++] = "SADD";
+    argv[argc++] = set;
+    for (int i = 0; i < n; i++)
+        argv[argc++] = numbers[i];
+    return n ? tell(r->c, REDIS_REPLY_INTEGER, argc, argv, err) : 0;
+}
+
+static int tick_off_closed(struct refill *r, const char *study_dir, const struct study *study,
+                           struct err *err)
 {
     char numbers[BROKER_PUT_MAX][NUMBER_SIZE];
     int n = 0;
 
     for (int i = 0; i < study->n_images; i++) {
-        if (is_closed(study_dir, &study->images[i]) != closed)
+        if (!is_closed(study_dir, &study->images[i]))
             continue;
         snprintf(numbers[n++], NUMBER_SIZE, "%d", study->images[i].n);
         if (n < BROKER_PUT_MAX)
             continue;
-        if (put_some(r, study, numbers, n, closed, err))
+        if (tick_off(r, study, numbers, n, err))
             return -1;
         n = 0;
     }
-    return put_some(r, study, numbers, n, closed, err);
+    return tick_off(r, study, numbers, n, err);
 }
 
 static int put_study(void *ctx, const char *study_dir, const struct study *study, struct err *err)
 {
     struct refill *r = ctx;
-    int64_t before = r->jobs;
+    int n_open = 0;
 
     if (terms_read(&r->terms, r->spool, study->upload, err))
         return -1;
     if (r->terms.not_before_ms > r->now_ms) /* the scheduler puts it in when its time has come */
         return 0;
-    if (put_of(r, study_dir, study, false, err))
-        return -1;
-    return r->jobs > before ? put_of(r, study_dir, study, true, err) : 0;
+    for (int i = 0; i < study->n_images; i++) {
+        if (is_closed(study_dir, &study->images[i]))
+            continue;
+        n_open++;
+        if (add_job(r, study, study->images[i].n, err))
+            return -1;
+    }
+    return n_open && n_open < study->n_images ? tick_off_closed(r, study_dir, study, err) : 0;
 }
 
 /* Wall clock of the newest figures that a node has published, 0 = none; `node` says whose. */
@@ -195,7 +215,7 @@ int queue_refill(struct queue_client *c, const struct spool *s, int64_t *jobs, s
     const char *set[] = {"SET", REDIS_KEY "epoch", spool_id(s)};
 
     if (check_alone(c, err) || forget(c, err) || spool_each_study(s, put_study, &r, err) ||
-        tell(c, REDIS_REPLY_STATUS, 3, set, err)) {
+        put_jobs(&r, err) || tell(c, REDIS_REPLY_STATUS, 3, set, err)) {
         err->code = ERR_AGAIN;
         return -1;
     }

@@ -221,9 +221,13 @@ static void jobs_are_leased_once_in_order_of_class(void **state)
     put(&a, 1, 5);
     put(&a, 1, 5); /* the same again: nothing new */
     assert_int_equal(a.added, 5);
-    struct broker_job urgent = {"up", "other", 0};
-    broker_put(a.b, 0, &urgent, 1);
+    const struct broker_job urgent[] = {
+        {"up", "other", 0},
+        {"up", "other", 0}
+    }; /* twice in one call */
+    broker_put(a.b, 0, urgent, 2);
     run_until(&a, &a.puts, 3);
+    assert_int_equal(a.added, 6);
     lease(&a, 3);
     assert_int_equal(a.n, 3);
     assert_string_equal(a.id[0], "up/other/0");
