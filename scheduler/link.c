@@ -55,9 +55,14 @@ static void on_unwatch(void *ctx, int fd)
     s->poll = NULL;
 }
 
+static void put_from_the_beginning(struct scheduler *s)
+{
+    memset(s->put, 0, sizeof(s->put));
+}
+
 static void forget_redis(struct scheduler *s)
 {
-    s->put_study = s->put_image = 0;
+    put_from_the_beginning(s);
     s->is_epoch_set = false;
     for (int i = 0; i < s->flights.n; i++)
         s->flights.rows[i].lease.entry[0] = 0;
@@ -73,7 +78,7 @@ static void on_ready(void *ctx, bool has_epoch, bool is_same)
     s->has_urgent = true;
     log_event(LOG_INFO, "redis.up", "empty=%d same=%d", !has_epoch, is_same);
     if (!is_same)
-        s->put_study = s->put_image = 0;
+        put_from_the_beginning(s);
     broker_recover(s->broker); /* on what was leased in an answer that was lost nobody works */
     if (!has_epoch)
         forget_redis(s);
@@ -92,7 +97,7 @@ static void on_down(void *ctx, const char *why)
               log_quote(quoted, sizeof(quoted), why));
     if (s->is_putting || !s->is_epoch_set ||
         s->has_put_again) /* how far it came is unknown; a repeat does no harm */
-        s->put_study = s->put_image = 0;
+        put_from_the_beginning(s);
     s->is_putting = s->is_leasing = s->has_put_again = false;
     s->connect_at_ms = scheduler_now_ms() + s->connect_pause_ms;
     s->connect_pause_ms =
@@ -118,22 +123,20 @@ static void seed_study(struct scheduler *s, const struct index_study *study)
     }
 }
 
-/* Fill `jobs` from where putting stands with images of one class. */
-static int next_batch(struct scheduler *s, struct broker_job jobs[BROKER_PUT_MAX], int *class)
+/* Fill `jobs` with images of one class from where putting stands. */
+static int next_of_class(struct scheduler *s, struct broker_job jobs[BROKER_PUT_MAX], int class)
 {
+    struct put *at = &s->put[class];
     int n = 0;
 
-    for (; s->put_study < s->index.n_studies; s->put_study++, s->put_image = 0) {
-        const struct index_study *study = &s->index.studies[s->put_study];
-        if (study->is_scheduled)
+    for (; at->study < s->index.n_studies; at->study++, at->image = 0) {
+        const struct index_study *study = &s->index.studies[at->study];
+        if (study->is_scheduled || study->class != class)
             continue;
-        if (n && study->class != *class)
-            return n;
-        *class = study->class;
-        if (!s->put_image)
+        if (!at->image)
             seed_study(s, study);
-        for (; s->put_image < study->n_images; s->put_image++) {
-            const struct index_image *image = &s->index.images[study->first + s->put_image];
+        for (; at->image < study->n_images; at->image++) {
+            const struct index_image *image = &s->index.images[study->first + at->image];
             if (image->status != RESULT_NONE)
                 continue;
             if (n == BROKER_PUT_MAX)
@@ -141,6 +144,17 @@ static int next_batch(struct scheduler *s, struct broker_job jobs[BROKER_PUT_MAX
             jobs[n++] = (struct broker_job){s->index.uploads[study->upload], study->key, image->n};
         }
     }
+    return n;
+}
+
+/* Interactive ones first: a million others may have to be put in. */
+static int next_batch(struct scheduler *s, struct broker_job jobs[BROKER_PUT_MAX], int *class)
+{
+    int n = 0;
+
+    for (*class = 0; *class < BROKER_CLASSES; ++*class)
+        if ((n = next_of_class(s, jobs, *class)))
+            break;
     return n;
 }
 
@@ -163,10 +177,9 @@ void link_put(struct scheduler *s)
 
 void link_put_from(struct scheduler *s, uint32_t study)
 {
-    if (study < s->put_study) {
-        s->put_study = study;
-        s->put_image = 0;
-    }
+    for (int i = 0; i < BROKER_CLASSES; i++)
+        if (study < s->put[i].study)
+            s->put[i] = (struct put){.study = study};
     link_put(s);
 }
 
@@ -182,7 +195,7 @@ void link_put_again(struct scheduler *s, int class, const struct broker_job *job
         seed_study(s, &s->index.studies[study]);
         broker_reopen(s->broker, class, job, result_status_word(was));
     } else {
-        s->put_study = s->put_image = 0; /* from the beginning when it is; a repeat does no harm */
+        put_from_the_beginning(s); /* when it is; a repeat does no harm */
     }
 }
 
@@ -190,7 +203,7 @@ static void on_put(void *ctx, int added)
 {
     struct scheduler *s = ctx;
 
-    log_event(LOG_DEBUG, "redis.put", "added=%d studies=%u", added, s->put_study);
+    log_event(LOG_DEBUG, "redis.put", "added=%d", added);
     s->is_putting = false;
     s->lease_at_ms = 0;
     s->has_urgent = s->has_urgent || added;

@@ -68,7 +68,9 @@ struct scheduler {
     int64_t connect_at_ms, connect_pause_ms;
     bool is_putting, is_epoch_set; /* a put is unanswered; all was put since the epoch was gone */
     bool has_put_again;            /* over this connection, whether it was answered or not */
-    uint32_t put_study, put_image; /* next to put: a study, and an image within it */
+    struct put {
+        uint32_t study, image; /* the next one of its class: a study, and an image within it */
+    } put[BROKER_CLASSES];
 
     struct shares shares;
     bool has_urgent;        /* Redis may have interactive images that nobody leased */
