@@ -157,6 +157,8 @@ static int start_redis(struct run *r, struct run_children *c, struct err *err)
                           r->socket_dir,
                           "--maxmemory-policy",
                           "noeviction",
+                          "--stream-node-max-entries", /* who deletes one walks through its node */
+                          "16",
                           "--logfile",
                           log,
                           "--daemonize",
