@@ -48,7 +48,7 @@ struct bench {
     struct run run;
     struct run_children children;
     int jobs;
-    int64_t started_us;
+    int64_t started_us, first_us;        /* the scheduler; first answers */
     struct moment first, last;           /* with answers; `last` while all three programs ran */
     int64_t ended_us, done;              /* of the last line */
     int64_t moved_us, still_us;          /* when there were new answers last; the longest without */
@@ -258,12 +258,17 @@ static void on_progress(void *ctx, const json_t *line)
         b->moved_us = now;
     b->done = done;
     b->ended_us = now;
+    if (done && !b->first_us)
+        b->first_us = now;
     if (!done || !take_moment(&b->last, b, done) || b->first.done)
         return;
     b->first = b->last;
+    if (b->jobs - done < b->jobs / 2) /* it could come when the scheduler is about to end */
+        return;
     if (measure_urgent(b, &err))
         log_event(LOG_WARN, "bench.interactive", "why=%s",
                   log_quote(quoted, sizeof(quoted), err.msg));
+    b->moved_us = clock_mono_us(); /* the wait was ours */
 }
 
 /* A scheduler of a run, on a Redis that is full already: it ends when all is answered. */
@@ -322,14 +327,14 @@ static void print(const struct bench *b, bool as_json)
 {
     double busy_s = (double)(b->ended_us - b->first.at_us) / 1e6;
     double jobs = (double)(b->done - b->first.done);
-    json_t *line =
-        json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "what", "queue", "jobs", b->jobs,
-                  "jobs_per_s", json_rounded(busy_s > 0 ? jobs / busy_s : (double)NAN, 0),
-                  "start_s", json_rounded((double)(b->first.at_us - b->started_us) / 1e6, 2),
-                  "wall_s", json_rounded((double)(b->ended_us - b->started_us) / 1e6, 2), "still_s",
-                  json_rounded((double)b->still_us / 1e6, 2), "fill_s", json_rounded(b->fill_s, 2),
-                  "redis_bytes_per_image",
-                  json_rounded((double)(b->memory_after - b->memory_before) / b->jobs, 0));
+    json_t *line = json_pack(
+        "{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "what", "queue", "jobs", b->jobs, "jobs_per_s",
+        json_rounded(b->first.done && busy_s > 0 ? jobs / busy_s : (double)NAN, 0), "start_s",
+        json_rounded((double)(b->first_us - b->started_us) / 1e6, 2), "wall_s",
+        json_rounded((double)(b->ended_us - b->started_us) / 1e6, 2), "still_s",
+        json_rounded((double)b->still_us / 1e6, 2), "fill_s", json_rounded(b->fill_s, 2),
+        "redis_bytes_per_image",
+        json_rounded((double)(b->memory_after - b->memory_before) / b->jobs, 0));
 
     put_urgent(&line, &b->urgent);
     json_put(&line, "scheduler_us", cpu_us(b, SCHEDULER));
