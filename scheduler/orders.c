@@ -241,13 +241,22 @@ static bool is_being_reported(const struct scheduler *s, uint32_t image)
     return report == REPORT_READY || report == REPORT_SENT;
 }
 
-/* As step_cancel; a study whose report is being made is waited for. */
+/* It may have a result already, of which the worker's word is still on its way: that would be taken for
+ * the end of the next try. */
+static bool is_in_hand(const struct scheduler *s, uint32_t image)
+{
+    const struct flight *flight = flights_of(&s->flights, &s->index, image);
+
+    return flight && flight->worker;
+}
+
+/* As step_cancel; what is at work and a study whose report is being made are waited for. */
 static int step_retry(struct scheduler *s, const struct order *order, struct err *err)
 {
     for (int i = 0; i < STEPS && s->orders.step < (uint32_t)order->n_images; i++) {
         const struct order_image *what = &order->images[s->orders.step];
         uint32_t image = index_image_of_id(&s->index, what->id);
-        if (image != INDEX_NONE && is_being_reported(s, image))
+        if (image != INDEX_NONE && (is_being_reported(s, image) || is_in_hand(s, image)))
             return 0;
         if (image != INDEX_NONE && retry_image(s, what, image, err) && pass_over(s, image, err))
             return -1;

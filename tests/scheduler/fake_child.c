@@ -17,6 +17,7 @@
  *   FAKE_SIGNAL=S      answer FAILED with signal 11 in stage decode for such an id
  *   FAKE_HANG=S        stand still at such an id
  *   FAKE_KILL=N        kill -9 itself at every N-th item
+ *   FAKE_ASIDE=S       the first result of such an id is "damaged", and its DONE comes half a second later
  *   FAKE_FIRST=CODE    answer FAILED with this code the first time an id comes: AGAIN, CANCELLED */
 #include <errno.h>
 #include <fcntl.h>
@@ -185,20 +186,26 @@ static void make_result(const struct task *m)
     char path[SPOOL_PATH_SIZE + 32];
     static struct studies studies;
     const struct study_image *image;
+    bool is_bad = ends_in(m->id, setting("FAKE_ASIDE")) && is_first(m);
+    enum result_status status = is_bad ? RESULT_SET_ASIDE : RESULT_DONE;
 
     if (studies_image(&studies, m->study_dir, m->n, &image, &err))
         exit(9);
-    json_t *entry = json_pack("{s:s,s:n,s:s,s:f}", "file", image->file, "reason", "risk",
-                              m->n ? "routine" : "urgent", "malignant_probability", 0.5);
+    json_t *entry =
+        json_pack("{s:s,s:s?,s:s,s:f}", "file", image->file, "reason", is_bad ? "damaged" : NULL,
+                  "risk", m->n ? "routine" : "urgent", "malignant_probability", 0.5);
 
     snprintf(path, sizeof(path), "%s/results", m->study_dir);
-    if (dir_make(path, &err) || result_write(m->study_dir, m->n, RESULT_DONE, entry, NULL, &err))
+    if (dir_make(path, &err) || result_write(m->study_dir, m->n, status, entry, NULL, &err))
         exit(9);
     json_decref(entry);
+    if (is_bad)
+        usleep(500000);
     wire_begin(&out, WIRE_DONE);
     struct wire_item *done = wire_add(&out, m->id);
     done->attempt = m->attempt;
-    done->status = RESULT_DONE;
+    done->status = status;
+    done->reason = is_bad ? REASON_DAMAGED : REASON_NONE;
     done->malignant_probability = 0.5;
     snprintf(done->risk, sizeof(done->risk), "%s", m->n ? "routine" : "urgent");
 }

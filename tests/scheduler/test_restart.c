@@ -170,9 +170,8 @@ static void tell(const char *word)
     queue_client_close(c);
 }
 
-static void operate(enum order_kind kind)
+static void give(struct order order)
 {
-    struct order order = {.kind = kind};
     struct spool *spool;
     struct err err = {0};
 
@@ -180,6 +179,32 @@ static void operate(enum order_kind kind)
     assert_int_equal(order_sign(&order, "a test", &err), 0);
     assert_int_equal(order_append(spool, &order, &err), 0);
     spool_close(spool);
+}
+
+static void operate(enum order_kind kind)
+{
+    give((struct order){.kind = kind});
+}
+
+/* The result is there and its worker has not said so yet. */
+static void a_retry_of_what_is_just_being_answered_is_done(void **state)
+{
+    struct order_image image = {.id = "u1/s1/2"};
+    struct order order = {.kind = ORDER_RETRY, .n_images = 1, .images = &image};
+
+    (void)state;
+    setenv("FAKE_ASIDE", "u1/s1/2", 1);
+    start();
+    for (int i = 0; access(in_dir("spool/uploads/u1/studies/s1/results/2.json"), F_OK); i++) {
+        assert_true(i < 1000);
+        usleep(10000);
+    }
+    give(order);
+    assert_int_equal(wait_for_end(20), 0);
+    unsetenv("FAKE_ASIDE");
+    assert_int_equal(lines_with("stderr", "order.carried_out"), 1);
+    assert_int_equal(lines_with("log", "u1/s1/2"), 2);
+    assert_all_done();
 }
 
 static void an_installation_takes_new_uploads_and_can_be_paused(void **state)
@@ -271,6 +296,7 @@ int main(void)
         CASE(sigterm_drains_and_the_next_start_goes_on),
         CASE(a_second_sigterm_stops_at_once),
         CASE(one_scheduler_at_a_time),
+        CASE(a_retry_of_what_is_just_being_answered_is_done),
         CASE(an_installation_takes_new_uploads_and_can_be_paused),
         CASE(interactive_images_find_room_behind_a_full_worker),
     };
