@@ -142,9 +142,9 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 int rig_teardown(void **state)
 {
-    static const char *const names[] = {"MS",    "CREDIT", "VERSION", "EXIT",  "SEGV",
-                                        "HANG",  "SIGNAL", "KILL",    "FIRST", "DEVICE",
-                                        "UNFIT", "GPUS",   "ISOLATES"};
+    static const char *const names[] = {"MS",     "CREDIT", "VERSION", "EXIT",    "SEGV",
+                                        "HANG",   "SIGNAL", "KILL",    "FIRST",   "ASIDE",
+                                        "DEVICE", "UNFIT",  "GPUS",    "ISOLATES"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {

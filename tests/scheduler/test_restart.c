@@ -201,7 +201,6 @@ static void a_retry_of_what_is_just_being_answered_is_done(void **state)
     }
     give(order);
     assert_int_equal(wait_for_end(20), 0);
-    unsetenv("FAKE_ASIDE");
     assert_int_equal(lines_with("stderr", "order.carried_out"), 1);
     assert_int_equal(lines_with("log", "u1/s1/2"), 2);
     assert_all_done();
