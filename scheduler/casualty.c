@@ -10,11 +10,34 @@ enum {
     DISK_PAUSE_MS = 1000,
     POISONED_MAX = 5, /* images set aside for deaths before any was done */
     CAREFUL = 512,    /* images done after a death before all run together again */
+    LOOK_AFTER = 2,   /* tries before it is asked whether a start could read the study at all */
 };
+
+/* The study.json is damaged, and no further try mends that: the study is given up until the next start, and
+ * all others go on. */
+static bool give_up_study(struct scheduler *s, struct flight *flight)
+{
+    uint32_t study = index_study_of_image(&s->index, flight->image);
+    const struct study_image *record;
+    char dir[SPOOL_PATH_SIZE], quoted[512];
+    struct err err = {0};
+
+    if (!intake_look_up(s, flight->image, &record, dir, &err) || err.code != ERR_INPUT)
+        return false;
+    if (s->index.studies[study].report != REPORT_FAILED)
+        log_event(LOG_ERROR, "study.damaged", "study=%s/%s why=%s",
+                  index_upload_of(&s->index, study), s->index.studies[study].key,
+                  log_quote(quoted, sizeof(quoted), err.msg));
+    index_set_report(&s->index, study, REPORT_FAILED);
+    dispatch_discard(s, flight);
+    return true;
+}
 
 /* The machine is short of something: this image later, and after several in a row all of them. */
 static void put_off(struct scheduler *s, struct flight *flight)
 {
+    if (flight->tries >= LOOK_AFTER && give_up_study(s, flight))
+        return;
     dispatch_hold(s, flight, pause_after_ms(flight->tries++));
     if (++s->n_moved_back < HOLD_AFTER)
         return;

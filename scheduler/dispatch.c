@@ -40,6 +40,17 @@ void dispatch_give_back(struct scheduler *s, struct flight *flight)
     s->lease_at_ms = 0;
 }
 
+void dispatch_discard(struct scheduler *s, struct flight *flight)
+{
+    uint32_t study = index_study_of_image(&s->index, flight->image);
+    struct broker_job job = {index_upload_of(&s->index, study), s->index.studies[study].key,
+                             s->index.images[flight->image].n};
+
+    if (flight->lease.entry[0] && broker_is_ready(s->broker))
+        broker_discard(s->broker, &flight->lease, &job);
+    flights_remove(&s->flights, &s->index, flight);
+}
+
 /* Call `act` for each flight that is held. It may end or send that one; when it stops the scheduler, which
  * gives all back, the line is gone. */
 static void each_held(struct scheduler *s, void (*act)(struct scheduler *s, struct flight *flight))

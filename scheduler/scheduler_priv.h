@@ -138,6 +138,7 @@ void dispatch_cancelled(struct scheduler *s, uint32_t image); /* its result is d
 bool dispatch_drop_cancelled(struct scheduler *s, struct flight *flight);
 void dispatch_hold(struct scheduler *s, struct flight *flight, int64_t pause_ms);
 void dispatch_give_back(struct scheduler *s, struct flight *flight);
+void dispatch_discard(struct scheduler *s, struct flight *flight); /* out of Redis, and not done */
 void dispatch_give_back_all(struct scheduler *s); /* what is held here */
 
 /* casualty.c */

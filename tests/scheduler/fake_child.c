@@ -18,7 +18,9 @@
  *   FAKE_HANG=S        stand still at such an id
  *   FAKE_KILL=N        kill -9 itself at every N-th item
  *   FAKE_ASIDE=S       the first result of such an id is "damaged", and its DONE comes half a second later
- *   FAKE_FIRST=CODE    answer FAILED with this code the first time an id comes: AGAIN, CANCELLED */
+ *   FAKE_FIRST=CODE    answer FAILED with this code the first time an id comes: AGAIN, CANCELLED
+ *
+ * An image whose study.json cannot be read is answered FAILED with AGAIN. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -189,8 +191,13 @@ static void make_result(const struct task *m)
     bool is_bad = ends_in(m->id, setting("FAKE_ASIDE")) && is_first(m);
     enum result_status status = is_bad ? RESULT_SET_ASIDE : RESULT_DONE;
 
-    if (studies_image(&studies, m->study_dir, m->n, &image, &err))
-        exit(9);
+    if (studies_image(&studies, m->study_dir, m->n, &image, &err)) {
+        wire_begin(&out, WIRE_FAILED);
+        out.attempt = m->attempt;
+        out.code = ERR_AGAIN;
+        memcpy(out.id, m->id, sizeof(out.id));
+        return;
+    }
     json_t *entry =
         json_pack("{s:s,s:s?,s:s,s:f}", "file", image->file, "reason", is_bad ? "damaged" : NULL,
                   "risk", m->n ? "routine" : "urgent", "malignant_probability", 0.5);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "common/clock.h"
+#include "common/status.h"
 #include "queue/client.h"
 #include "queue/contents.h"
 #include "queue/order.h"
@@ -66,6 +67,30 @@ static void contents_that_are_damaged_or_stale_are_made_anew(void **state)
     assert_all_done();
     assert_int_equal(run(30), 0); /* a start on what is finished */
     assert_int_equal(lines_with("stderr", "contents.stale"), 1);
+}
+
+/* One patient's file must not hold up the night, nor be passed over in silence. */
+static void a_damaged_study_is_given_up_and_all_others_are_done(void **state)
+{
+    char study[PATH_SIZE], good[PATH_SIZE];
+
+    (void)state;
+    snprintf(study, sizeof(study), "%s/spool/uploads/u1/studies/s5/study.json", dir);
+    snprintf(good, sizeof(good), "%s/good", dir);
+    be_impatient();
+    setenv("FAKE_MS", "10", 1);
+    stop_after(4);
+    assert_int_equal(rename(study, good), 0);
+    assert_int_equal(symlink("/etc/passwd", study), 0); /* it is there, and no JSON */
+    assert_int_equal(run(60), STATUS_UNFINISHED);
+    assert_int_equal(lines_with("stderr", "study=u1/s5 why"), 1);
+    assert_int_equal(rename(good, study), 0);
+    struct count c = count_spool();
+    assert_int_equal(c.none, IMAGES);
+    assert_int_equal(c.done, TOTAL - 1 - IMAGES);
+    assert_int_equal(c.reports, STUDIES - 1);
+    assert_int_equal(run(60), 0);
+    assert_all_done();
 }
 
 static void a_redis_that_restarts_empty_is_filled_again(void **state)
@@ -290,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_killed_scheduler_started_again_finishes),
         CASE(contents_that_are_damaged_or_stale_are_made_anew),
+        CASE(a_damaged_study_is_given_up_and_all_others_are_done),
         CASE(a_redis_that_restarts_empty_is_filled_again),
         CASE(leases_that_nobody_heard_of_are_leased_again),
         CASE(sigterm_drains_and_the_next_start_goes_on),
