@@ -208,7 +208,7 @@ LENTIGO_HD void arith_score(real sums[ARITH_SUMS], const real p[ARITH_CLASSES], 
         sums[ARITH_LESION + c] += p[c] * lesion;
     }
     sums[ARITH_TOP] += top * lesion;
-    sums[ARITH_LESION_PX] += label != 0;
+    sums[ARITH_LESION_PX] += (real)(label != 0);
 }
 
 #endif

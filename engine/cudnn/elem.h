@@ -157,7 +157,7 @@ LENTIGO_HD struct elem_group elem_load(const void *from, size_t at, enum elem ki
         return g;
     }
     LENTIGO_UNROLL
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         g.v[2 * i] = elem_widen(a.at[i] & 0xffff, kind);
         g.v[2 * i + 1] = elem_widen(a.at[i] >> 16, kind);
     }
@@ -170,7 +170,7 @@ LENTIGO_HD void elem_store(void *to, size_t at, struct elem_group g, enum elem k
     struct elem_words a, b;
 
     LENTIGO_UNROLL
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         a.at[i] = kind == ELEM_F32
                       ? elem_bits_of_f32(g.v[i])
                       : elem_narrow(g.v[2 * i], kind) | elem_narrow(g.v[2 * i + 1], kind) << 16;
@@ -253,7 +253,8 @@ LENTIGO_HD struct elem_group elem_across(struct elem_map map, size_t row, struct
 LENTIGO_HD struct elem_group elem_resized(struct elem_map map, int image, struct arith_tap y,
                                           struct arith_tap x, int channel)
 {
-    size_t upper = ((size_t)image * map.h + y.lo) * map.w, lower = upper + (y.hi - y.lo) * map.w;
+    size_t upper = ((size_t)image * map.h + y.lo) * map.w;
+    size_t lower = upper + (size_t)(y.hi - y.lo) * map.w;
     struct elem_group ul = elem_load(map.at, (upper + x.lo) * map.c + channel, map.kind);
     struct elem_group ur = elem_load(map.at, (upper + x.hi) * map.c + channel, map.kind);
     struct elem_group ll = elem_load(map.at, (lower + x.lo) * map.c + channel, map.kind);

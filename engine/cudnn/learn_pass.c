@@ -69,7 +69,7 @@ static size_t learned_bytes(const struct learn_pass *p, int layer)
     if (layer == L_F0)
         values *= STEM_INPUTS;
     else if (learn_is_logits(layer))
-        values = (size_t)(l->channels * network[l->in[0]].channels);
+        values = (size_t)l->channels * (size_t)network[l->in[0]].channels;
     else if (learn_is_plane(layer)) {
         values *= (size_t)network[l->in[0]].channels;
         blocks = (pixels_of(p, layer) + PLANE_PIXELS - 1) / PLANE_PIXELS;

@@ -65,7 +65,7 @@ LENTIGO_HD struct elem_group bins_partial(const struct gpu_bins_job *job, struct
 LENTIGO_HD void bins_store(const struct gpu_bins_job *job, struct bins_place p, int thread,
                            struct elem_group sum, enum elem kind)
 {
-    size_t cell = (size_t)p.image * (p.bins * p.bins) + p.cell;
+    size_t cell = (size_t)p.image * p.bins * p.bins + p.cell;
     /* by index it would be copied to local memory */
     void *out = p.level == 0 ? job->out[0] : p.level == 1 ? job->out[1] : job->out[2];
 

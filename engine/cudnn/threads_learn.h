@@ -259,8 +259,8 @@ LENTIGO_HD void halve_learn_store(const struct gpu_halve_back_job *job, int bloc
         float sum = 0;
         for (int part = 0; part < HALVE_PARTS; part++)
             sum += shared->v[part * HALVE_SLOTS + slot].v[i % ELEM_GROUP];
-        to[(size_t)(slot / HALVE_VECS) * c + block % slices * HALVE_CHANNELS +
-           slot % HALVE_VECS * ELEM_GROUP + i % ELEM_GROUP] = sum;
+        int channel = block % slices * HALVE_CHANNELS + slot % HALVE_VECS * ELEM_GROUP;
+        to[(size_t)(slot / HALVE_VECS) * c + channel + i % ELEM_GROUP] = sum;
     }
 }
 
@@ -284,7 +284,7 @@ LENTIGO_HD struct elem_group bins_back_level(const struct gpu_bins_back_job *job
         struct arith_window columns = arith_bin_window(job->w, bins, cell % bins);
         if (y < rows.begin || y >= rows.end || x < columns.begin || x >= columns.end)
             continue;
-        size_t at = ((size_t)image * (bins * bins) + cell) * job->c + channel;
+        size_t at = ((size_t)image * bins * bins + cell) * job->c + channel;
         sum = elem_fma(sum, elem_load(from, at, kind), elem_fill(arith_share(rows, columns)));
     }
     return sum;
@@ -312,8 +312,8 @@ LENTIGO_HD void bins_back_thread(const struct gpu_bins_back_job *job, int block,
 /* Those outputs, of `to` from `from` samples, that may read sample `at`. */
 LENTIGO_HD struct arith_window learn_readers(int from, int to, int at)
 {
-    long long begin = (long long)(2 * at - 1) * to / (2 * from) - 1;
-    long long end = (long long)(2 * at + 3) * to / (2 * from) + 2;
+    long long begin = (long long)(2 * at - 1) * to / (2LL * from) - 1;
+    long long end = (long long)(2 * at + 3) * to / (2LL * from) + 2;
     struct arith_window w;
 
     w.begin = begin > 0 ? (int)begin : 0;
@@ -429,13 +429,13 @@ LENTIGO_HD void classify_learn(const struct gpu_classify_job *job, int block, in
                                struct learn_shared *shared, enum elem kind)
 {
     int groups = job->c / ELEM_GROUP, slots = ARITH_CLASSES * groups, slot = thread % slots;
+    int channel = slot % groups * ELEM_GROUP;
     struct learn_run run = learn_run(job->pixels, block);
     struct elem_group sum = elem_fill(0);
 
     for (long long p = run.begin + thread / slots; p < run.end; p += LEARN_THREADS / slots) {
         float g = job->logits[(size_t)p * ARITH_CLASSES + slot / groups];
-        size_t at = (size_t)p * job->c + slot % groups * ELEM_GROUP;
-        sum = elem_fma(sum, elem_load(job->in, at, kind), elem_fill(g));
+        sum = elem_fma(sum, elem_load(job->in, (size_t)p * job->c + channel, kind), elem_fill(g));
     }
     shared->v[thread] = sum;
 }

@@ -105,7 +105,7 @@ LENTIGO_HD float loss_classes(const struct gpu_loss_job *job)
 
     LENTIGO_UNROLL
     for (int c = 0; c < ARITH_CLASSES; c++)
-        classes += job->counts[c] > 0;
+        classes += (float)(job->counts[c] > 0);
     return classes;
 }
 
@@ -116,7 +116,7 @@ struct loss_ratio {
 
 LENTIGO_HD struct loss_ratio loss_ratio(const struct gpu_loss_job *job, int head, int c)
 {
-    const double *sums = job->sums + head * LOSS_SUMS;
+    const double *sums = job->sums + (size_t)head * LOSS_SUMS;
     struct loss_ratio r;
 
     r.up = (float)(2 * sums[ARITH_CLASSES + c] + LOSS_SMOOTH);
@@ -165,7 +165,7 @@ LENTIGO_HD int loss_begin(int from, int to, int at)
         return 0;
     if (at >= from)
         return to;
-    least = (least + 2 * from - 1) / (2 * from);
+    least = (least + 2LL * from - 1) / (2LL * from);
     return least < to ? (int)least : to;
 }
 
@@ -213,7 +213,7 @@ LENTIGO_HD struct loss_corners loss_corners(const struct gpu_loss_job *job,
  * makes an array that is read at `label`, and no register is. */
 LENTIGO_HD float loss_is(int label, int c)
 {
-    return label == c;
+    return (float)(label == c);
 }
 
 /* A label's probabilities, and the shares of the corners in its logits. */
@@ -344,7 +344,7 @@ LENTIGO_HD void loss_cells(const struct gpu_loss_job *job, int block, int thread
     LENTIGO_UNROLL
     for (int i = 0; i < 4 * ARITH_CLASSES; i++)
         shared->v[thread][i] = sum.at[i / ARITH_CLASSES].v[i % ARITH_CLASSES];
-    shared->v[thread][4 * ARITH_CLASSES] = entropy;
+    shared->v[thread][LOSS_CELL - 1] = entropy;
 }
 
 /* When all have staged: `values` sums of the block. */
@@ -396,10 +396,8 @@ LENTIGO_HD struct elem_group loss_corner(const struct gpu_loss_job *job, struct 
 
     if (at.y < 0 || at.x < 0)
         return sum;
-    const float *from =
-        job->cells +
-        (loss_first(job, at.head) + ((size_t)at.image * h + at.y) * w + at.x) * LOSS_CELL +
-        corner * ARITH_CLASSES;
+    size_t cell = loss_first(job, at.head) + ((size_t)at.image * h + at.y) * w + at.x;
+    const float *from = job->cells + cell * LOSS_CELL + (size_t)corner * ARITH_CLASSES;
     LENTIGO_UNROLL
     for (int c = 0; c < ARITH_CLASSES; c++)
         sum.v[c] += from[c];

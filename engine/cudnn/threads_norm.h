@@ -27,7 +27,8 @@ LENTIGO_HD struct norm_grid norm_grid(const struct gpu_norm_job *job)
     g.groups = all < NORM_GROUPS ? all : NORM_GROUPS;
     g.rows = NORM_THREADS / g.groups;
     g.slices = all / g.groups;
-    long long wanted = (job->pixels + g.rows * NORM_UNROLL - 1) / (g.rows * NORM_UNROLL);
+    long long round = (long long)g.rows * NORM_UNROLL;
+    long long wanted = (job->pixels + round - 1) / round;
     g.chunks = (int)(wanted < most ? wanted : most);
     g.chunk = (job->pixels + g.chunks - 1) / g.chunks;
     g.chunks = (int)((job->pixels + g.chunk - 1) / g.chunk);

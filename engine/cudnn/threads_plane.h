@@ -129,7 +129,7 @@ LENTIGO_HD void plane_forward(const struct gpu_plane_job *job, int block, int th
     LENTIGO_UNROLL
     for (int o = 0; o < co; o++) {
         job->z[(size_t)pixel * co + o] = sum[o];
-        shared->v[thread][2 * o] = sum[o];
+        shared->v[thread][2 * (size_t)o] = sum[o];
         shared->v[thread][2 * o + 1] = (double)sum[o] * sum[o];
     }
 }
@@ -142,7 +142,7 @@ LENTIGO_HD void plane_finish(const struct gpu_plane_job *job, int thread,
 
     if (thread >= co)
         return;
-    double mean = shared->v[0][2 * thread] / count;
+    double mean = shared->v[0][2 * (size_t)thread] / count;
     norm_set(&job->params, &job->values, thread, count, mean,
              shared->v[0][2 * thread + 1] / count - mean * mean);
 }
@@ -175,7 +175,7 @@ LENTIGO_HD void plane_back(const struct gpu_plane_job *job, int block, int threa
         if (job->front.scale && i < HIDDEN_CHANNELS) {
             float in = job->in[(size_t)pixel * ci + i];
             sum[i] = in * job->front.scale[i] + job->front.shift[i] > 0 ? sum[i] : 0;
-            shared->v[thread][2 * i] = sum[i];
+            shared->v[thread][2 * (size_t)i] = sum[i];
             shared->v[thread][2 * i + 1] = (double)sum[i] * ((double)in - job->front.mean[i]);
         }
         job->g_in[(size_t)pixel * ci + i] = sum[i];
@@ -187,7 +187,7 @@ LENTIGO_HD void plane_back_finish(const struct gpu_plane_job *job, int thread,
 {
     if (thread < ci && job->front.scale)
         norm_set_back(&job->front_params, &job->front, thread, 1 / (double)plane_pixels(job),
-                      shared->v[0][2 * thread], shared->v[0][2 * thread + 1]);
+                      shared->v[0][2 * (size_t)thread], shared->v[0][2 * thread + 1]);
 }
 
 LENTIGO_HD long long plane_learn_blocks(const struct gpu_plane_job *job)

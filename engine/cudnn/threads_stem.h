@@ -76,8 +76,8 @@ LENTIGO_HD void stem_compute(const struct gpu_stem_job *job, struct tile tile, i
     for (int p = 0; p < STEM_STRIP; p++)
         acc[p] = elem_load(job->bias, (size_t)first, ELEM_F32);
     for (int ky = 0; ky < 3; ky++)
-        stem_row(shared->weight + ky * 3 * STEM_INPUTS * STEM_CHANNELS + first,
-                 shared->pixels + (2 * row + ky) * STEM_PITCH + 2 * STEM_INPUTS * column, acc);
+        stem_row(&shared->weight[ky * 3 * STEM_INPUTS * STEM_CHANNELS + first],
+                 &shared->pixels[(2 * row + ky) * STEM_PITCH + 2 * STEM_INPUTS * column], acc);
     LENTIGO_UNROLL
     for (int p = 0; p < STEM_STRIP; p++) {
         int y = tile.y + row, x = tile.x + column + p;
