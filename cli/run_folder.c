@@ -93,14 +93,17 @@ static json_t *describe(const struct run *r, struct err *err)
 
     if (!model_open(&model, s->model, err) &&
         !policy_open_in(&policy, s->model, s->size == SETTINGS_AUTO, err) &&
-        !engine_choose(&config, model, &facts, err))
+        !engine_choose(&config, model, &facts, err)) {
         made = json_pack("{s:i, s:o, s:o, s:s, s:s, s:o, s:s, s:s, s:s, s:s}", "version", 1,
                          "input", json_text(r->input), "model", json_text(s->model), "model_sha256",
                          model_card(model)->sha256, "policy_sha256", policy_sha256(policy), "size",
                          describe_size(s, model, policy), "precision", facts.precision, "reports",
                          s->reports, "language", s->language, "program", LENTIGO_VERSION);
-    if (made && !strcmp(facts.precision, "int8"))
-        json_object_set_new(made, "ranges_sha256", json_string(model_ranges(model)->sha256));
+        if (made && !strcmp(facts.precision, "int8"))
+            json_put(&made, "ranges_sha256", json_string(model_ranges(model)->sha256));
+        if (!made)
+            err_set(err, ERR_NOMEM, "out of memory for run.json");
+    }
     policy_close(policy);
     model_close(model);
     return made;
@@ -309,8 +312,8 @@ int run_folder_note(struct run *r, struct err *err)
         json_decref(note);
         return -1;
     }
-    json_object_set_new(note, "redis", json_text(r->settings.redis));
-    json_object_set_new(note, "pid", json_integer(getpid()));
+    json_put(&note, "redis", json_text(r->settings.redis));
+    json_put(&note, "pid", json_integer(getpid()));
     if (!json_write(path, note, err))
         ret = settings_write(&r->settings, config, err);
     json_decref(note);

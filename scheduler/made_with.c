@@ -68,7 +68,7 @@ static int replace(const struct spool *s, const char *path, json_t *was, json_t 
 
     json_array_extend(earlier, json_object_get(was, "earlier"));
     json_object_del(was, "earlier");
-    json_array_append(earlier, was);
+    json_add(&earlier, json_incref(was));
     if (json_object_set_new(now, "earlier", earlier))
         return err_set(err, ERR_AGAIN, "%s: no memory", path);
     return write_down(s, path, now, err);

@@ -22,7 +22,7 @@ json_t *record_model(const struct subject *subject)
                   "precision", facts->precision, "backend", facts->backend, "policy_sha256",
                   policy_sha256(subject->policy));
     if (made && plan)
-        json_object_set_new(made, "coarse_size", json_integer(plan->coarse));
+        json_put(&made, "coarse_size", json_integer(plan->coarse));
     return made;
 }
 
