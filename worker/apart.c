@@ -51,18 +51,20 @@ static void limit_memory(void)
 /* Pages of data that this process has or has asked for. */
 static int64_t data_pages(void)
 {
-    char text[160];
-    long long size, resident, shared, code, library, data;
+    char text[160], *at = text, *end = NULL;
+    long long pages = -1;
     int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
     if (fd >= 0)
         close(fd);
     text[n > 0 ? n : 0] = 0;
-    return sscanf(text, "%lld %lld %lld %lld %lld %lld", &size, &resident, &shared, &code, &library,
-                  &data) == 6
-               ? data
-               : -1;
+    for (int i = 0; i < 6; i++, at = end) { /* size, resident, shared, code, library, data */
+        pages = strtoll(at, &end, 10);
+        if (end == at)
+            return -1;
+    }
+    return pages;
 }
 
 static void limit_memory(void)
