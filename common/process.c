@@ -16,5 +16,7 @@ char process_state(pid_t pid)
         close(fd);
     text[n > 0 ? n : 0] = 0;
     const char *name_end = strrchr(text, ')'); /* "pid (name) state ..." */
-    return name_end && name_end[1] ? name_end[2] : (char)0;
+    if (!name_end || !name_end[1])
+        return 0;
+    return name_end[2];
 }

@@ -170,7 +170,7 @@ static bool take_frame(struct walk *w, const uint8_t *p, size_t n)
     if (!w->out->h || !w->out->w || (p[5] != 1 && p[5] != COMPONENTS) || n != 6 + 3 * (size_t)p[5])
         return false;
     for (int i = 0; i < p[5]; i++)
-        if (!take_component(w, i, p + 6 + 3 * i))
+        if (!take_component(w, i, &p[6 + 3 * i]))
             return false;
     /* Without a mark of JFIF the names say what the colours are: these mean YCbCr to everybody. */
     return w->has_jfif || p[5] == 1 || (w->c[0].id == 1 && w->c[1].id == 2 && w->c[2].id == 3);
@@ -182,7 +182,7 @@ static bool take_scan(struct walk *w, const uint8_t *p, size_t n)
     int count = w->out->components;
 
     if (!w->has_frame || n != 4 + 2 * (size_t)count || p[0] != count ||
-        memcmp(p + 1 + 2 * count, whole, sizeof(whole)) != 0)
+        memcmp(&p[1 + 2 * count], whole, sizeof(whole)) != 0)
         return false;
     for (int i = 0; i < count; i++) {
         int dc = p[2 + 2 * i] >> 4, ac = p[2 + 2 * i] & 15;

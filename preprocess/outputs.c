@@ -130,7 +130,7 @@ static void pick_push(struct output *out, const uint8_t *rgb)
         return;
     p->made++;
     for (int i = 0; i < p->to.w; i++)
-        memcpy(to + 3 * i, rgb + 3 * (size_t)middle_of(i, p->from.w, p->to.w), 3);
+        memcpy(to + 3 * (size_t)i, rgb + 3 * (size_t)middle_of(i, p->from.w, p->to.w), 3);
 }
 
 static void output_push(struct output *out, const uint8_t *rgb)
