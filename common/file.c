@@ -355,7 +355,7 @@ static int copy_fd(int in, int out, const char *path, struct err *err)
     }
 }
 
-int file_copy_fd(int in, const char *to, struct err *err)
+int file_copy_fd(int from, const char *to, struct err *err)
 {
     char draft[PATH_SIZE];
     int ret = -1;
@@ -365,9 +365,9 @@ int file_copy_fd(int in, const char *to, struct err *err)
     int out = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (out < 0)
         return fail_errno(err, draft, "create");
-    if (lseek(in, 0, SEEK_SET) < 0)
+    if (lseek(from, 0, SEEK_SET) < 0)
         fail_errno(err, to, "seek");
-    else if (!copy_fd(in, out, to, err))
+    else if (!copy_fd(from, out, to, err))
         ret = rename(draft, to) ? fail_errno(err, to, "rename") : 0;
     close(out);
     if (ret)

@@ -11,11 +11,12 @@
 #include "queue/spool.h"
 #include "scheduler/child.h"
 
-/* Write or compare. `decode` is the setting: a GPU's decoder gives other pixels than the processor's. ERR_CONFIG: it was made with something else, or the file says nothing that can be
- * compared; with `may_differ` it is written anew instead, what it said before kept under "earlier".
- * ERR_AGAIN: the disk; nothing may be computed before this went well. Blocks on the disk, mostly once
- * in the life of a spool. Loop's thread. */
-int made_with_check(const struct spool *s, const struct child_facts *now, const char *decode,
+/* Write or compare. `decode` is the setting: a GPU's decoder gives other pixels than the processor's.
+ * ERR_CONFIG: it was made with something else, or the file says nothing that can be compared; with
+ * `may_differ` it is written anew instead, what it said before kept under "earlier". ERR_AGAIN: the
+ * disk; nothing may be computed before this went well. Blocks on the disk, mostly once in the life of
+ * a spool. Loop's thread. */
+int made_with_check(const struct spool *s, const struct child_facts *facts, const char *decode,
                     bool may_differ, struct err *err);
 
 #endif

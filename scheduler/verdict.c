@@ -33,18 +33,18 @@ enum verdict verdict_of_failure(enum err_code code, int signal, bool is_alone)
     return is_alone ? VERDICT_CRASH : VERDICT_SUSPECT; /* a batch fails as one */
 }
 
-bool verdict_is_in_doubt(const struct death *d, bool has_worked)
+bool verdict_is_in_doubt(const struct death *death, bool has_worked)
 {
-    return d->by_us || !is_unexplained(d->signal) || !has_worked;
+    return death->by_us || !is_unexplained(death->signal) || !has_worked;
 }
 
-enum verdict verdict_of_death(const struct death *d)
+enum verdict verdict_of_death(const struct death *death)
 {
-    if (!d->signal && (d->status == STATUS_DEVICE || d->status == STATUS_UNFIT))
+    if (!death->signal && (death->status == STATUS_DEVICE || death->status == STATUS_UNFIT))
         return VERDICT_GIVE_BACK;
-    if (d->n_held != 1)
+    if (death->n_held != 1)
         return VERDICT_SUSPECT;
-    if (d->signal && (d->by_us || !is_unexplained(d->signal)))
+    if (death->signal && (death->by_us || !is_unexplained(death->signal)))
         return VERDICT_CRASH;
     return VERDICT_UNEXPLAINED;
 }
