@@ -139,7 +139,7 @@ bool dispatch_drop_cancelled(struct scheduler *s, struct flight *flight);
 void dispatch_hold(struct scheduler *s, struct flight *flight, int64_t pause_ms);
 void dispatch_give_back(struct scheduler *s, struct flight *flight);
 void dispatch_discard(struct scheduler *s, struct flight *flight); /* out of Redis, and not done */
-void dispatch_give_back_all(struct scheduler *s); /* what is held here */
+void dispatch_give_back_all(struct scheduler *s);                  /* what is held here */
 
 /* casualty.c */
 void casualty_failed(struct scheduler *s, struct flight *flight, const struct wire_message *m);
