@@ -199,13 +199,18 @@ void committer_close(struct committer *c)
     free(c);
 }
 
+/* Of one that goes back nothing has to be durable. */
 void committer_push(struct committer *c, struct item *item)
 {
+    bool is_done = item->outcome == WIRE_DONE;
+
     pthread_mutex_lock(&c->lock);
-    item_list_push(&c->gathered, item);
+    item_list_push(is_done ? &c->gathered : &c->finished, item);
     c->inside++;
     pthread_cond_signal(&c->changed);
     pthread_mutex_unlock(&c->lock);
+    if (!is_done)
+        c->config.on_finished(c->config.ctx);
 }
 
 struct item *committer_finished(struct committer *c)

@@ -25,7 +25,8 @@ struct committer_config {
     /* Items that this worker has, those in the committer among them: when these are all, nothing
      * more can come before some are finished. Changed by the event loop's thread only. */
     const _Atomic int *held;
-    /* Called by the committer's thread, no lock held, when committer_finished has something. */
+    /* Called by the committer's thread or by who pushes, no lock held, when committer_finished has
+     * something. */
     void (*on_finished)(void *ctx);
     void *ctx;
 };
@@ -36,7 +37,8 @@ int committer_open(struct committer **out, const struct committer_config *config
 /* Makes durable what was pushed; frees the items. NULL is fine. */
 void committer_close(struct committer *c);
 
-/* Any thread. Takes the item over until committer_finished returns it. */
+/* Any thread. Takes the item over until committer_finished returns it; one that goes back to the scheduler
+ * has nothing to wait for. */
 void committer_push(struct committer *c, struct item *item);
 
 struct item *committer_finished(struct committer *c); /* the next one, or NULL; the event loop's */

@@ -146,9 +146,9 @@ static void what_was_pushed_is_durable_when_closed(void **state)
     assert_int_equal(seen_at_last_sync, ITEMS);
 }
 
-static void what_failed_before_gets_no_record(void **state)
+static void what_failed_before_gets_no_record_and_waits_for_no_sync(void **state)
 {
-    _Atomic int held = 1;
+    _Atomic int held = 100; /* one that is done would wait for more */
     struct committer *c = open_one(&held);
     struct item *item = new_item(0);
     const struct err why = {.code = ERR_AGAIN};
@@ -159,6 +159,7 @@ static void what_failed_before_gets_no_record(void **state)
     item = wait_finished(c);
     assert_int_equal(item->outcome, WIRE_FAILED);
     assert_int_equal(item->stage, STAGE_DECODE);
+    assert_int_equal(syncs, 0);
     item_free(item);
     committer_close(c);
     assert_int_equal(visible(), 0);
@@ -213,7 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(records_are_seen_after_one_sync_and_told_after_the_next),
         TEST(what_was_pushed_is_durable_when_closed),
-        TEST(what_failed_before_gets_no_record),
+        TEST(what_failed_before_gets_no_record_and_waits_for_no_sync),
         TEST(full_disk_gives_back),
         TEST(missing_folder_gives_back),
     };
