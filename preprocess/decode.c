@@ -26,7 +26,7 @@ enum {
 struct slot {
     int fd;
     const uint8_t *map; /* read-only here */
-    bool is_busy;
+    bool is_busy, is_postponed;
     uint64_t kept; /* bytes from the begin that never give their pages back */
     uint64_t job, tag, used;
     bool want_measure, want_display;
@@ -38,6 +38,7 @@ struct decoder {
     int slot_count, sock;
     pid_t zygote;
     uint64_t jobs;
+    int postponed;
     bool is_gone, has_moved;
 };
 
@@ -374,9 +375,9 @@ static void take_outcome(const struct decoder *d, struct slot *s, const struct w
         set_aside(out, REASON_DECODE_TIMEOUT, "decoding took longer than allowed");
         break;
     case WIRE_MEMORY: set_aside(out, REASON_DECODE_MEMORY, "decoding took too much memory"); break;
-    case WIRE_MOVES: /* taken by decoder_next */
+    case WIRE_MOVES: /* these two: taken by decoder_next */
+    case WIRE_SLOW:
     case WIRE_NOT_PLAIN:
-    case WIRE_SLOW: /* taken by the zygote */
     case WIRE_NO_ROOM:
         out->reason = REASON_INTERNAL;
         err_set(&out->err, ERR_AGAIN, "the decoder has too many files open");
@@ -400,6 +401,33 @@ bool decoder_has_moved(struct decoder *d)
     return has_moved;
 }
 
+int decoder_postponed(const struct decoder *d)
+{
+    return d->postponed;
+}
+
+/* The slot that works on it, or NULL. */
+static struct slot *slot_of(struct decoder *d, const struct wire_outcome *o)
+{
+    bool is_one = o->slot >= 0 && o->slot < d->slot_count && d->slots[o->slot].is_busy &&
+                  d->slots[o->slot].job == o->number;
+
+    return is_one ? &d->slots[o->slot] : NULL;
+}
+
+/* False: it is the end of an image. */
+static bool take_word(struct decoder *d, const struct wire_outcome *o)
+{
+    struct slot *s = o->end == WIRE_SLOW ? slot_of(d, o) : NULL;
+
+    d->has_moved = d->has_moved || o->end == WIRE_MOVES;
+    if (s && !s->is_postponed) {
+        s->is_postponed = true;
+        d->postponed++;
+    }
+    return o->end == WIRE_MOVES || o->end == WIRE_SLOW;
+}
+
 int decoder_next(struct decoder *d, struct decoded *out, struct err *err)
 {
     struct wire_outcome o;
@@ -407,18 +435,19 @@ int decoder_next(struct decoder *d, struct decoded *out, struct err *err)
 
     if (d->is_gone)
         return gone(d, err);
-    do {
+    do
         n = wire_receive(d->sock, &o, sizeof(o), NULL, MSG_DONTWAIT);
-        d->has_moved = d->has_moved || (n > 0 && o.end == WIRE_MOVES);
-    } while ((n < 0 && errno == EINTR) || (n > 0 && o.end == WIRE_MOVES));
+    while ((n < 0 && errno == EINTR) || (n > 0 && take_word(d, &o)));
     if (n < 0 && errno == EAGAIN)
         return 0;
     if (n <= 0)
         return gone(d, err);
-    if (o.slot < 0 || o.slot >= d->slot_count || !d->slots[o.slot].is_busy ||
-        d->slots[o.slot].job != o.number)
+    struct slot *s = slot_of(d, &o);
+    if (!s)
         return err_set(err, ERR_BUG, "a result for decode slot %d, which has no such job", o.slot);
-    take_outcome(d, &d->slots[o.slot], &o, out);
+    d->postponed -= s->is_postponed;
+    s->is_postponed = false;
+    take_outcome(d, s, &o, out);
     return 1;
 }
 

@@ -108,6 +108,10 @@ int decoder_submit(struct decoder *d, const struct decode_request *request, stru
  * not stuck. */
 bool decoder_has_moved(struct decoder *d);
 
+/* How many of those submitted were so slow that they wait until nobody else does, or stand back behind
+ * the others: they keep no child from what is submitted next. Changes in decoder_next. */
+int decoder_postponed(const struct decoder *d);
+
 /* 1: `out` holds a result. 0: none now. -1 ERR_DEVICE: the zygote is gone; every submitted slot is
  * lost and none of their images is to blame. */
 int decoder_next(struct decoder *d, struct decoded *out, struct err *err);

@@ -27,7 +27,7 @@ enum wire_end {
     WIRE_NO_ROOM,     /* its descriptor did not arrive, too many are open: no child was asked */
     WIRE_MOVES, /* no end: a patient child uses its processor; the zygotes' word to the decoder */
     WIRE_NOT_PLAIN, /* a batcher's: others have to decode it; the decoder never hears of it */
-    WIRE_SLOW, /* killed by a zygote, to be done again patiently; the decoder never hears of it */
+    WIRE_SLOW,      /* no end: killed by a zygote, to be done again patiently */
 };
 
 /* zygote -> decoder; the very first one, with number 0, says whether the sandbox stands */

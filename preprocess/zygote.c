@@ -127,6 +127,7 @@ static void finish(struct zygote *z, const struct wire_outcome *o)
         z->running--;
     if (o->end == WIRE_SLOW && !z->config->has_vips) {
         postpone(z, o->slot);
+        report(z, o);
         return;
     }
     out.cpu_us += w->cpu_us;

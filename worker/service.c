@@ -240,13 +240,13 @@ static int free_slot(const struct service *v)
  * longer line before the decoder than keeps it at work: it takes them in the order in which it got them. */
 static bool may_decode(const struct service *v, const struct item *item)
 {
-    int free = 0;
+    int free = 0, in_line = v->decoding - decoder_postponed(v->decoder);
 
     for (int i = 0; i < v->shape.slots; i++)
         free += !v->in_slot[i];
     return item->is_urgent
                ? free > 0
-               : free > v->shape.urgent_slots && v->decoding < DECODER_LINE * v->shape.decoders;
+               : free > v->shape.urgent_slots && in_line < DECODER_LINE * v->shape.decoders;
 }
 
 static int submit(struct service *v, struct item *item, int slot, struct err *err)
