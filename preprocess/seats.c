@@ -22,7 +22,9 @@ enum {
     SLOW_MS = 30,
     FIRST_SLOW_MS = 2000, /* while none is known */
     PATIENT_NICE = 5,
-    LAST_NICE = 19, /* of what is slow then too: it hangs, most likely */
+    /* Of what is slow then too: it hangs, most likely. At 19 a busy machine let it come to its limit only after
+     * minutes. */
+    LAST_NICE = 10,
     TELL_US = 1000000,
 };
 

@@ -279,8 +279,10 @@ class Installation(World):
 
     def is_ready(self):
         """A scheduler that was told to end already ends at once at the second time; a killed one will be
-        started again."""
-        return self.scheduler.poll() is None and self.scheduler.pid not in self.told
+        started again, and one that has just begun does not listen to signals yet."""
+        begun = f"pid={self.scheduler.pid} event=scheduler.start"
+        return self.scheduler.poll() is None and self.scheduler.pid not in self.told and \
+            begun in (self.folder / "scheduler").read_text(errors="replace")
 
     def finish(self, seconds=WHOLE_S):
         done = self.wait(self.is_whole, seconds, "everything is finished") and \
