@@ -247,15 +247,35 @@ static void sweep_study(const char *study_dir)
         file_sweep_drafts(results);
 }
 
+static int report_paths(const char *study_dir, char draft[SPOOL_PATH_SIZE],
+                        char path[SPOOL_PATH_SIZE], struct err *err)
+{
+    return path_format(draft, SPOOL_PATH_SIZE, err, "%s/report.json.draft", study_dir) ||
+                   path_format(path, SPOOL_PATH_SIZE, err, "%s/report.json", study_dir)
+               ? -1
+               : 0;
+}
+
+void publish_abandon(const char *study_dir)
+{
+    char draft[SPOOL_PATH_SIZE], path[SPOOL_PATH_SIZE];
+    struct err ignored = {0};
+
+    if (!report_paths(study_dir, draft, path, &ignored) && !access(path, F_OK))
+        (void)unlink(draft);
+}
+
 int publish_finish(const char *study_dir, struct err *err)
 {
     char draft[SPOOL_PATH_SIZE], path[SPOOL_PATH_SIZE];
 
-    if (path_format(draft, sizeof(draft), err, "%s/report.json.draft", study_dir) ||
-        path_format(path, sizeof(path), err, "%s/report.json", study_dir))
+    if (report_paths(study_dir, draft, path, err))
         return -1;
     if (rename(draft, path)) {
         int e = errno;
+        if (e == ENOENT &&
+            !access(path, F_OK)) /* another reporter was first; the bytes are the same */
+            return 0;
         return err_set(err, err_code_of_errno(e), "%s: rename: %s", path, strerror(e));
     }
     sweep_study(study_dir);

@@ -33,5 +33,7 @@ int publish_make(struct publisher *p, const char *study_dir, struct publish_outc
 /* Everything made so far reaches the disk: the spool's file system and, if another, OUT's. */
 int publish_sync(const struct publisher *p, const char *study_dir, struct err *err);
 int publish_finish(const char *study_dir, struct err *err);
+/* What was made will not be finished here: the draft goes if somebody else's report stands already. */
+void publish_abandon(const char *study_dir);
 
 #endif

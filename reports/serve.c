@@ -139,6 +139,10 @@ static int work_batch(struct server *v, struct err *err)
     for (int i = 0; i < v->n_jobs && !ret; i++)
         if (v->jobs[i].is_made)
             ret = finish_job(v, &v->jobs[i], err);
+    for (int i = 0; i < v->n_jobs && ret;
+         i++) /* the scheduler is gone, and the next one has a reporter */
+        if (v->jobs[i].is_made)
+            publish_abandon(v->jobs[i].dir);
     v->n_jobs = 0;
     v->busy_us += clock_mono_us() - start;
     return ret;

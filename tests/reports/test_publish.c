@@ -87,6 +87,33 @@ static void second_time_changes_nothing(void **state)
     assert_int_equal(made_shell(line), 0);
 }
 
+/* The reporter of a scheduler that was killed, beside that of the next one. */
+static void a_late_reporter_leaves_nothing_behind(void **state)
+{
+    const struct made *m = *state;
+    struct settings settings;
+    struct publish_outcome o;
+    struct publisher late;
+    struct study s;
+    struct err err = {0};
+    char dir[SPOOL_PATH_SIZE];
+
+    made_fill(&s, "P1", 3);
+    made_study(*state, &s, page_five, dir);
+    made_settings(m, &settings, "json", "en");
+    assert_int_equal(publisher_init(&late, &settings, &err), 0);
+    assert_int_equal(publish_make(&late, dir, &o, &err), 0);
+    publish_abandon(dir);
+    assert_true(is_there(dir, "report.json.draft")); /* it may be the other one's */
+    assert_int_equal(publish_finish(dir, &err), 0);
+    assert_int_equal(publish_finish(dir, &err), 0); /* the other one was first */
+    assert_int_equal(publish_make(&late, dir, &o, &err), 0);
+    publish_abandon(dir);
+    assert_false(is_there(dir, "report.json.draft"));
+    assert_true(is_there(dir, "report.json"));
+    publisher_release(&late);
+}
+
 static void put(const char *dir, const char *name)
 {
     char path[SPOOL_PATH_SIZE];
@@ -222,6 +249,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(run_gets_its_files, page_setup, page_teardown),
         cmocka_unit_test_setup_teardown(second_time_changes_nothing, page_setup, page_teardown),
+        cmocka_unit_test_setup_teardown(a_late_reporter_leaves_nothing_behind, page_setup,
+                                        page_teardown),
         cmocka_unit_test_setup_teardown(what_the_dead_left_is_swept, page_setup, page_teardown),
         cmocka_unit_test_setup_teardown(json_alone_makes_no_pages, page_setup, page_teardown),
         cmocka_unit_test_setup_teardown(installation_keeps_all_in_the_study, page_setup,
