@@ -19,6 +19,8 @@ struct flight {
     uint32_t image;
     struct broker_lease lease; /* entry "" = Redis knows nothing of it */
     struct child *worker;      /* NULL = held here; changed by flights_send and flights_hold */
+    uint32_t leased_turn;      /* how many lease answers there were when this lease came ... */
+    uint32_t asked_turn;       /* ... and when Redis was last asked of it */
     int attempt;               /* as sent to the worker */
     int tries;                 /* how often it came back for want of something */
     bool is_alone;             /* sent to run alone */
