@@ -118,15 +118,6 @@ static int examine_report(struct examination *e, const struct patient_study *p, 
     return e->found && has_report && is_whole ? census_report(e, p, path, err) : 0;
 }
 
-static int note_contents(struct contents *seen, const struct study *study, struct err *err)
-{
-    int n_set_aside = 0;
-
-    for (int i = 0; i < study->n_images; i++)
-        n_set_aside += study->images[i].set_aside != REASON_NONE;
-    return contents_add(seen, study->key, study->n_images, n_set_aside, err);
-}
-
 /* One that is not there is made at the next start of a scheduler. */
 static int examine_contents(const struct examination *e, const char *upload,
                             const struct contents *seen, struct err *err)
@@ -161,7 +152,7 @@ static int examine_study(struct examination *e, const char *upload, const char *
         return 0;
     }
     e->census->studies++;
-    ret = note_contents(seen, &p.study, err);
+    ret = contents_add_study(seen, &p.study, err);
     for (int i = 0; i < p.study.n_images && !ret; i++)
         ret = examine_image(e, &p, &p.study.images[i], err);
     if (!ret)

@@ -1,6 +1,4 @@
 /* What lies in the spool, held against what should: files, and the words of a report. */
-#include <ctype.h>
-#include <errno.h>
 
 #include "common/file.h"
 #include "queue/census_priv.h"
@@ -10,31 +8,18 @@
 
 /* ---- names ---- */
 
-/* "<digits>" at the beginning of `name` below `max`; `*rest` is what follows. */
-static bool begins_with_number(const char *name, int max, const char **rest)
-{
-    char *end;
-
-    if (!isdigit((unsigned char)name[0]))
-        return false;
-    errno = 0;
-    long n = strtol(name, &end, 10);
-    *rest = end;
-    return !errno && n < max;
-}
-
 static bool is_result(const char *name, int n_images)
 {
     const char *rest;
 
-    return begins_with_number(name, n_images, &rest) && *rest == '.';
+    return names_number(name, n_images, &rest) >= 0 && *rest == '.';
 }
 
 static bool is_original(const char *name, int n_images)
 {
     const char *rest;
 
-    return begins_with_number(name, n_images, &rest) && !*rest;
+    return names_number(name, n_images, &rest) >= 0 && !*rest;
 }
 
 /* "<n>.<k>.json", "report.<k>.json" (order.h). */
@@ -44,9 +29,9 @@ static bool is_history(const char *name, int n_images)
 
     if (strncmp(name, "report", 6) == 0)
         rest = name + 6;
-    else if (!begins_with_number(name, n_images, &rest))
+    else if (names_number(name, n_images, &rest) < 0)
         return false;
-    return *rest == '.' && begins_with_number(rest + 1, INT32_MAX, &rest) && !strcmp(rest, ".json");
+    return *rest == '.' && names_number(rest + 1, INT32_MAX, &rest) >= 0 && !strcmp(rest, ".json");
 }
 
 static bool is_one_of(const char *const *known, const char *name, int unused)

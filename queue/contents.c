@@ -36,17 +36,22 @@ int contents_add(struct contents *c, const char *key, int n_images, int n_set_as
     return 0;
 }
 
-static int add_study(void *ctx, const char *study_dir, const struct study *study, struct err *err)
+int contents_add_study(struct contents *c, const struct study *study, struct err *err)
 {
     int n_set_aside = 0;
 
-    for (int i = 0; i < study->n_images; i++) {
+    for (int i = 0; i < study->n_images; i++)
+        n_set_aside += study->images[i].set_aside != REASON_NONE;
+    return contents_add(c, study->key, study->n_images, n_set_aside, err);
+}
+
+static int add_study(void *ctx, const char *study_dir, const struct study *study, struct err *err)
+{
+    for (int i = 0; i < study->n_images; i++)
         if (study->images[i].n != i)
             return err_set(err, ERR_INPUT, "%s: image %d is numbered %d", study_dir, i,
                            study->images[i].n);
-        n_set_aside += study->images[i].set_aside != REASON_NONE;
-    }
-    return contents_add(ctx, study->key, study->n_images, n_set_aside, err);
+    return contents_add_study(ctx, study, err);
 }
 
 int contents_gather(struct contents *out, const struct spool *s, const char *upload,

@@ -33,6 +33,9 @@ void contents_release(struct contents *c); /* safe on a zeroed one; leaves it ze
 int contents_add(struct contents *c, const char *key, int n_images, int n_set_aside,
                  struct err *err);
 
+/* The same from what its study.json says. */
+int contents_add_study(struct contents *c, const struct study *study, struct err *err);
+
 /* From the study.json files of an upload. Errors as spool_study_read; ERR_INPUT also when the images of a
  * study are not numbered from 0 on. */
 int contents_gather(struct contents *out, const struct spool *s, const char *upload,

@@ -1,5 +1,6 @@
 #include "queue/names.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -7,6 +8,18 @@
 #include <unistd.h>
 
 #include "common/file.h"
+
+int names_number(const char *name, int max, const char **rest)
+{
+    char *end;
+
+    if (!isdigit((unsigned char)name[0]))
+        return -1;
+    errno = 0;
+    long n = strtol(name, &end, 10);
+    *rest = end;
+    return !errno && n < max ? (int)n : -1;
+}
 
 void names_release(struct names *names)
 {

@@ -16,6 +16,9 @@ int names_read(struct names *out, const char *path, struct err *err);
 /* The same of an open folder; takes `fd` over, also on failure. */
 int names_read_fd(struct names *out, int fd, const char *path, struct err *err);
 
+/* The number that a name begins with, and `*rest` is what follows; -1: with none below `max`. */
+int names_number(const char *name, int max, const char **rest);
+
 void names_release(struct names *names); /* safe on a zeroed one; leaves it zeroed */
 
 #endif

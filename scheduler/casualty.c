@@ -19,14 +19,14 @@ static bool give_up_study(struct scheduler *s, struct flight *flight)
 {
     uint32_t study = index_study_of_image(&s->index, flight->image);
     const struct study_image *record;
-    char dir[SPOOL_PATH_SIZE], quoted[512];
+    char dir[SPOOL_PATH_SIZE], id[WIRE_ID_SIZE], quoted[512];
     struct err err = {0};
 
     if (!intake_look_up(s, flight->image, &record, dir, &err) || err.code != ERR_INPUT)
         return false;
+    index_format_study(&s->index, study, id);
     if (s->index.studies[study].report != REPORT_FAILED)
-        log_event(LOG_ERROR, "study.damaged", "study=%s/%s why=%s",
-                  index_upload_of(&s->index, study), s->index.studies[study].key,
+        log_event(LOG_ERROR, "study.damaged", "study=%s why=%s", id,
                   log_quote(quoted, sizeof(quoted), err.msg));
     index_set_report(&s->index, study, REPORT_FAILED);
     dispatch_discard(s, flight);

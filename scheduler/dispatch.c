@@ -51,9 +51,7 @@ void dispatch_give_back(struct scheduler *s, struct flight *flight)
 
 void dispatch_discard(struct scheduler *s, struct flight *flight)
 {
-    uint32_t study = index_study_of_image(&s->index, flight->image);
-    struct broker_job job = {index_upload_of(&s->index, study), s->index.studies[study].key,
-                             s->index.images[flight->image].n};
+    struct broker_job job = scheduler_job(s, flight->image);
 
     if (flight->lease.entry[0] && broker_is_ready(s->broker))
         broker_discard(s->broker, &flight->lease, &job);
@@ -87,12 +85,10 @@ void dispatch_give_back_all(struct scheduler *s)
 static void finish_lease(struct scheduler *s, struct flight *flight, enum result_status status)
 {
     uint32_t study = index_study_of_image(&s->index, flight->image);
-    const struct index_study *row = &s->index.studies[study];
-    struct broker_job job = {index_upload_of(&s->index, study), row->key,
-                             s->index.images[flight->image].n};
+    struct broker_job job = scheduler_job(s, flight->image);
 
     if (flight->lease.entry[0])
-        broker_finish(s->broker, &flight->lease, &job, (int)row->n_images,
+        broker_finish(s->broker, &flight->lease, &job, (int)s->index.studies[study].n_images,
                       result_status_word(status), flight->image);
     flight->lease.entry[0] = 0;
 }

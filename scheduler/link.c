@@ -183,17 +183,17 @@ void link_put_from(struct scheduler *s, uint32_t study)
     link_put(s);
 }
 
-void link_put_again(struct scheduler *s, int class, const struct broker_job *job,
-                    enum result_status was)
+void link_put_again(struct scheduler *s, uint32_t image, enum result_status was)
 {
-    uint32_t study = index_find_study(&s->index, job->upload, job->study);
+    const struct index_study *study = &s->index.studies[index_study_of_image(&s->index, image)];
+    struct broker_job job = scheduler_job(s, image);
 
     s->lease_at_ms = 0;
-    s->has_urgent = s->has_urgent || !class;
+    s->has_urgent = s->has_urgent || !study->class;
     if (broker_is_ready(s->broker)) {
         s->has_put_again = true;
-        seed_study(s, &s->index.studies[study]);
-        broker_reopen(s->broker, class, job, result_status_word(was));
+        seed_study(s, study);
+        broker_reopen(s->broker, study->class, &job, result_status_word(was));
     } else {
         put_from_the_beginning(s); /* when it is; a repeat does no harm */
     }

@@ -201,16 +201,13 @@ static int retire_result(const char *dir, const struct order_image *what, int n,
 
 static void reopen(struct scheduler *s, uint32_t image)
 {
-    uint32_t study = index_study_of_image(&s->index, image);
     enum result_status was = (enum result_status)s->index.images[image].status;
-    struct broker_job job = {index_upload_of(&s->index, study), s->index.studies[study].key,
-                             s->index.images[image].n};
 
     if (was == RESULT_NONE) /* killed after the step: the walk has found it open */
         return;
     index_reopen(&s->index, image);
     figures_forget(&s->figures, &s->index, image);
-    link_put_again(s, s->index.studies[study].class, &job, was);
+    link_put_again(s, image, was);
 }
 
 static int retry_image(struct scheduler *s, const struct order_image *what, uint32_t image,

@@ -40,6 +40,14 @@ bool scheduler_takes_work(const struct scheduler *s, int64_t now_ms)
 
 /* ---- ends ---- */
 
+struct broker_job scheduler_job(const struct scheduler *s, uint32_t image)
+{
+    uint32_t study = index_study_of_image(&s->index, image);
+
+    return (struct broker_job){index_upload_of(&s->index, study), s->index.studies[study].key,
+                               s->index.images[image].n};
+}
+
 static bool is_finished(const struct scheduler *s)
 {
     return s->has_walked && !s->is_walking && !s->wants_walk && !s->orders.n &&

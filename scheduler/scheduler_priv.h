@@ -101,6 +101,9 @@ struct scheduler {
 
 int64_t scheduler_now_ms(void);
 
+/* The image as Redis knows it; its texts are the index's. */
+struct broker_job scheduler_job(const struct scheduler *s, uint32_t image);
+
 /* Stop before the end with `status`; the reason is logged. Children are killed. */
 void scheduler_stop(struct scheduler *s, int status, const char *event, const char *why);
 void scheduler_wake(struct scheduler *s, int in_ms); /* tick then, and from then on as usual */
@@ -124,8 +127,7 @@ void link_put(struct scheduler *s); /* put what is in the index and was not put 
 /* The same from `study` on, once more: what Redis has already does no harm. */
 void link_put_from(struct scheduler *s, uint32_t study);
 /* An image that `was` terminal is in the index again as open. */
-void link_put_again(struct scheduler *s, int class, const struct broker_job *job,
-                    enum result_status was);
+void link_put_again(struct scheduler *s, uint32_t image, enum result_status was);
 
 /* dispatch.c */
 void dispatch_leased(void *ctx, const struct broker_leased *jobs, int n);

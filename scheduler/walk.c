@@ -1,7 +1,5 @@
 #include "scheduler/walk.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <math.h>
 #include <unistd.h>
 
@@ -84,13 +82,10 @@ static int add_images(struct walk *w, int n, struct err *err)
 /* The number in "<n>.json", -1 = another name. */
 static int number_of_result(const char *name)
 {
-    char *end;
+    const char *rest;
+    int n = names_number(name, STUDY_IMAGES_MAX, &rest);
 
-    errno = 0;
-    long n = strtol(name, &end, 10);
-    bool is_one =
-        isdigit((unsigned char)name[0]) && !errno && n < STUDY_IMAGES_MAX && !strcmp(end, ".json");
-    return is_one ? (int)n : -1;
+    return n >= 0 && !strcmp(rest, ".json") ? n : -1;
 }
 
 static int read_result(const char *study_dir, struct walk_image *out, struct err *err)
