@@ -22,9 +22,6 @@ enum {
     SLOW_MS = 30,
     FIRST_SLOW_MS = 2000, /* while none is known */
     PATIENT_NICE = 5,
-    /* Of what is slow then too: it hangs, most likely. At 19 a busy machine let it come to its limit only after
-     * minutes. */
-    LAST_NICE = 10,
     TELL_US = 1000000,
 };
 
@@ -179,7 +176,7 @@ static int64_t slow_us(const struct seats *s)
 static void stand_back(const struct seats *s, const struct seat *seat)
 {
     if (seat->job.is_patient && seat->cpu_us > slow_us(s))
-        (void)setpriority(PRIO_PROCESS, (id_t)seat->pid, LAST_NICE);
+        (void)setpriority(PRIO_PROCESS, (id_t)seat->pid, SEATS_LAST_NICE);
 }
 
 /* The second number of a line below /proc/<pid>; 0 when the kernel has no such file or the process is gone. */

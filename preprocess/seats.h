@@ -15,7 +15,12 @@
 #include "preprocess/child.h"
 #include "preprocess/wire.h"
 
-enum { SEATS_LOOK_MS = 20 }; /* how often seats_watch wants to be called while any is busy */
+enum {
+    SEATS_LOOK_MS = 20, /* how often seats_watch wants to be called while any is busy */
+    /* Niceness of a patient child that is slow again: it hangs, most likely. At 19 a busy machine let it come to
+     * its limit only after minutes. */
+    SEATS_LAST_NICE = 10,
+};
 
 struct seat {
     pid_t pid; /* 0: empty; negative: killed while it waited, to be reaped */
