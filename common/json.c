@@ -25,6 +25,18 @@ json_t *json_text(const char *bytes)
     return made;
 }
 
+json_t *json_text_cut(const char *bytes, size_t size)
+{
+    json_t *made = json_text(bytes);
+    const char *text = json_string_value(made);
+
+    if (!made || json_string_length(made) < size ||
+        !json_string_setn(made, text, text_cut(text, size - 1)))
+        return made;
+    json_decref(made);
+    return NULL;
+}
+
 json_t *json_rounded(double value, int decimals)
 {
     double unit = pow(10, decimals);

@@ -16,6 +16,10 @@
  * memory is gone or the text is over 1 MiB. */
 json_t *json_text(const char *bytes);
 
+/* The same, cut to what a field of `size` bytes takes at the other end: what is no clean text is three
+ * times as long when it is. */
+json_t *json_text_cut(const char *bytes, size_t size);
+
 /* A number rounded to `decimals` places, so that files do not carry the noise of the last bits;
  * null when `value` is NAN or infinite. */
 json_t *json_rounded(double value, int decimals);

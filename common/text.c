@@ -164,6 +164,18 @@ void text_add_base64(struct buf *out, const void *bytes, size_t n)
     }
 }
 
+size_t text_cut(const char *text, size_t n)
+{
+    enum { CHARACTER_MAX = 4 };
+    size_t whole = strnlen(text, n + 1), cut = n;
+
+    if (whole <= n)
+        return whole;
+    while (cut && n - cut < CHARACTER_MAX && ((unsigned char)text[cut] & 0xc0) == 0x80)
+        cut--;
+    return n - cut < CHARACTER_MAX ? cut : n; /* else it is no UTF-8 */
+}
+
 char *text_trim(char *text)
 {
     while (isspace((unsigned char)*text))

@@ -13,6 +13,10 @@ bool text_is_utf8(const char *bytes, size_t n);
 /* Cut white space at both ends, in place; the result lies within `text`. */
 char *text_trim(char *text);
 
+/* How many bytes of `text` to keep so that at most `n` are left and, where it is UTF-8, no part of a
+ * character at its end: cut within one it would be UTF-8 no more, and grow when it is made clean. */
+size_t text_cut(const char *text, size_t n);
+
 /* `name` as it stands when it is UTF-8 without control bytes, else with `%XX` for each byte over
  * 0x7e or below 0x20 and for '%' itself. This is how a file name enters JSON and HTML. */
 void text_add_name(struct buf *out, const char *name);

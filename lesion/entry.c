@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/classes.h"
+#include "common/text.h"
 #include "lesion/colour.h"
 
 enum { RATIO_DECIMALS = 6, PIXEL_DECIMALS = 1, FIGURE_DECIMALS = 4 };
@@ -111,13 +112,15 @@ static json_t *network_size_to_json(const struct image_entry *e)
 json_t *entry_to_json(const struct image_entry *e)
 {
     bool is_done = e->reason == REASON_NONE;
-    json_t *entry = json_pack(
-        "{s:o,s:o,s:s,s:i,s:i,s:s,s:o,s:o,s:s,s:s,s:o}", "file", json_text(e->file), "stem",
-        json_text(e->stem), "sha256", e->sha256, "width", e->width, "height", e->height, "status",
-        is_done ? "done" : "set_aside", "reason",
-        is_done ? json_null() : json_string(reason_word(e->reason)), "detail", json_text(e->detail),
-        "risk", risk_word(is_done ? e->decision.risk : RISK_RETAKE), "risk_reason",
-        is_done ? e->decision.reason : "", "network_size", network_size_to_json(e));
+    json_t *entry =
+        json_pack("{s:o,s:o,s:s,s:i,s:i,s:s,s:o,s:o,s:s,s:s,s:o}", "file",
+                  json_text_cut(e->file, sizeof(e->file)), "stem",
+                  json_text_cut(e->stem, sizeof(e->stem)), "sha256", e->sha256, "width", e->width,
+                  "height", e->height, "status", is_done ? "done" : "set_aside", "reason",
+                  is_done ? json_null() : json_string(reason_word(e->reason)), "detail",
+                  json_text_cut(e->detail, sizeof(e->detail)), "risk",
+                  risk_word(is_done ? e->decision.risk : RISK_RETAKE), "risk_reason",
+                  is_done ? e->decision.reason : "", "network_size", network_size_to_json(e));
 
     if (entry && add_measures(entry, &e->measures, is_done)) {
         json_decref(entry);
@@ -137,6 +140,19 @@ static int take_text(char *out, size_t size, const json_t *object, const char *k
     if (strlen(text) >= size)
         return err_set(err, ERR_INPUT, "key \"%s\" is longer than %zu bytes", key, size - 1);
     snprintf(out, size, "%s", text);
+    return 0;
+}
+
+/* It is for people. Before it was cut when it is written, some were longer; their reports are still to be
+ * made. */
+static int take_detail(struct image_entry *e, const json_t *object, struct err *err)
+{
+    const char *text;
+
+    if (json_get_text(object, "detail", &text, err))
+        return -1;
+    snprintf(e->detail, sizeof(e->detail), "%.*s", (int)text_cut(text, sizeof(e->detail) - 1),
+             text);
     return 0;
 }
 
@@ -337,9 +353,9 @@ static int take_entry(struct image_entry *e, const json_t *object, struct err *e
     if (take_text(e->file, sizeof(e->file), object, "file", err) ||
         take_text(e->stem, sizeof(e->stem), object, "stem", err) ||
         take_text(e->sha256, sizeof(e->sha256), object, "sha256", err) ||
-        take_text(e->detail, sizeof(e->detail), object, "detail", err) ||
-        take_int(&e->width, object, "width", err) || take_int(&e->height, object, "height", err) ||
-        take_network_size(e, object, err) || take_outcome(e, object, err))
+        take_detail(e, object, err) || take_int(&e->width, object, "width", err) ||
+        take_int(&e->height, object, "height", err) || take_network_size(e, object, err) ||
+        take_outcome(e, object, err))
         return -1;
     if (e->reason != REASON_NONE)
         return 0;

@@ -9,6 +9,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "common/text.h"
 
 enum { REPORTS_MAX = 100 }; /* a study reported more often is an error */
 
@@ -29,16 +30,9 @@ void order_release(struct order *o)
     *o = (struct order){0};
 }
 
-/* Between two characters, so that what is left stays UTF-8 and survives JSON as it is. */
 static void copy_cut(char *out, size_t size, const char *text)
 {
-    size_t n = strlen(text);
-
-    if (n >= size)
-        for (n = size - 1; n && ((unsigned char)text[n] & 0xc0) == 0x80;)
-            n--;
-    memcpy(out, text, n);
-    out[n] = 0;
+    snprintf(out, size, "%.*s", (int)text_cut(text, size - 1), text);
 }
 
 /* sudo's user is the person; without it, or when nobody is known by the number, the number. */

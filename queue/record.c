@@ -45,23 +45,10 @@ static int bytes_from_json(char *out, size_t size, const char *text)
     return 0;
 }
 
-/* As json_text has it, cut to what fits the field at the other end: a note of several lines in Chinese
- * or an error cut within a character is three times as long in the form without control bytes. */
-static json_t *text_to_json(const char *text, size_t size)
-{
-    json_t *made = json_text(text);
-
-    if (!made || json_string_length(made) < size ||
-        !json_string_setn(made, json_string_value(made), size - 1))
-        return made;
-    json_decref(made);
-    return NULL;
-}
-
 static json_t *field_to_json(const struct record_field *f, const void *at)
 {
     switch (f->type) {
-    case RECORD_TEXT: return text_to_json(at, f->size);
+    case RECORD_TEXT: return json_text_cut(at, f->size);
     case RECORD_BYTES: return bytes_to_json(at);
     case RECORD_INT: return json_integer(*(const int *)at);
     case RECORD_INT64: return json_integer(*(const int64_t *)at);

@@ -247,16 +247,14 @@ static int mark_duplicates(struct upload *u, struct err *err)
 static void put_short(char *field, size_t size, const char *text)
 {
     char hex[SHA256_HEX_SIZE];
-    size_t n = strlen(text), cut_at = size - 1 - SHORT_TAIL;
+    size_t n = strlen(text);
 
     if (n < size) {
         memcpy(field, text, n + 1);
         return;
     }
     sha256_hex(hex, text, n);
-    while (cut_at && ((unsigned char)text[cut_at] & 0xc0) == 0x80)
-        cut_at--; /* not within a character */
-    snprintf(field, size, "%.*s~%.8s", (int)cut_at, text, hex);
+    snprintf(field, size, "%.*s~%.8s", (int)text_cut(text, size - 1 - SHORT_TAIL), text, hex);
 }
 
 /* The first value that a row of these images has in `column`; "" when there is none. The manifest

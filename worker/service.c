@@ -211,9 +211,10 @@ static int open_original(struct service *v, struct item *item, struct err *err)
         return -1;
     item->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (item->fd < 0 || fstat(item->fd, &st))
-        return err_set(err, err_code_of_errno(errno), "%s: %s", path, strerror(errno));
+        return err_set(err, err_code_of_errno(errno), "originals/%d: %s", item->image.n,
+                       strerror(errno));
     if (!S_ISREG(st.st_mode) || st.st_size != item->image.size_bytes)
-        return err_set(err, ERR_INPUT, "%s: %lld bytes, %lld when it was handed in", path,
+        return err_set(err, ERR_INPUT, "%lld bytes, %lld when it was handed in",
                        (long long)st.st_size, (long long)item->image.size_bytes);
     return 0;
 }

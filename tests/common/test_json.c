@@ -58,6 +58,17 @@ static void text_from_outside(void **state)
     assert_null(json_text(big));
 }
 
+static void text_for_a_field_is_cut(void **state)
+{
+    (void)state;
+    check_line(json_text_cut("", 1), "[\"\"]");
+    check_line(json_text_cut("abcd", 5), "[\"abcd\"]");
+    check_line(json_text_cut("abcd", 4), "[\"abc\"]");
+    check_line(json_text_cut("\x7f\x7f", 7), "[\"%7F%7F\"]");
+    check_line(json_text_cut("\x7f\x7f", 6), "[\"%7F%7\"]"); /* as it stands when it is read */
+    check_line(json_text_cut("a张", 4), "[\"a\"]");
+}
+
 static void parse_names_what_and_line(void **state)
 {
     static const char *const bad[] = {
@@ -152,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rounded),
         cmocka_unit_test(text_from_outside),
+        cmocka_unit_test(text_for_a_field_is_cut),
         cmocka_unit_test(parse_names_what_and_line),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(readers),

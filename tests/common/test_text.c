@@ -48,6 +48,33 @@ static void utf8_edges(void **state)
     assert_true(text_is_utf8("a\0b", 3)); /* a 0 byte is a character like any other */
 }
 
+static void a_cut_leaves_whole_characters(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t n, kept;
+    } cases[] = {
+        {"",                     0, 0},
+        {"plain",                5, 5},
+        {"plain",                3, 3},
+        {"plain",                0, 0},
+        {"ab\xe5\xbc\xa0",       5, 5},
+        {"ab\xe5\xbc\xa0",       4, 2},
+        {"ab\xe5\xbc\xa0",       3, 2},
+        {"ab\xe5\xbc\xa0",       2, 2},
+        {"\xf0\x90\x80\x80z",    4, 4},
+        {"\xf0\x90\x80\x80z",    3, 0},
+        {"\xc3\xa9\xc3\xa9",     3, 2},
+        {"\x80\x80\x80\x80\x80", 4, 4}, /* no character: cut anywhere */
+        {"\x80\x80\x80\x80\x80", 1, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        if (text_cut(cases[i].text, cases[i].n) != cases[i].kept)
+            fail_msg("case %zu: %zu", i, text_cut(cases[i].text, cases[i].n));
+}
+
 typedef void adder(struct buf *out, const char *text);
 
 static void check(adder *add, const char *in, const char *expected)
@@ -179,6 +206,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(utf8_edges),
+        cmocka_unit_test(a_cut_leaves_whole_characters),
         cmocka_unit_test(names),
         cmocka_unit_test(html),
         cmocka_unit_test(html_keeps_its_limit),

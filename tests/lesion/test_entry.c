@@ -180,6 +180,40 @@ static void names_that_are_not_utf8_survive(void **state)
     assert_string_equal(back.stem, "%FF%FE");
 }
 
+/* The clean form is three times as long as the field. */
+static void texts_that_grow_are_cut(void **state)
+{
+    (void)state;
+    fill();
+    entry.reason = REASON_CHANGED;
+    memset(entry.file, 0x7f, sizeof(entry.file) - 1);
+    memset(entry.stem, 0xff, sizeof(entry.stem) - 1);
+    memset(entry.detail, 0xd5, sizeof(entry.detail) - 1);
+    round_trip();
+    assert_int_equal(strlen(back.file), sizeof(back.file) - 1);
+    assert_memory_equal(back.file, "%7F%7F", 6);
+    assert_int_equal(strlen(back.detail), sizeof(back.detail) - 1);
+}
+
+/* So they were written once: a folder's name of GB18030 within an error. */
+static void a_detail_that_is_too_long_is_no_reason_to_refuse(void **state)
+{
+    char detail[656] = "/data";
+    struct err err = {0};
+
+    (void)state;
+    fill();
+    entry.reason = REASON_CHANGED;
+    json_t *object = entry_to_json(&entry);
+    for (size_t i = 5; i + 3 < sizeof(detail); i += 3)
+        memcpy(detail + i, "%D5", 4);
+    json_object_set_new(object, "detail", json_string(detail));
+    assert_int_equal(entry_from_json(&back, object, &err), 0);
+    assert_int_equal(strlen(back.detail), sizeof(back.detail) - 1);
+    assert_memory_equal(back.detail, "/data%D5", 8);
+    json_decref(object);
+}
+
 static void set_aside_keeps_its_reason(void **state)
 {
     (void)state;
@@ -297,6 +331,8 @@ int main(void)
         cmocka_unit_test(network_size_is_known_or_null),
         cmocka_unit_test(unknown_numbers_are_null),
         cmocka_unit_test(names_that_are_not_utf8_survive),
+        cmocka_unit_test(texts_that_grow_are_cut),
+        cmocka_unit_test(a_detail_that_is_too_long_is_no_reason_to_refuse),
         cmocka_unit_test(set_aside_keeps_its_reason),
         cmocka_unit_test(longest_contour_comes_back),
         cmocka_unit_test(contour_of_too_many_points_is_refused),

@@ -62,7 +62,7 @@ static void hello_survives(void **state)
     assert_whole();
 }
 
-/* An error's text is cut at 239 bytes, in the middle of a character if it must be. */
+/* An error's text that does not end with a character. */
 static void text_cut_within_a_character_survives(void **state)
 {
     (void)state;

@@ -48,6 +48,10 @@ with Scratch() as tmp:
         (bad / name).write_bytes(data)
     (bad / os.fsdecode(b"raw\xff\xfe.jpg")).write_bytes(jpeg)
     (bad / "dir.jpg").mkdir()
+    long = os.fsdecode(b"\x7f" * 200)  # as %7F it is longer than any field
+    (bad / long / long).mkdir(parents=True)
+    for name, data in (("1.jpg", jpeg), ("2.jpg", b"no picture"), ("3.jpg", jpeg)):
+        (bad / long / long / f"{long}{name}").write_bytes(data)
     os.mkfifo(bad / "pipe.jpg")
     (bad / "link.jpg").symlink_to("/etc/passwd")
     (bad / "notes.txt").write_text("for the record")
@@ -64,12 +68,15 @@ with Scratch() as tmp:
         else:
             assert image["status"] == "set_aside" and image["reason"] in reasons, (name, image)
     assert got["raw%FF%FE.jpg"]["status"] == "done", sorted(got)
+    cut = {file: image for file, image in got.items() if file.startswith("%7F")}
+    assert sorted(i["status"] for i in cut.values()) == ["done", "done", "set_aside"], cut
+    assert {len(file) for file in cut} == {1023}, cut
     listed = {r["file"]: r["code"] for r in rows(out / "set-aside.csv")}
     for name in ("pipe.jpg", "link.jpg"):
         assert listed[name] == "special_file", listed
     assert listed["notes.txt"] == "not_an_image", listed
     summary = json.loads((out / "summary.json").read_text())
-    assert summary["received"] == len(files) + 1, summary
+    assert summary["received"] == len(files) + 1 + len(cut), summary
     lentigo("doctor", out, check=0)
 
     # Manifests that stop before any work, with file and line.

@@ -106,6 +106,29 @@ with Scratch() as tmp:
     assert not old.exists(), old
     check_accounted(out, upload)
 
+    # A folder whose name is no UTF-8 and, made clean, longer than any field that an error is kept in: an image that
+    # changed since it was handed in is set aside, and its patient has his report. So has one whose image was set
+    # aside by an older version, which did not cut what it wrote.
+    out = tmp / os.fsdecode(b"\xc9\xb8\xb2\xe9" * 30)
+    lentigo("run", upload, "-o", out, check=0)
+    original = min((out / ".lentigo" / "spool" / "uploads").glob("*/studies/*/originals/*"))
+    study = original.parent.parent
+    result = study / "results" / f"{original.name}.json"
+    cut = original.read_bytes()[:-10]
+    original.unlink()  # it may be the one in INPUT
+    original.write_bytes(cut)
+    result.unlink()
+    for detail in (None, "%C9" * 200):
+        if detail:
+            told = json.loads(result.read_text())
+            told["entry"]["detail"] = detail
+            result.write_text(json.dumps(told))
+        (study / "report.json").unlink()
+        lentigo("run", upload, "-o", out, check=0)
+        entries = check_accounted(out, upload)
+        aside = [e for e in entries.values() if e["reason"] == "changed"]
+        assert len(aside) == 1 and (detail or "bytes" in aside[0]["detail"]), aside
+
     # INPUT that is gone after its intake (a card pulled out) is not needed any more.
     card, out = tmp / "card", tmp / "from-card"
     shutil.copytree(upload, card)
