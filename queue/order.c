@@ -86,7 +86,7 @@ int order_append(struct spool *s, const struct order *o, struct err *err)
         if (o->kind == ORDER_RETRY)
             json_put(&event, "images", images_to_json(o));
         else
-            json_put(&event, "target", json_text(o->target));
+            json_put(&event, "target", json_string(o->target)); /* as it is: see read_name */
     }
     int ret = event ? spool_log_append(s, event, err) : err_set(err, ERR_NOMEM, "order");
     json_decref(event);

@@ -36,7 +36,7 @@ static void append_and_read(struct spool *spool, const struct order *given, stru
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct spool *spool;
-    struct order given, once = {0}, twice = {0}; /* the first time its texts are made clean */
+    struct order given, once = {0}, twice = {0}; /* the first time "by" and "why" are made clean */
     struct err err = {0};
     json_t *event = json_parse((const char *)data, size, "event", &err);
 
@@ -44,6 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_accepted();
         fuzz_expect(spool || !spool_open(&spool, fuzz_dir(), &err), err.msg);
         append_and_read(spool, &given, &once);
+        check_same(&given, &once);
         append_and_read(spool, &once, &twice);
         check_same(&once, &twice);
         order_release(&given);

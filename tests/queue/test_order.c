@@ -65,6 +65,20 @@ static void each_kind_comes_back_as_it_went(void **state)
     }
 }
 
+/* It names what it named, however odd: made clean it would be longer than its field. */
+static void a_target_of_control_bytes_stays_as_it_is(void **state)
+{
+    struct order o = {.kind = ORDER_CANCEL};
+    struct err err = {0};
+
+    memset(o.target, 0x7f, sizeof(o.target) - 1);
+    assert_int_equal(order_sign(&o, "", &err), 0);
+    struct seen seen = there_and_back(*state, &o);
+    assert_int_equal(seen.n, 1);
+    assert_string_equal(seen.last.target, o.target);
+    order_release(&seen.last);
+}
+
 static void a_retry_names_its_images(void **state)
 {
     struct order_image images[ORDER_IMAGES_MAX + 1] = {
@@ -145,6 +159,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_kind_comes_back_as_it_went, temp_setup, temp_teardown),
+        cmocka_unit_test_setup_teardown(a_target_of_control_bytes_stays_as_it_is, temp_setup,
+                                        temp_teardown),
         cmocka_unit_test_setup_teardown(a_retry_names_its_images, temp_setup, temp_teardown),
         cmocka_unit_test_setup_teardown(a_long_reason_is_cut_between_characters, temp_setup,
                                         temp_teardown),
