@@ -18,14 +18,6 @@ enum {
     URGENT_SHARE = 16,    /* of the credit one in so many is for interactive images alone */
 };
 
-/* A lease answer that was on its way when Redis was asked brings a newer lease: what Redis says then, that
- * the old one is lost, is true and old. */
-void dispatch_lost(struct flight *flight)
-{
-    if (flight->leased_turn <= flight->asked_turn)
-        flight->lease.entry[0] = 0;
-}
-
 void dispatch_hold(struct scheduler *s, struct flight *flight, int64_t pause_ms)
 {
     flights_hold(&s->flights, &s->index, flight);
@@ -33,7 +25,7 @@ void dispatch_hold(struct scheduler *s, struct flight *flight, int64_t pause_ms)
     if (!flight->lease.entry[0] || !broker_is_ready(s->broker))
         return;
     broker_again(s->broker, &flight->lease, flight->image);
-    flight->asked_turn = s->lease_turn;
+    flights_ask(&s->flights, flight);
     flight->lease.attempt++; /* as the answer will say; a finish may be asked for before it comes */
 }
 
@@ -168,8 +160,7 @@ static void take_lease(struct scheduler *s, const struct broker_leased *leased)
     }
     struct flight *flight = flights_of(&s->flights, &s->index, image);
     if (flight) { /* Redis was empty meanwhile, or our lease ran out */
-        flight->lease = leased->lease;
-        flight->leased_turn = s->lease_turn;
+        flights_lease(&s->flights, flight, &leased->lease);
         return;
     }
     flight = flights_add(&s->flights, &s->index, image, &leased->lease, scheduler_now_ms());
@@ -186,7 +177,7 @@ void dispatch_leased(void *ctx, const struct broker_leased *jobs, int n)
     int of_class[BROKER_CLASSES] = {0};
 
     s->is_leasing = false;
-    s->lease_turn++;
+    flights_begin_turn(&s->flights);
     for (int i = 0; i < n; i++) {
         of_class[jobs[i].lease.class]++;
         take_lease(s, &jobs[i]);
@@ -574,7 +565,7 @@ static void renew(struct scheduler *s, int64_t now)
         if (!is_due || !is_fit || !flight->lease.entry[0])
             continue;
         flight->renewed_ms = now;
-        flight->asked_turn = s->lease_turn;
+        flights_ask(&s->flights, flight);
         leases[n++] = flight->lease;
     }
     broker_renew(s->broker, leases, n);

@@ -64,8 +64,8 @@ struct flight *flights_add(struct flights *f, struct index *x, uint32_t image,
         f->cap = cap;
     }
     struct flight *flight = &f->rows[f->n++];
-    *flight = (struct flight){
-        .image = image, .lease = *lease, .progress_ms = now_ms, .renewed_ms = now_ms};
+    *flight = (struct flight){.image = image, .progress_ms = now_ms, .renewed_ms = now_ms};
+    flights_lease(f, flight, lease);
     x->images[image].flight = (uint16_t)f->n;
     f->n_urgent += is_urgent(x, image);
     link_held(f, x, flight);
@@ -85,6 +85,28 @@ void flights_remove(struct flights *f, struct index *x, struct flight *flight)
         x->images[flight->image].flight = (uint16_t)(flight - f->rows + 1);
     }
     f->n--;
+}
+
+void flights_begin_turn(struct flights *f)
+{
+    f->turn++;
+}
+
+void flights_lease(const struct flights *f, struct flight *flight, const struct broker_lease *lease)
+{
+    flight->lease = *lease;
+    flight->leased_turn = f->turn;
+}
+
+void flights_ask(const struct flights *f, struct flight *flight)
+{
+    flight->asked_turn = f->turn;
+}
+
+void flights_lose(struct flight *flight)
+{
+    if (flight->leased_turn <= flight->asked_turn)
+        flight->lease.entry[0] = 0;
 }
 
 void flights_send(struct flights *f, const struct index *x, struct flight *flight,

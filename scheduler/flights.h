@@ -19,8 +19,8 @@ struct flight {
     uint32_t image;
     struct broker_lease lease; /* entry "" = Redis knows nothing of it */
     struct child *worker;      /* NULL = held here; changed by flights_send and flights_hold */
-    uint32_t leased_turn;      /* how many lease answers there were when this lease came ... */
-    uint32_t asked_turn;       /* ... and when Redis was last asked of it */
+    uint32_t leased_turn;      /* when this lease came ... */
+    uint32_t asked_turn;       /* ... and when Redis was last asked to renew it or to try again */
     int attempt;               /* as sent to the worker */
     int tries;                 /* how often it came back for want of something */
     bool is_alone;             /* sent to run alone */
@@ -37,6 +37,7 @@ struct flights {
     int n_urgent; /* of class 0 */
     int n_held;
     uint32_t first_held, last_held; /* images; mean something while n_held > 0 */
+    uint32_t turn;                  /* lease answers of Redis so far */
 };
 
 void flights_release(struct flights *f); /* safe on a zeroed one; leaves it zeroed */
@@ -49,6 +50,15 @@ struct flight *flights_of_entry(const struct flights *f, const struct broker_lea
 struct flight *flights_add(struct flights *f, struct index *x, uint32_t image,
                            const struct broker_lease *lease, int64_t now_ms);
 void flights_remove(struct flights *f, struct index *x, struct flight *flight);
+
+/* Redis answers in the order in which it was asked. So a lease answer that was on its way when it was asked
+ * about a lease brings a newer one before it says that the old one is lost: that word is true and old, and
+ * the newer lease stays. */
+void flights_begin_turn(struct flights *f); /* before the leases of an answer are taken */
+void flights_lease(const struct flights *f, struct flight *flight,
+                   const struct broker_lease *lease);
+void flights_ask(const struct flights *f, struct flight *flight);
+void flights_lose(struct flight *flight); /* what Redis was asked about is no longer ours */
 
 /* To the worker, and back to the end of the line (one that is held stays where it is). */
 void flights_send(struct flights *f, const struct index *x, struct flight *flight,

@@ -218,7 +218,7 @@ static void on_lost(void *ctx, const struct broker_lease *lease)
 
     /* The work goes on: its result is the same, whoever finishes first. */
     if (flight)
-        dispatch_lost(flight);
+        flights_lose(flight);
 }
 
 static void on_finished(void *ctx, uint32_t tag, int remaining)
@@ -238,7 +238,7 @@ static void on_again(void *ctx, uint32_t tag, int attempt)
     struct flight *flight = flights_of(&s->flights, &s->index, tag);
 
     if (flight && attempt < 0)
-        dispatch_lost(flight);
+        flights_lose(flight);
     else if (flight)
         flight->lease.attempt = attempt;
 }

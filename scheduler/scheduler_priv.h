@@ -76,7 +76,6 @@ struct scheduler {
     bool has_urgent;        /* Redis may have interactive images that nobody leased */
     bool is_leasing;        /* broker_lease is unanswered */
     bool is_leasing_urgent; /* and asked for interactive images only */
-    uint32_t lease_turn;    /* answers to it so far */
     int64_t lease_at_ms;
     int64_t looked_ms; /* when the workers were last looked at, 0 = never */
     int n_moved_back;  /* images in a row that came back for want of something */
@@ -139,8 +138,6 @@ void dispatch_cancelled(struct scheduler *s, uint32_t image); /* its result is d
 /* An answer, or a death, of a worker that held an image which was cancelled meanwhile: the flight
  * ends and nothing else comes of it. False: the image is not cancelled. */
 bool dispatch_drop_cancelled(struct scheduler *s, struct flight *flight);
-/* Redis says that the lease it was asked about is no longer ours. */
-void dispatch_lost(struct flight *flight);
 void dispatch_hold(struct scheduler *s, struct flight *flight, int64_t pause_ms);
 void dispatch_give_back(struct scheduler *s, struct flight *flight);
 void dispatch_discard(struct scheduler *s, struct flight *flight); /* out of Redis, and not done */

@@ -122,12 +122,57 @@ static void urgent_ones_are_counted(void **state)
     index_release(&x);
 }
 
+enum step { ASK, TURN, LEASE, END };
+
+/* What Redis says of a loss is about the lease that it was asked about. */
+static void a_loss_leaves_a_newer_lease(void **state)
+{
+    static const struct {
+        enum step steps[5];
+        bool stays;
+    } cases[] = {
+        {{ASK, END},                   false},
+        {{ASK, TURN, END},             false}, /* an answer with leases of others */
+        {{ASK, TURN, LEASE, END},      true }, /* it was on its way */
+        {{TURN, LEASE, ASK, END},      false},
+        {{ASK, TURN, LEASE, ASK, END}, false}, /* this word is about the newer one */
+        {{TURN, LEASE, TURN, END},     true }, /* nobody asked: about an earlier flight of the image */
+    };
+    static const struct broker_lease lease = {.attempt = 1, .entry = "1-0"};
+    static const int number = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct index x = {0};
+        struct flights f = {0};
+        struct err err = {0};
+        uint32_t study;
+        assert_int_equal(index_add_study(&x, "u", "k", &number, 1, &study, &err), 0);
+        flights_begin_turn(&f);
+        struct flight *flight = flights_add(&f, &x, 0, &lease, 7);
+        assert_non_null(flight);
+        for (const enum step *step = cases[i].steps; *step != END; step++)
+            switch (*step) {
+            case ASK: flights_ask(&f, flight); break;
+            case TURN: flights_begin_turn(&f); break;
+            case LEASE: flights_lease(&f, flight, &lease); break;
+            case END: break;
+            }
+        flights_lose(flight);
+        if ((flight->lease.entry[0] != 0) != cases[i].stays)
+            fail_msg("case %zu", i);
+        flights_release(&f);
+        index_release(&x);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(removal_keeps_the_others),
         cmocka_unit_test(those_held_are_in_line_in_the_order_they_came),
         cmocka_unit_test(urgent_ones_are_counted),
+        cmocka_unit_test(a_loss_leaves_a_newer_lease),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
