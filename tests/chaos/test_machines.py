@@ -76,7 +76,7 @@ class Redis:
              str(self.socket), "--dir", str(self.dir), "--appendonly", "yes", "--protected-mode", "no",
              "--repl-timeout", "60", "--repl-ping-replica-period", "1"],
             stdout=subprocess.DEVNULL, preexec_fn=die_with_us)
-        wait_until(self.socket.exists, 20, "Redis listens")
+        wait_until(self.socket.exists, "Redis listens")
 
     def ask(self, *words):
         """Through its own socket: what the operator of that machine sees."""
@@ -88,7 +88,7 @@ class Redis:
 
     def is_replica_of(self, other):
         self.ask("REPLICAOF", f"10.77.0.{other.i + 1}", PORT)
-        wait_until(lambda: "master_link_status:up" in self.ask("INFO", "replication"), 30, "it follows")
+        wait_until(lambda: "master_link_status:up" in self.ask("INFO", "replication"), "it follows")
 
 
 class Machine(Installation):
@@ -120,19 +120,19 @@ def a_partition_and_a_fail_over_lose_nothing(tmp, net, uploads):
         machine.start(MS=IMAGES_MS)
     done = lambda i: len(machines[i].statuses())
 
-    wait_until(lambda: all(done(i) >= 3 for i in range(3)), 60, "all work")
+    wait_until(lambda: all(done(i) >= 3 for i in range(3)), "all work")
     net.slow(1, "256kbit")
     before = done(1)
-    wait_until(lambda: done(1) >= before + 5, 60, "it goes on over a slow line")
+    wait_until(lambda: done(1) >= before + 5, "it goes on over a slow line")
     net.cut(2)  # one machine is cut off: the others do not notice
     before = [done(0), done(1)]
-    wait_until(lambda: done(0) > before[0] and done(1) > before[1], 60, "the others go on")
-    wait_until(lambda: machines[2].said("event=redis.down"), 60, "it notices that it is alone")
+    wait_until(lambda: done(0) > before[0] and done(1) > before[1], "the others go on")
+    wait_until(lambda: machines[2].said("event=redis.down"), "it notices that it is alone")
 
     # The replica misses the newest jobs, then the master is gone for everybody, and it takes over.
     net.cut(4)
     held = [machines[0].submit(upload) for upload in uploads[3:]]
-    wait_until(lambda: master.jobs(0) > replica.jobs(0), 60, "the replica is behind")
+    wait_until(lambda: master.jobs(0) > replica.jobs(0), "the replica is behind")
     net.cut(3)
     net.cut(4, False)
     replica.ask("REPLICAOF", "NO", "ONE")
@@ -140,19 +140,19 @@ def a_partition_and_a_fail_over_lose_nothing(tmp, net, uploads):
     net.cut(2, False)
     net.slow(1, None)
     for machine in machines:
-        wait_until(lambda m=machine: m.said("event=redis.up empty=0 same=0"), 90,
+        wait_until(lambda m=machine: m.said("event=redis.up empty=0 same=0"),
                    "it has found the new one")
     # The old one comes back and is not asked by anybody; it becomes the new one's replica.
     net.cut(3, False)
     master.is_replica_of(replica)
     for machine in machines:
-        d = machine.wait_done(120)
+        d = machine.wait_done()
         assert d["done"] == d["received"], d
         machine.stop()
     assert all((machines[0].spool / "uploads" / upload).exists() for upload in held)
     for database in range(3):
         assert replica.jobs(database) == 0, "a job is left"
-        wait_until(lambda k=database: master.jobs(k) == 0, 30, "the old one follows")
+        wait_until(lambda k=database: master.jobs(k) == 0, "the old one follows")
     for redis in (master, replica):
         redis.process.kill()
         redis.process.wait()
@@ -165,10 +165,10 @@ def one_database_serves_one_spool(tmp, net, upload):
     b.socket = a.socket
     a.submit(upload)
     a.start(MS=IMAGES_MS)
-    wait_until(lambda: a.statuses(), 60, "it works")
+    wait_until(lambda: a.statuses(), "it works")
     b.submit(upload)
     b.start()
-    assert b.scheduler.wait(30) == 78, b.log.read_text()
+    assert b.scheduler.wait(HANG_S) == 78, b.log.read_text()
     assert "is the index of another spool" in b.log.read_text()
     a.wait_done()
     a.stop()

@@ -18,7 +18,7 @@ from harness import BIN, environment
 # Short beside the faults that outlast them, long beside what a loaded machine makes a worker wait.
 LEASE_MS = 3000
 DECODE_SECONDS = 2
-WHOLE_S = 180  # within which a world must be whole again: hangs are found, a loaded machine is not
+WHOLE_S = 400  # within which a world must be whole again: hangs are found, a loaded machine is not
 DISK = "size=160m"
 FLAGS = ["--size", "64", "--lease-ms", str(LEASE_MS), "--decode-seconds", str(DECODE_SECONDS)]
 RUN_STATUS = {0, 75, 78, -signal.SIGKILL, -signal.SIGINT, -signal.SIGTERM}

@@ -30,7 +30,7 @@ void test_redis_start(struct test_redis *r)
               "--appendonly", "no", "--dir", r->dir, "--logfile", "/dev/null", (char *)NULL);
         _exit(127);
     }
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < 12000; i++) {
         struct queue_client *c;
         struct err err = {0};
         if (!queue_client_open(&c, r->socket, 1000, &err)) {
@@ -39,7 +39,7 @@ void test_redis_start(struct test_redis *r)
         }
         usleep(10000);
     }
-    give_up("no answer within ten seconds");
+    give_up("no answer within two minutes");
 }
 
 void test_redis_open(struct test_redis *r)

@@ -20,6 +20,7 @@ import zlib
 BIN = pathlib.Path(sys.argv[1])
 DRAWN = BIN.parent / "tests" / "drawn"
 SKIP = 77
+HANG_S = 240  # whoever waits longer waits in vain: a limit of hangs, not of machines
 EPOCH = "1700000000"  # SOURCE_DATE_EPOCH: the same work gives the same bytes
 
 
@@ -59,7 +60,7 @@ def need_redis():
         sys.exit(SKIP)
 
 
-def lentigo(*args, check=None, timeout=300, **kw):
+def lentigo(*args, check=None, timeout=HANG_S, **kw):
     """Run lentigo to its end; `check` is the exit status that it must have."""
     kw.setdefault("preexec_fn", die_with_us)
     done = subprocess.run([str(BIN / "lentigo"), *map(str, args)], capture_output=True, text=True,
@@ -173,13 +174,13 @@ def processes_naming(path):
     return found
 
 
-def wait_until(claim, seconds, what):
-    end = time.time() + seconds
+def wait_until(claim, what):
+    end = time.time() + HANG_S
     while time.time() < end:
         if claim():
             return
         time.sleep(0.02)
-    raise AssertionError(f"not within {seconds} s: {what}")
+    raise AssertionError(f"not within {HANG_S} s: {what}")
 
 
 def results(out):

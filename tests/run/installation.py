@@ -32,7 +32,7 @@ class Installation:
         self.redis = subprocess.Popen(
             ["redis-server", "--port", "0", "--unixsocket", str(self.socket), "--save", "",
              "--dir", str(self.dir)], stdout=subprocess.DEVNULL, preexec_fn=die_with_us)
-        wait_until(self.socket.exists, 10, "Redis listens")
+        wait_until(self.socket.exists, "Redis listens")
 
     def kill_redis(self):
         self.redis.kill()
@@ -44,9 +44,13 @@ class Installation:
         with open(self.log, "a") as log:
             self.scheduler = subprocess.Popen(
                 [*self.prefix, str(BIN / "lentigo-scheduler"), "--spool", str(self.spool), "--redis",
-                 str(self.socket), "--node", "test", "--allow-volatile", "--lease-ms", "2000",
+                 str(self.socket), "--node", "test", "--allow-volatile", "--lease-ms", "20000",
                  *flags], stdout=subprocess.DEVNULL, stderr=log, preexec_fn=die_with_us,
                 env=environment(LENTIGO_LIBEXEC=str(self.libexec), FAKE_LOG=str(self.taken_file), **fake))
+
+    def let_go(self):
+        """What HOLD holds, now and in later lives."""
+        pathlib.Path(f"{self.taken_file}.go").touch()
 
     def kill(self):
         self.scheduler.kill()
@@ -54,7 +58,7 @@ class Installation:
 
     def stop(self):
         self.scheduler.terminate()
-        assert self.scheduler.wait(30) == 0
+        assert self.scheduler.wait(HANG_S) == 0
 
     def operate(self, *args, check=0):
         return lentigo(*args, "--spool", self.spool, check=check).stdout
@@ -90,12 +94,12 @@ class Installation:
         lines = (self.spool / "log").read_text().splitlines()
         return [e for e in map(json.loads, lines) if e["event"] == event]
 
-    def wait_done(self, seconds=60):
+    def wait_done(self):
         """All images terminal and all studies reported, and nothing found missing."""
         def is_whole():
             d = self.doctor()
             return d["is_whole"] and d["reports"] == d["studies"] and d["received"]
-        wait_until(is_whole, seconds, f"all done: {self.dir}")
+        wait_until(is_whole, f"all done: {self.dir}")
         d = self.doctor()
         assert d["n_findings"] == 0, d
         assert d["received"] == d["done"] + d["set_aside"] + d["cancelled"], d

@@ -30,7 +30,7 @@ with Scratch() as tmp:
     queue = line("queue", "--limit", "400")
     assert queue["jobs"] == 400 and queue["redis_bytes_per_image"] > 0, queue
     real = tmp / "a real spool"  # whose jobs nobody acknowledges without a result
-    done = subprocess.run([str(BIN / "lentigo-worker"), "--spool", str(real), "--work", "nothing"], timeout=60,
+    done = subprocess.run([str(BIN / "lentigo-worker"), "--spool", str(real), "--work", "nothing"], timeout=HANG_S,
                           env=environment(), capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 78 and "bench queue" in done.stderr, done
 

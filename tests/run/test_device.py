@@ -29,7 +29,7 @@ def run(scratch, upload, name, status, *flags, **faults):
                       **{f"FAULT_{k}": str(v) for k, v in faults.items()})
     done = subprocess.run([BIN / "lentigo", "run", upload, "-o", out, "--reports", "json",
                            "--jobs", "1", "--size", str(SIZE), *flags], env=env, capture_output=True, text=True,
-                          timeout=120)
+                          timeout=HANG_S)
     log = done.stderr + "".join(p.read_text(errors="replace")
                                 for p in (out / ".lentigo").glob("**/*.log"))
     assert done.returncode == status, f"{name}: status {done.returncode}\n{log}"

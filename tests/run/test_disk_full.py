@@ -36,24 +36,24 @@ with Scratch() as tmp:
         out = small / "out"
         told = tmp / "told"
         run = start_told(told, "run", upload, "-o", out, "--jobs", 1, "--size", 512)
-        wait_until(lambda: results(out) >= 3, 30, "work is under way")
+        wait_until(lambda: results(out) >= 3, "work is under way")
         fill(small / "ballast")
-        wait_until(lambda: "disk is full" in told.read_text(), 20, "it says that the disk is full")
-        assert "disk is full" in lentigo("status", out, check=0).stdout
+        wait_until(lambda: "disk is full" in told.read_text(), "it says that the disk is full")
+        wait_until(lambda: "disk is full" in lentigo("status", out).stdout, "status says so too")
         assert run.poll() is None
         # Two words of Ctrl-C stop it also now, and nothing is lost or blamed.
         kill(run.pid, signal.SIGINT)
-        time.sleep(0.2)
+        wait_until(lambda: "again stops at once" in told.read_text(), "it has heard the first")
         kill(run.pid, signal.SIGINT)
-        assert run.wait(timeout=30) == 75
+        assert run.wait(HANG_S) == 75
         assert lentigo("run", upload, "-o", out, "--size", 512).returncode == 75  # still full
         (small / "ballast").unlink()
         run = start_told(told, "run", upload, "-o", out, "--size", 512)
-        wait_until(lambda: results(out) >= 12, 60, "it goes on")
+        wait_until(lambda: results(out) >= 12, "it goes on")
         fill(small / "ballast")
         time.sleep(2)
         (small / "ballast").unlink()
-        assert run.wait(timeout=120) == 0
+        assert run.wait(HANG_S) == 0
         entries = check_accounted(out, upload)
         reasons = {e["reason"] for e in entries.values()} - {None}
         assert not reasons & {"crash", "decode_crash", "unexplained", "changed", "unreadable"}, reasons

@@ -14,23 +14,25 @@ with Scratch() as tmp:
     broken = {f for f, e in check_accounted(calm, upload).items() if e["status"] == "set_aside"}
 
     out = tmp / "out"
-    run = start("run", upload, "-o", out)
-    n = len(named_files(upload))
+    run = start("run", upload, "-o", out, "--jobs", 1)
     killed = []
-    kinds = ["lentigo-worker", "zygote", "lentigo-reports", "lentigo-scheduler", "redis-server"]
-    for i, kind in enumerate(kinds):
-        wait_until(lambda: results(out) >= (i + 1) * n // (len(kinds) + 2) or run.poll() is not None,
-                   120, kind)
+    kinds = ["lentigo-scheduler", "redis-server", "lentigo-worker", "zygote", "lentigo-reports"]
+
+    def living(kind):
         below = children_of(run.pid)
         if kind == "zygote":  # the only child of the worker that is there for good
             workers = [p for p, name in below.items() if name.startswith("lentigo-worker"[:15])]
-            victims = [p for w in workers for p in children_of(w)][:1]
-        else:
-            victims = [p for p, name in below.items() if name == kind[:15]][:1]
-        for pid in victims:
+            return [p for w in workers for p in children_of(w)][:1]
+        return [p for p, name in below.items() if name == kind[:15]][:1]
+
+    for kind in kinds:
+        goal = results(out) + 3  # it goes on after each
+        wait_until(lambda: run.poll() is not None or (results(out) >= goal and living(kind)), kind)
+        for pid in living(kind):
             kill(pid)
             killed.append(kind)
-    assert run.wait(timeout=300) == 0
+    status = run.wait(HANG_S)
+    assert status == 0, (status, killed, (out / ".lentigo" / "lentigo.log").read_text()[-3000:])
     entries = check_accounted(out, upload)
     assert {f for f, e in entries.items() if e["status"] == "set_aside"} == broken, "one was blamed"
     a, b = digests(calm), digests(out)

@@ -328,7 +328,7 @@ PICTURES = {
 
 def draw_all(folder):
     for name, args in PICTURES.items():
-        subprocess.run(["convert", *args, "-quality", "90", str(folder / name)], check=True, timeout=60)
+        subprocess.run(["convert", *args, "-quality", "90", str(folder / name)], check=True, timeout=HANG_S)
 
 
 if not shutil.which("convert"):

@@ -13,7 +13,7 @@ def lentigo_closed(closed, *args):
         for fd in closed:
             os.close(fd)
     return subprocess.run([str(BIN / "lentigo"), *map(str, args)], env=environment(),
-                          preexec_fn=close, stdin=None, timeout=60).returncode
+                          preexec_fn=close, stdin=None, timeout=HANG_S).returncode
 
 
 with Scratch() as tmp:
@@ -31,7 +31,7 @@ with Scratch() as tmp:
     reader, writer = os.pipe()
     os.close(reader)
     status = subprocess.run([str(BIN / "lentigo"), "run", str(upload), "-o", str(out)],
-                            stdout=writer, stderr=writer, env=environment(), timeout=60).returncode
+                            stdout=writer, stderr=writer, env=environment(), timeout=HANG_S).returncode
     os.close(writer)
     assert status == 0, status
     check_accounted(out, upload)
@@ -59,7 +59,7 @@ with Scratch() as tmp:
     env = environment(LENTIGO_SPOOL=str(tmp / "spool"), LENTIGO_REDIS="127.0.0.1:1",
                       LENTIGO_SIZE="128", LENTIGO_REPORTS="none")
     done = subprocess.run([str(BIN / "lentigo"), "run", str(upload), "-o", str(out), "--reports",
-                           "html,pdf,json"], env=env, capture_output=True, text=True, timeout=60)
+                           "html,pdf,json"], env=env, capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode == 0, done.stderr
     check_accounted(out, upload)
     assert not (tmp / "spool").exists()
@@ -69,7 +69,7 @@ with Scratch() as tmp:
     out = tmp / "from-source"
     env = environment(LENTIGO_DATADIR=str(BIN / ".." / ".." / ".."))
     done = subprocess.run([str(BIN / "lentigo"), "run", str(upload), "-o", str(out)], env=env,
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode == 0, done.stderr
     check_accounted(out, upload)
 
@@ -95,9 +95,9 @@ with Scratch() as tmp:
 
     # A killed run leaves its socket; the next run of this OUT removes it.
     out = tmp / "killed"
-    run = start("run", upload, "-o", out)
+    run = start("run", upload, "-o", out, "--jobs", 1)
     note = out / ".lentigo" / "run.json"
-    wait_until(lambda: note.exists() and "redis" in note.read_text(), 20, "a socket is named")
+    wait_until(lambda: note.exists() and "redis" in note.read_text(), "a socket is named")
     old = pathlib.Path(json.loads(note.read_text())["redis"]).parent
     kill(run.pid)
     run.wait()
@@ -133,7 +133,7 @@ with Scratch() as tmp:
     card, out = tmp / "card", tmp / "from-card"
     shutil.copytree(upload, card)
     run = start("run", card, "-o", out, "--jobs", 1)
-    wait_until(lambda: results(out) >= 1, 20, "work is under way")
+    wait_until(lambda: results(out) >= 1, "work is under way")
     kill(run.pid)
     run.wait()
     card.rename(tmp / "elsewhere")

@@ -100,10 +100,10 @@ def a_lost_index_is_found_and_filled(tmp, few):
     with Mended(tmp, "redis") as at:
         upload = at.submit(few)
         at.start("--workers", "1", MS=300)
-        wait_until(lambda: len(at.statuses()) >= 3, 30, "some results")
+        wait_until(lambda: len(at.statuses()) >= 3, "some results")
         children = children_of(at.scheduler.pid)
         at.kill()
-        wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in children), 20,
+        wait_until(lambda: not any(pathlib.Path(f"/proc/{pid}").exists() for pid in children),
                    "its children end")
         taken = set(at.statuses())
         at.redis_cli("DEL", "lentigo:{s0}:node:test")  # as its expiry will
@@ -141,7 +141,7 @@ def a_lost_index_is_found_and_filled(tmp, few):
         at.wait_done()
         begun = [t for t in at.taken() if t.count("/") == 2]
         assert not taken & set(begun[len(taken) + 4:]), "what was done was done again"
-        wait_until(lambda: at.redis_cli("XLEN", JOBS) == "0", 10, "the queue is empty")
+        wait_until(lambda: at.redis_cli("XLEN", JOBS) == "0", "the queue is empty")
         assert at.doctor(check=0)["n_findings"] == 0
 
 
@@ -149,7 +149,7 @@ def nothing_is_touched_beside_a_scheduler(tmp, few):
     with Mended(tmp, "beside") as at:
         at.submit(few)
         at.start(MS=50)
-        wait_until(lambda: at.statuses(), 30, "the first result")
+        wait_until(lambda: at.statuses(), "the first result")
         while not at.doctor()["is_whole"]:  # at work: nothing that passes is a finding
             d = at.doctor(check=0)
             assert d["scheduler_pid"] == at.scheduler.pid and d["redis"]["is_filled"], d
@@ -174,7 +174,7 @@ def a_lost_queue_does_not_stand_still(tmp, few):
         at.submit(few)
         at.operate("pause", "--why", "to look at it")
         at.start()
-        wait_until(lambda: len(entries(at)) == 60, 20, "Redis is filled")
+        wait_until(lambda: len(entries(at)) == 60, "Redis is filled")
         job, entry = sorted(entries(at).items())[30]
         at.redis_cli("XDEL", JOBS, entry)
         assert at.kinds(check=1) == {"stuck_job": [job]}
@@ -190,16 +190,16 @@ def a_redis_that_comes_back_older_misses_nothing(tmp, few, more):
         first = at.submit(few)
         at.operate("pause", "--why", "a test")
         at.start()
-        wait_until(lambda: len(entries(at)) == 60, 20, "the first upload is put")
+        wait_until(lambda: len(entries(at)) == 60, "the first upload is put")
         at.redis_cli("SAVE")
         at.submit(more)
-        wait_until(lambda: len(entries(at)) == 70, 20, "the second upload is put")
+        wait_until(lambda: len(entries(at)) == 70, "the second upload is put")
         at.scheduler.send_signal(signal.SIGSTOP)  # or it has put them again before anybody looks
         at.kill_redis()
         at.start_redis()  # from what was saved
         assert {job.split("/")[0] for job in entries(at)} == {first}
         at.scheduler.send_signal(signal.SIGCONT)
-        wait_until(lambda: len(entries(at)) == 70, 20, "what was lost is put again")
+        wait_until(lambda: len(entries(at)) == 70, "what was lost is put again")
         at.operate("resume")
         d = at.wait_done()
         assert d["done"] == 70, d

@@ -64,7 +64,7 @@ def of_a_run(tmp, demo_upload, model):
     (tmp / "away").rename(study / "originals" / number)
     replay(reports[0], check=0)
     crowded = environment(**{"LENTIGO_" + "X" * 100: "1", "LENTIGO_SIZE": "64"})  # forgotten, of any length
-    done = subprocess.run([str(BIN / "lentigo"), "replay", str(reports[0])], env=crowded, timeout=120,
+    done = subprocess.run([str(BIN / "lentigo"), "replay", str(reports[0])], env=crowded, timeout=HANG_S,
                           capture_output=True, text=True)
     assert done.returncode == 0, done
     assert "name a report.json" in lentigo("replay", out / "summary.json", check=64).stderr

@@ -24,7 +24,7 @@ def ranking(folder):
 
 def socket_of(folder):
     note = folder / ".lentigo" / "run.json"
-    wait_until(lambda: note.exists() and "redis" in note.read_text(), 30, "its Redis is noted")
+    wait_until(lambda: note.exists() and "redis" in note.read_text(), "its Redis is noted")
     return json.loads(note.read_text())["redis"]
 
 
@@ -40,13 +40,16 @@ def check_search(tmp, data):
     first = subprocess.Popen([BIN / "lentigo", "train", "sweep", spec, "-o", out], text=True, env=environment(),
                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=die_with_us)
     socket = socket_of(out)
-    wait_until((out / "sweep.json").exists, 30, "it has begun")
+    wait_until((out / "sweep.json").exists, "it has begun")
+    kill(first.pid, signal.SIGSTOP)  # its taker goes on, and it is not over before another has come
     busy = lentigo("train", "sweep", spec, "-o", out, "--resume", check=75)
     assert f"--resume --redis {socket}" in busy.stderr, busy.stderr
     second = start("train", "sweep", "-o", out, "--resume", "--redis", socket)
-    said, warned = first.communicate(timeout=250)
+    wait_until(lambda: trainers(second.pid) or second.poll() is not None, "the second has a trial")
+    kill(first.pid, signal.SIGCONT)
+    said, warned = first.communicate(timeout=HANG_S)
     assert first.returncode == 0, (first.returncode, said, warned)
-    assert second.wait(timeout=60) == 0
+    assert second.wait(HANG_S) == 0
     assert not processes_naming(out) and not os.path.exists(socket)
     table = rows(out / "table.csv")
     assert [r["status"] for r in table] == ["done", "done", "failed"], table
@@ -138,7 +141,7 @@ def check_kills(tmp, data):
         if child.poll() is None:
             kill(child.pid)
         child.wait()
-        wait_until(lambda: not processes_naming(out), 30, "what was killed is gone")
+        wait_until(lambda: not processes_naming(out), "what was killed is gone")
     print("kills", kills)
     assert kills >= 4
     lentigo("train", "sweep", spec, "-o", out, "--resume", check=0)
@@ -153,16 +156,16 @@ def check_crashes(tmp, data):
     out = tmp / "crash"
     child = start("train", "sweep", spec, "-o", out)
     for i in range(3):
-        wait_until(lambda: trainers(child.pid) and states(out), 60, "it trains")
+        wait_until(lambda: trainers(child.pid) and states(out), "it trains")
         victim = trainers(child.pid)[0]
         kill(victim, signal.SIGSEGV)
-        wait_until(lambda: victim not in trainers(child.pid), 30, "it is gone")
-    wait_until(lambda: (out / "results" / "0001.1.json").exists(), 30, "it is set aside")
+        wait_until(lambda: victim not in trainers(child.pid), "it is gone")
+    wait_until(lambda: (out / "results" / "0001.1.json").exists(), "it is set aside")
     result = json.loads((out / "results" / "0001.1.json").read_text())
     assert result["status"] == "set_aside" and "signal 11" in result["reason"], result
-    wait_until(lambda: (out / "trials" / "0002" / "config.json").exists(), 60, "the next has its turn")
+    wait_until(lambda: (out / "trials" / "0002" / "config.json").exists(), "the next has its turn")
     kill(child.pid, signal.SIGTERM)
-    assert child.wait(timeout=60) == 75
+    assert child.wait(HANG_S) == 75
 
 
 def check_gives_way(tmp, data):
@@ -174,17 +177,17 @@ def check_gives_way(tmp, data):
     with Installation(tmp, "inst") as inst:
         inst.start(MS=1000)
         child = start("train", "sweep", spec, "-o", tmp / "way", "--redis", inst.socket)
-        wait_until(lambda: trainers(child.pid), 60, "a trial is at work")
+        wait_until(lambda: trainers(child.pid), "a trial is at work")
         inst.submit(upload)
-        wait_until(lambda: not trainers(child.pid), 60, "it gives way")
-        inst.wait_done(120)
-        wait_until(lambda: trainers(child.pid), 60, "it goes on when the images are done")
+        wait_until(lambda: not trainers(child.pid), "it gives way")
+        inst.wait_done()
+        wait_until(lambda: trainers(child.pid), "it goes on when the images are done")
         inst.operate("pause", "training", "--why", "test")
-        wait_until(lambda: not trainers(child.pid), 60, "a pause holds it")
+        wait_until(lambda: not trainers(child.pid), "a pause holds it")
         inst.operate("resume", "training")
-        wait_until(lambda: trainers(child.pid), 60, "it goes on")
+        wait_until(lambda: trainers(child.pid), "it goes on")
         kill(child.pid, signal.SIGTERM)
-        assert child.wait(timeout=60) == 75
+        assert child.wait(HANG_S) == 75
 
 
 with Scratch() as tmp:

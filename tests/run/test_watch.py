@@ -64,12 +64,12 @@ def a_slow_writer_is_waited_for(tmp, few):
                 out.write(whole[:len(whole) // 2])
                 out.flush()
                 if i in (0, len(files) - 1):
-                    wait_until(lambda: at.waits().get("friday", ("",))[0] == "waits for quiet", 20,
+                    wait_until(lambda: at.waits().get("friday", ("",))[0] == "waits for quiet",
                                "it stands still at half a file")
                 assert not at.uploads(), "half an upload was taken"
                 out.write(whole[len(whole) // 2:])
         (at.inbox / "friday" / "COMPLETE").touch()
-        wait_until(lambda: (at.inbox / "friday.taken").exists(), 20, "it is taken")
+        wait_until(lambda: (at.inbox / "friday.taken").exists(), "it is taken")
         upload, = at.uploads()
         assert upload["images"] == len(files), upload
         receipt = json.loads((at.inbox / "friday.taken.json").read_text())
@@ -82,7 +82,7 @@ def a_slow_writer_is_waited_for(tmp, few):
         at.end_watch()
         put(few, at.inbox / "saturday", marker=False)
         at.start_watch(*QUIET)
-        wait_until(lambda: (at.inbox / "saturday.taken").exists(), 20, "it stood still")
+        wait_until(lambda: (at.inbox / "saturday.taken").exists(), "it stood still")
 
 
 def each_upload_fares_by_itself(tmp, few, more):
@@ -105,7 +105,7 @@ def each_upload_fares_by_itself(tmp, few, more):
         at.start_watch(*SLOW)
         wanted = {"broken": "refused", "pictureless": "refused", "short": "waits for files",
                   "rsyncs": "arriving", "unmarked": "waits for quiet", "empty": "empty"}
-        wait_until(lambda: {n: s for n, (s, _) in at.waits().items()} == wanted, 20, "all was looked at")
+        wait_until(lambda: {n: s for n, (s, _) in at.waits().items()} == wanted, "all was looked at")
         assert len(at.uploads()) == 1 and (at.inbox / "good.taken").exists()
         why = {name: why for name, (_, why) in at.waits().items()}
         assert "manifest.csv:2" in why["broken"] and "late.jpg" in why["short"], why
@@ -126,7 +126,7 @@ def each_upload_fares_by_itself(tmp, few, more):
         (at.inbox / "short" / "COMPLETE").touch()
         (at.inbox / "rsyncs" / "p000" / ".9.jpg.aB3dE9").rename(at.inbox / "rsyncs" / "p000" / "9.jpg")
         (at.inbox / "renamed.part").rename(at.inbox / "renamed")
-        wait_until(lambda: set(at.waits()) == {"pictureless", "unmarked", "empty"}, 20, "they came in")
+        wait_until(lambda: set(at.waits()) == {"pictureless", "unmarked", "empty"}, "they came in")
         assert len(at.uploads()) == 5 and not note.exists(), at.uploads()
         assert not at.said("level=error"), at.log.read_text()
         at.end_watch()
@@ -146,7 +146,7 @@ def kill_9_at_any_moment_takes_it_once(tmp, many):
                 pass
             at.end_watch()
         at.start_watch(*SLOW)
-        wait_until(lambda: (at.inbox / "friday.taken").exists(), 30, "it is taken")
+        wait_until(lambda: (at.inbox / "friday.taken").exists(), "it is taken")
         upload, = at.uploads()
         assert upload["images"] == sum(1 for p in many.rglob("*.jpg")), upload
         at.start()
@@ -155,13 +155,13 @@ def kill_9_at_any_moment_takes_it_once(tmp, many):
 
         # The same again is not taken twice; something else under the same name is taken, and said.
         put(many, at.inbox / "friday")
-        wait_until(lambda: (at.inbox / "friday.2.taken").exists(), 30, "the same once more")
+        wait_until(lambda: (at.inbox / "friday.2.taken").exists(), "the same once more")
         assert json.loads((at.inbox / "friday.2.taken.json").read_text())["was_there"] is True
         assert len(at.uploads()) == 1 and not at.said("event=watch.changed")
         put(many, at.inbox / "friday", marker=False)
         next((at.inbox / "friday").rglob("*.jpg")).unlink()
         (at.inbox / "friday" / "COMPLETE").touch()
-        wait_until(lambda: (at.inbox / "friday.3.taken").exists(), 30, "another of that name")
+        wait_until(lambda: (at.inbox / "friday.3.taken").exists(), "another of that name")
         assert len(at.uploads()) == 2 and at.said("event=watch.changed") >= 1
         d = at.wait_done()
         assert d["received"] == 2 * upload["images"] - 1, d
@@ -182,7 +182,7 @@ def quotas_and_a_backlog_hold_back(tmp, few, more):
         assert len(at.uploads()) == 1 and not list((at.spool / "incoming").iterdir())
         put(more, at.inbox / "monday")
         at.start_watch(*SLOW, "--quotas", str(quotas), "--site", "north")
-        wait_until(lambda: at.waits().get("monday", ("",))[0] == "held back", 20, "it is held back")
+        wait_until(lambda: at.waits().get("monday", ("",))[0] == "held back", "it is held back")
         held, = at.told()["uploads"]
         assert held["retry_at"] > at.told()["looked_at"] and "its 8 a day" in held["why"], held
         assert (at.inbox / "monday").exists() and len(at.uploads()) == 1
@@ -198,7 +198,7 @@ def quotas_and_a_backlog_hold_back(tmp, few, more):
         # A backlog: nothing is at work, so the rate is unknown.
         at.operate("pause", "--why", "a test")
         at.start()
-        wait_until(lambda: '"received":15' in lentigo("status", "--json", *flags[2:4]).stdout, 20,
+        wait_until(lambda: '"received":15' in lentigo("status", "--json", *flags[2:4]).stdout,
                    "the scheduler's figures")
         turned = lentigo("submit", more, *flags[:4], "--site", "west", "--backlog-max", 19, check=75)
         assert "retry after 600 s" in turned.stdout and "15 images wait" in turned.stderr, turned

@@ -26,7 +26,7 @@ def start_worker(*flags):
     worker = subprocess.Popen([str(BIN / "lentigo-worker"), *flags], preexec_fn=prepare,
                               close_fds=False, stderr=subprocess.PIPE, env=environment())
     theirs.close()
-    ours.settimeout(60)
+    ours.settimeout(HANG_S)
     return worker, ours
 
 
@@ -51,11 +51,11 @@ if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 1024:
 worker, sock = start_worker("--slots", "100", "--jobs", "1", "--decoders", "1", "--log-level", "error")
 stream = sock.makefile("rb")
 hello = next(messages(stream), None)
-assert hello and hello["kind"] == "hello", worker.communicate(timeout=10)[1]
+assert hello and hello["kind"] == "hello", worker.communicate(timeout=HANG_S)[1]
 send(sock, jobs(hello["credit"]))
 send(sock, {"kind": "drain"})
 time.sleep(PATIENCE_S)
 answers = [m["id"] for m in messages(stream) if m["kind"] == "failed" and m["code"] == "AGAIN"]
 assert len(set(answers)) == len(answers) == hello["credit"] > 300, len(answers)
-assert worker.wait(30) == 0, worker.returncode
+assert worker.wait(HANG_S) == 0, worker.returncode
 print("test_worker: 1 passed, 0 failed")

@@ -16,8 +16,10 @@
  *                      stage network instead
  *   FAKE_SIGNAL=S      answer FAILED with signal 11 in stage decode for such an id
  *   FAKE_HANG=S        stand still at such an id
+ *   FAKE_HOLD=N        stand still at its N-th item until there is a file FAKE_LOG.go
+ *   FAKE_HOLD_TRY=N    the same at an item's N-th attempt
  *   FAKE_KILL=N        kill -9 itself at every N-th item
- *   FAKE_ASIDE=S       the first result of such an id is "damaged", and its DONE comes half a second later
+ *   FAKE_ASIDE=S       the first result of such an id is "damaged", and its DONE comes when FAKE_LOG.go is there
  *   FAKE_FIRST=CODE    answer FAILED with this code the first time an id comes: AGAIN, CANCELLED
  *
  * An image whose study.json cannot be read is answered FAILED with AGAIN. */
@@ -135,6 +137,20 @@ static void say_alive(void)
     tell();
 }
 
+/* As one that is at work, until the test lets everybody go on. */
+static void hold_still(void)
+{
+    char go[SPOOL_PATH_SIZE];
+    struct pollfd fd = {WIRE_FD, 0, 0};
+
+    snprintf(go, sizeof(go), "%s.go", setting("FAKE_LOG"));
+    while (access(go, F_OK)) {
+        say_alive();
+        if (poll(&fd, 1, 10) > 0)
+            exit(0); /* hung up: the scheduler is gone */
+    }
+}
+
 static bool is_apart(const struct task *m)
 {
     return number("FAKE_ISOLATES", 0) && (m->is_alone || m->is_careful);
@@ -150,6 +166,8 @@ static void misbehave(const struct task *m)
         exit(STATUS_UNFIT);
     if (lost && n_worked % lost == 0)
         exit(STATUS_DEVICE);
+    if (n_worked == number("FAKE_HOLD", 0) || m->attempt == number("FAKE_HOLD_TRY", 0))
+        hold_still();
 
     if (ends_in(m->id, setting("FAKE_SEGV")) && !is_apart(m)) {
         signal(SIGSEGV, SIG_DFL); /* also under a sanitizer */
@@ -207,7 +225,7 @@ static void make_result(const struct task *m)
         exit(9);
     json_decref(entry);
     if (is_bad)
-        usleep(500000);
+        hold_still();
     wire_begin(&out, WIRE_DONE);
     struct wire_item *done = wire_add(&out, m->id);
     done->attempt = m->attempt;

@@ -107,7 +107,7 @@ void make_config(bool is_run, const char *more)
         buf_printf(&text, "output = %s/out\n", dir);
     else
         buf_add_text(&text, "allow-volatile = yes\n");
-    buf_printf(&text, "spool = %s/spool\nredis = %s\nnode = test\nlease-ms = 1000\n%s", dir,
+    buf_printf(&text, "spool = %s/spool\nredis = %s\nnode = test\nlease-ms = 60000\n%s", dir,
                redis.socket, more);
     assert_int_equal(file_write(in_dir("config"), text.data, text.len, &err), 0);
     buf_release(&text);
@@ -142,9 +142,9 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 int rig_teardown(void **state)
 {
-    static const char *const names[] = {"MS",     "CREDIT", "VERSION", "EXIT",    "SEGV",
-                                        "HANG",   "SIGNAL", "KILL",    "FIRST",   "ASIDE",
-                                        "DEVICE", "UNFIT",  "GPUS",    "ISOLATES"};
+    static const char *const names[] = {
+        "MS",     "CREDIT", "VERSION", "EXIT",  "SEGV",   "HANG",  "HOLD", "HOLD_TRY",
+        "SIGNAL", "KILL",   "FIRST",   "ASIDE", "DEVICE", "UNFIT", "GPUS", "ISOLATES"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
@@ -186,10 +186,17 @@ void be_impatient(void)
     program = BINARY_DIR "/tests/fakes/impatient_scheduler";
 }
 
-/* Its exit status; 1000 + the signal that ended it. */
-int wait_for_end(int seconds)
+void let_go(void)
 {
-    int64_t end = clock_mono_us() + seconds * INT64_C(1000000);
+    struct err err = {0};
+
+    assert_int_equal(file_write(in_dir("log.go"), "", 0, &err), 0);
+}
+
+/* Its exit status; 1000 + the signal that ended it. */
+int wait_for_end(void)
+{
+    int64_t end = clock_mono_us() + HANG_S * INT64_C(1000000);
     int status;
 
     while (clock_mono_us() < end) {
@@ -199,14 +206,14 @@ int wait_for_end(int seconds)
     }
     kill(scheduler, SIGKILL);
     waitpid(scheduler, NULL, 0);
-    fail_msg("the scheduler did not end within %d s: see %s/stderr", seconds, dir);
+    fail_msg("the scheduler did not end within %d s: see %s/stderr", HANG_S, dir);
     return -1;
 }
 
-int run(int seconds)
+int run(void)
 {
     start();
-    return wait_for_end(seconds);
+    return wait_for_end();
 }
 
 /* ---- what became of it ---- */
@@ -265,7 +272,7 @@ int lines_with(const char *file, const char *text)
 
 void wait_for_lines(const char *file, const char *text, int wanted)
 {
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < HANG_S * 100; i++) {
         if (lines_with(file, text) >= wanted)
             return;
         usleep(10000);

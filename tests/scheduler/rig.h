@@ -10,6 +10,7 @@
 #include "tests/queue/redis.h"
 
 enum { STUDIES = 6, IMAGES = 7, TOTAL = STUDIES * IMAGES, PATH_SIZE = 512 };
+enum { HANG_S = 120 }; /* whoever waits longer waits in vain: a limit of hangs, not of machines */
 
 extern struct test_redis redis;
 extern char dir[64]; /* of this case: spool, out, config, log, stdout */
@@ -26,13 +27,14 @@ const char *in_dir(const char *name); /* valid for four calls */
  * version; image IMAGES - 1 of study 0 was set aside at intake. */
 void make_upload_of(const char *class, const char *upload, int first_study, int n);
 void make_upload(const char *upload, int first_study, int n); /* bulk */
-void make_config(bool is_run, const char *more);
+void make_config(bool is_run, const char *more); /* leases for longer than a busy machine is away */
 
 void start_with(int out);
 void start(void);
-void be_impatient(void);       /* for failures without end: pauses are short (impatient.c) */
-int wait_for_end(int seconds); /* its exit status; 1000 + the signal that ended it */
-int run(int seconds);
+void be_impatient(void); /* for failures without end: pauses are short (impatient.c) */
+void let_go(void);       /* what FAKE_HOLD and FAKE_ASIDE hold, also in later lives */
+int wait_for_end(void);  /* its exit status; 1000 + the signal that ended it */
+int run(void);
 
 struct count {
     int done, aside, none, reports;

@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "common/clock.h"
 #include "common/status.h"
 #include "queue/client.h"
 #include "queue/contents.h"
@@ -19,26 +18,28 @@
 #include "queue/spool.h"
 #include "tests/scheduler/rig.h"
 
+/* The scheduler is killed while its worker is at the item after so many. */
+static void be_killed_after(int items)
+{
+    char nth[16];
+
+    snprintf(nth, sizeof(nth), "%d", items + 1);
+    setenv("FAKE_HOLD", nth, 1);
+    int before = lines_with("log", "/s");
+    start();
+    wait_for_lines("log", "/s", before + items + 1);
+    kill(scheduler, SIGKILL);
+    assert_int_equal(wait_for_end(), 1000 + SIGKILL);
+    unsetenv("FAKE_HOLD");
+}
+
 static void a_killed_scheduler_started_again_finishes(void **state)
 {
     (void)state;
-    setenv("FAKE_MS", "10", 1);
-    for (int i = 1; i <= 3; i++) {
-        start();
-        wait_for_lines("log", "/s", i * 8);
-        kill(scheduler, SIGKILL);
-        assert_int_equal(wait_for_end(10), 1000 + SIGKILL);
-    }
-    assert_int_equal(run(60), 0);
+    for (int i = 0; i < 3; i++)
+        be_killed_after(7);
+    assert_int_equal(run(), 0);
     assert_all_done();
-}
-
-static void stop_after(int lines)
-{
-    start();
-    wait_for_lines("log", "/s", lines);
-    kill(scheduler, SIGKILL);
-    assert_int_equal(wait_for_end(10), 1000 + SIGKILL);
 }
 
 /* The first start makes the list from the studies, the next one reads it. */
@@ -49,10 +50,9 @@ static void contents_that_are_damaged_or_stale_are_made_anew(void **state)
     bool is_there;
 
     (void)state;
-    setenv("FAKE_MS", "10", 1);
-    stop_after(4);
+    be_killed_after(3);
     assert_int_equal(truncate(in_dir("spool/uploads/u1/contents"), 100), 0);
-    stop_after(8);
+    be_killed_after(3);
     assert_int_equal(lines_with("stderr", "contents.damaged"), 1);
     assert_int_equal(contents_read(&contents, in_dir("spool/uploads/u1"), &is_there, &err), 0);
     assert_true(is_there);
@@ -61,11 +61,11 @@ static void contents_that_are_damaged_or_stale_are_made_anew(void **state)
     assert_int_equal(contents_add(&contents, "s9", 3, 0, &err), 0);
     assert_int_equal(contents_write(&contents, in_dir("spool/uploads/u1"), &err), 0);
     contents_release(&contents);
-    assert_int_equal(run(30), 0);
+    assert_int_equal(run(), 0);
     assert_int_equal(lines_with("stderr", "contents.stale"), 1);
     assert_int_equal(lines_with("stderr", "contents.damaged"), 1);
     assert_all_done();
-    assert_int_equal(run(30), 0); /* a start on what is finished */
+    assert_int_equal(run(), 0); /* a start on what is finished */
     assert_int_equal(lines_with("stderr", "contents.stale"), 1);
 }
 
@@ -78,18 +78,17 @@ static void a_damaged_study_is_given_up_and_all_others_are_done(void **state)
     snprintf(study, sizeof(study), "%s/spool/uploads/u1/studies/s5/study.json", dir);
     snprintf(good, sizeof(good), "%s/good", dir);
     be_impatient();
-    setenv("FAKE_MS", "10", 1);
-    stop_after(4);
+    be_killed_after(3);
     assert_int_equal(rename(study, good), 0);
     assert_int_equal(symlink("/etc/passwd", study), 0); /* it is there, and no JSON */
-    assert_int_equal(run(60), STATUS_UNFINISHED);
+    assert_int_equal(run(), STATUS_UNFINISHED);
     assert_int_equal(lines_with("stderr", "study=u1/s5 why"), 1);
     assert_int_equal(rename(good, study), 0);
     struct count c = count_spool();
     assert_int_equal(c.none, IMAGES);
     assert_int_equal(c.done, TOTAL - 1 - IMAGES);
     assert_int_equal(c.reports, STUDIES - 1);
-    assert_int_equal(run(60), 0);
+    assert_int_equal(run(), 0);
     assert_all_done();
 }
 
@@ -104,7 +103,7 @@ static void a_redis_that_restarts_empty_is_filled_again(void **state)
         usleep(300000);
         test_redis_start(&redis);
     }
-    assert_int_equal(wait_for_end(60), 0);
+    assert_int_equal(wait_for_end(), 0);
     assert_all_done();
 }
 
@@ -132,7 +131,7 @@ static void leases_that_nobody_heard_of_are_leased_again(void **state)
     ask_redis("xreadgroup group lentigo test count 3 streams 'lentigo:{s0}:jobs:bulk' '>'");
     ask_redis("client kill type normal");
     kill(scheduler, SIGCONT);
-    assert_int_equal(wait_for_end(30), 0);
+    assert_int_equal(wait_for_end(), 0);
     assert_all_done();
     assert_int_equal(lines_with("log", "/s"), TOTAL - 1 + STUDIES); /* nothing was done twice */
 }
@@ -140,48 +139,48 @@ static void leases_that_nobody_heard_of_are_leased_again(void **state)
 static void sigterm_drains_and_the_next_start_goes_on(void **state)
 {
     (void)state;
-    setenv("FAKE_MS", "20", 1);
+    setenv("FAKE_HOLD", "8", 1);
     start();
     wait_for_lines("log", "/s", 8);
     kill(scheduler, SIGTERM);
-    assert_int_equal(wait_for_end(10), 75);
+    wait_for_lines("stderr", "event=signal", 1);
+    let_go();
+    assert_int_equal(wait_for_end(), 75);
     struct count c = count_spool();
     assert_true(c.none > 0);
     assert_int_equal(lines_with("log", "/s") + 1, c.done + c.aside + c.reports);
-    assert_int_equal(run(60), 0);
+    assert_int_equal(run(), 0);
     assert_all_done();
     assert_int_equal(lines_with("log", "/s"), TOTAL - 1 + STUDIES); /* nothing was done twice */
 }
 
 static void a_second_sigterm_stops_at_once(void **state)
 {
-    int64_t begin;
-
     (void)state;
-    setenv("FAKE_MS", "20000", 1);
+    setenv("FAKE_HOLD", "1", 1);
     start();
     wait_for_lines("log", "/s", 1);
     kill(scheduler, SIGTERM);
-    usleep(300000);
-    begin = clock_mono_us();
+    wait_for_lines("stderr", "event=signal", 1);
     kill(scheduler, SIGTERM);
-    assert_int_equal(wait_for_end(10), 75);
-    assert_true(clock_mono_us() - begin < 3000000);
-    setenv("FAKE_MS", "1", 1);
-    assert_int_equal(run(60), 0);
+    assert_int_equal(wait_for_end(), 75);
+    assert_int_equal(lines_with("stderr", "event=stopped"), 1); /* and not after a drain */
+    let_go();
+    assert_int_equal(run(), 0);
     assert_all_done();
 }
 
 static void one_scheduler_at_a_time(void **state)
 {
     (void)state;
-    setenv("FAKE_MS", "50", 1);
+    setenv("FAKE_HOLD", "1", 1);
     start();
     wait_for_lines("log", "/s", 1);
     pid_t first = scheduler;
-    assert_int_equal(run(20), 75);
+    assert_int_equal(run(), 75);
     scheduler = first;
-    assert_int_equal(wait_for_end(60), 0);
+    let_go();
+    assert_int_equal(wait_for_end(), 0);
     assert_all_done();
 }
 
@@ -190,7 +189,7 @@ static void tell(const char *word)
     struct queue_client *c;
     struct err err = {0};
 
-    assert_int_equal(queue_client_open(&c, redis.socket, 1000, &err), 0);
+    assert_int_equal(queue_client_open(&c, redis.socket, HANG_S * 1000, &err), 0);
     assert_int_equal(queue_client_tell(c, word, &err), 0);
     queue_client_close(c);
 }
@@ -221,14 +220,38 @@ static void a_retry_of_what_is_just_being_answered_is_done(void **state)
     setenv("FAKE_ASIDE", "u1/s1/2", 1);
     start();
     for (int i = 0; access(in_dir("spool/uploads/u1/studies/s1/results/2.json"), F_OK); i++) {
-        assert_true(i < 1000);
+        assert_true(i < HANG_S * 100);
         usleep(10000);
     }
     give(order);
-    assert_int_equal(wait_for_end(20), 0);
+    let_go();
+    assert_int_equal(wait_for_end(), 0);
     assert_int_equal(lines_with("stderr", "order.carried_out"), 1);
     assert_int_equal(lines_with("log", "u1/s1/2"), 2);
     assert_all_done();
+}
+
+/* The scheduler's, of at most a second ago; zeroed before the first. */
+static const struct stats *look_at_figures(void)
+{
+    static struct stats stats;
+    struct queue_client *c;
+    struct err err = {0};
+    int n;
+
+    assert_int_equal(queue_client_open(&c, redis.socket, HANG_S * 1000, &err), 0);
+    assert_int_equal(queue_client_stats(c, &stats, 1, &n, &err), 0);
+    queue_client_close(c);
+    if (!n)
+        stats = (struct stats){0};
+    return &stats;
+}
+
+static bool is_all_bulk_done(int64_t images)
+{
+    const struct stats *stats = look_at_figures();
+
+    return stats->done == images && stats->classes[1].ready + stats->classes[1].leased == 0;
 }
 
 static void an_installation_takes_new_uploads_and_can_be_paused(void **state)
@@ -248,44 +271,24 @@ static void an_installation_takes_new_uploads_and_can_be_paused(void **state)
     assert_int_equal(lines_with("log", "u2/"), 0);
     operate(ORDER_RESUME);
     wait_for_lines("log", "u2/", 2 * IMAGES + 2);
-    static struct stats stats;
-    struct queue_client *c;
-    struct err err = {0};
-    int n;
-    usleep(700000);
-    assert_int_equal(queue_client_open(&c, redis.socket, 1000, &err), 0);
-    assert_int_equal(queue_client_stats(c, &stats, 1, &n, &err), 0);
-    queue_client_close(c);
-    assert_int_equal(n, 1);
-    assert_string_equal(stats.node, "test");
-    assert_int_equal(stats.done, TOTAL - 1 + 2 * IMAGES);
-    assert_int_equal(stats.classes[1].ready + stats.classes[1].leased, 0);
+    for (int i = 0; !is_all_bulk_done(TOTAL - 1 + 2 * IMAGES); i++) {
+        assert_true(i < HANG_S * 100);
+        usleep(10000);
+    }
+    assert_string_equal(look_at_figures()->node, "test");
     kill(scheduler, SIGTERM);
-    assert_int_equal(wait_for_end(10), 0);
-}
-
-/* Leased images of the class, as the scheduler's figures say. */
-static int64_t count_leased(int class)
-{
-    static struct stats stats;
-    struct queue_client *c;
-    struct err err = {0};
-    int n;
-
-    assert_int_equal(queue_client_open(&c, redis.socket, 1000, &err), 0);
-    assert_int_equal(queue_client_stats(c, &stats, 1, &n, &err), 0);
-    queue_client_close(c);
-    return n ? stats.classes[class].leased : 0;
+    assert_int_equal(wait_for_end(), 0);
 }
 
 static void wait_for_leased(int class, int64_t wanted)
 {
-    for (int i = 0; i < 1000; i++) {
-        if (count_leased(class) == wanted)
+    for (int i = 0; i < HANG_S * 100; i++) {
+        if (look_at_figures()->classes[class].leased == wanted)
             return;
         usleep(10000);
     }
-    fail_msg("never %d leased of class %d but %d", (int)wanted, class, (int)count_leased(class));
+    fail_msg("never %d leased of class %d but %d", (int)wanted, class,
+             (int)look_at_figures()->classes[class].leased);
 }
 
 /* The worker has all the bulk that it can take and answers nothing: there is room for what is urgent, of
@@ -303,9 +306,9 @@ static void interactive_images_find_room_behind_a_full_worker(void **state)
     wait_for_leased(1, BULK);
     make_upload_of("interactive", "u2", STUDIES, 1);
     wait_for_leased(0, URGENT);
-    assert_int_equal(count_leased(1), BULK);
+    assert_int_equal(look_at_figures()->classes[1].leased, BULK);
     kill(scheduler, SIGKILL);
-    assert_int_equal(wait_for_end(10), 1000 + SIGKILL);
+    assert_int_equal(wait_for_end(), 1000 + SIGKILL);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)

@@ -16,12 +16,14 @@
 #include "queue/spool.h"
 #include "tests/scheduler/rig.h"
 
+#define SHORT_LEASES "lease-ms = 1000\n" /* for what hangs, which is ended when its lease is over */
+
 static void a_run_finishes_and_its_counts_add_up(void **state)
 {
     struct err err = {0};
 
     (void)state;
-    assert_int_equal(run(30), 0);
+    assert_int_equal(run(), 0);
     assert_all_done();
     assert_int_equal(lines_with("log", "/s"), TOTAL - 1 + STUDIES); /* each taken exactly once */
     json_t *stats = json_read(in_dir("out/.lentigo/stats.json"), 1 << 20, &err);
@@ -47,16 +49,16 @@ static void a_run_waits_for_its_upload_with_its_children_up(void **state)
     wait_for_lines("stderr", "event=child.up", 2);
     assert_int_equal(waitpid(scheduler, NULL, WNOHANG), 0);
     assert_int_equal(rename(in_dir("taking-in"), in_dir("spool/uploads/u1")), 0);
-    assert_int_equal(wait_for_end(30), 0);
+    assert_int_equal(wait_for_end(), 0);
     assert_all_done();
 }
 
 static void a_finished_run_started_again_does_nothing(void **state)
 {
     (void)state;
-    assert_int_equal(run(30), 0);
+    assert_int_equal(run(), 0);
     int taken = lines_with("log", "/s");
-    assert_int_equal(run(30), 0);
+    assert_int_equal(run(), 0);
     assert_int_equal(lines_with("log", "/s"), taken);
     assert_all_done();
 }
@@ -65,7 +67,7 @@ static void a_poisonous_image_is_set_aside_after_three_and_no_other(void **state
 {
     (void)state;
     setenv("FAKE_SEGV", "/s2/3", 1);
-    assert_int_equal(run(60), 0);
+    assert_int_equal(run(), 0);
     struct count c = count_spool();
     assert_int_equal(c.none, 0);
     assert_int_equal(c.aside, 2);
@@ -83,7 +85,7 @@ static void a_worker_that_isolates_dies_once(void **state)
     (void)state;
     setenv("FAKE_ISOLATES", "1", 1);
     setenv("FAKE_SEGV", "/3", 1);
-    assert_int_equal(run(60), 0);
+    assert_int_equal(run(), 0);
     struct count c = count_spool();
     assert_int_equal(c.none, 0);
     assert_int_equal(c.aside, 1 + STUDIES);
@@ -100,7 +102,7 @@ static void a_worker_that_isolates_and_is_killed_blames_nobody(void **state)
     (void)state;
     setenv("FAKE_ISOLATES", "1", 1);
     setenv("FAKE_KILL", "9", 1);
-    assert_int_equal(run(60), 0);
+    assert_int_equal(run(), 0);
     assert_all_done();
     assert_int_equal(lines_with("spool/log", "\"crash\""), 0);
 }
@@ -109,9 +111,10 @@ static void a_worker_that_isolates_and_is_killed_blames_nobody(void **state)
 static void an_image_that_kills_even_a_worker_that_isolates_is_found(void **state)
 {
     (void)state;
+    make_config(true, SHORT_LEASES);
     setenv("FAKE_ISOLATES", "1", 1);
     setenv("FAKE_HANG", "/s4/0", 1);
-    assert_int_equal(run(60), 0);
+    assert_int_equal(run(), 0);
     struct count c = count_spool();
     assert_int_equal(c.none, 0);
     assert_int_equal(c.aside, 2);
@@ -122,7 +125,7 @@ static void a_decoder_that_dies_thrice_alone_is_counted(void **state)
 {
     (void)state;
     setenv("FAKE_SIGNAL", "/s1/1", 1);
-    assert_int_equal(run(60), 0);
+    assert_int_equal(run(), 0);
     struct count c = count_spool();
     assert_int_equal(c.none, 0);
     assert_int_equal(c.aside, 2);
@@ -135,11 +138,13 @@ static void crash_counts_outlive_the_scheduler(void **state)
 {
     (void)state;
     setenv("FAKE_SEGV", "/s2/3", 1);
+    setenv("FAKE_HOLD_TRY", "4", 1); /* the third alone */
     start();
     wait_for_lines("spool/log", "\"crash\"", 2);
     kill(scheduler, SIGKILL);
-    assert_int_equal(wait_for_end(10), 1000 + SIGKILL);
-    assert_int_equal(run(60), 0);
+    assert_int_equal(wait_for_end(), 1000 + SIGKILL);
+    unsetenv("FAKE_HOLD_TRY");
+    assert_int_equal(run(), 0);
     struct count c = count_spool();
     assert_string_equal(c.reason[2][3], "crash");
     assert_int_equal(lines_with("spool/log", "\"crash\""), 3);
@@ -150,7 +155,7 @@ static void workers_that_are_killed_blame_nobody(void **state)
     (void)state;
     setenv("FAKE_KILL", "9", 1);
     make_config(true, "workers = 2\nreporters = 2\n");
-    assert_int_equal(run(60), 0);
+    assert_int_equal(run(), 0);
     assert_all_done();
     assert_int_equal(lines_with("spool/log", "\"crash\""), 0);
 }
@@ -160,7 +165,7 @@ static void a_device_that_fails_blames_nobody(void **state)
     (void)state;
     be_impatient();
     setenv("FAKE_DEVICE", "9", 1);
-    assert_int_equal(run(60), 0);
+    assert_int_equal(run(), 0);
     assert_all_done();
     assert_true(lines_with("stderr", "status=71") >= 3);
     assert_int_equal(lines_with("stderr", "event=image.death"), 0);
@@ -173,7 +178,7 @@ static void a_device_that_never_does_anything_ends_the_run(void **state)
     (void)state;
     be_impatient();
     setenv("FAKE_DEVICE", "1", 1);
-    assert_int_equal(run(60), 1);
+    assert_int_equal(run(), 1);
     struct count c = count_spool();
     assert_int_equal(c.aside, 1);
     assert_int_equal(c.done, 0);
@@ -193,8 +198,11 @@ static void each_gpu_gets_a_worker_and_an_unfit_one_none(void **state)
     (void)state;
     use_fake_gpus("3");
     setenv("FAKE_UNFIT", "GPU-1-bbbb", 1);
-    setenv("FAKE_MS", "5", 1);
-    assert_int_equal(run(30), 0);
+    setenv("FAKE_HOLD", "1", 1); /* or two do everything before the third is there */
+    start();
+    wait_for_lines("stderr", "event=child.out_of_service", 1);
+    let_go();
+    assert_int_equal(wait_for_end(), 0);
     assert_all_done();
     assert_int_equal(lines_with("log", "device cuda:0 GPU-0-bbbb"), 1);
     assert_int_equal(lines_with("log", "device cuda:0 GPU-1-bbbb"), 1); /* and never again */
@@ -212,7 +220,7 @@ static void without_a_fit_gpu_a_run_ends(void **state)
     (void)state;
     use_fake_gpus("1");
     setenv("FAKE_UNFIT", "GPU-0-bbbb", 1);
-    assert_int_equal(run(30), 1);
+    assert_int_equal(run(), 1);
     assert_int_equal(count_spool().aside, 1);
     assert_int_equal(lines_with("stderr", "event=child.none_in_service"), 1);
 }
@@ -222,15 +230,16 @@ static void a_gpu_that_is_not_there_is_refused(void **state)
     (void)state;
     use_fake_gpus("2");
     make_config(true, "device = cuda:2\n");
-    assert_int_equal(run(20), 78);
+    assert_int_equal(run(), 78);
     assert_int_equal(lines_with("stderr", "there are 2, cuda:0 to cuda:1"), 1);
 }
 
 static void an_image_that_hangs_is_ended_and_set_aside(void **state)
 {
     (void)state;
+    make_config(true, SHORT_LEASES);
     setenv("FAKE_HANG", "/s4/0", 1);
-    assert_int_equal(run(60), 0);
+    assert_int_equal(run(), 0);
     struct count c = count_spool();
     assert_int_equal(c.none, 0);
     assert_int_equal(c.aside, 2);
@@ -243,7 +252,7 @@ static void what_comes_back_is_tried_again(void **state)
     (void)state;
     be_impatient();
     setenv("FAKE_FIRST", "AGAIN", 1);
-    assert_int_equal(run(60), 0);
+    assert_int_equal(run(), 0);
     assert_all_done();
     unsetenv("FAKE_FIRST");
 }
@@ -252,7 +261,7 @@ static void what_is_given_back_is_leased_again(void **state)
 {
     (void)state;
     setenv("FAKE_FIRST", "CANCELLED", 1);
-    assert_int_equal(run(60), 0);
+    assert_int_equal(run(), 0);
     assert_all_done();
     assert_int_equal(lines_with("log", " 2 0"), TOTAL - 1); /* the attempt rose */
 }
@@ -261,17 +270,17 @@ static void children_of_another_version_or_configuration_stop_it(void **state)
 {
     (void)state;
     setenv("FAKE_VERSION", "1", 1);
-    assert_int_equal(run(20), 78);
+    assert_int_equal(run(), 78);
     unsetenv("FAKE_VERSION");
     setenv("FAKE_EXIT", "78", 1);
-    assert_int_equal(run(20), 78);
+    assert_int_equal(run(), 78);
 }
 
 static void without_reports_no_reporter_is_started(void **state)
 {
     (void)state;
     make_config(true, "reports = none\n");
-    assert_int_equal(run(30), 0);
+    assert_int_equal(run(), 0);
     struct count c = count_spool();
     assert_int_equal(c.done, TOTAL - 1);
     assert_int_equal(c.reports, 0);
@@ -282,7 +291,7 @@ static void a_study_that_cannot_be_reported_ends_with_status_1(void **state)
 {
     (void)state;
     setenv("FAKE_SEGV", "u1/s3", 1);
-    assert_int_equal(run(60), 1);
+    assert_int_equal(run(), 1);
     struct count c = count_spool();
     assert_int_equal(c.none, 0);
     assert_int_equal(c.reports, STUDIES - 1);
@@ -294,7 +303,7 @@ static void a_worker_that_dies_on_everything_blames_few(void **state)
     (void)state;
     be_impatient();
     setenv("FAKE_SEGV", "*", 1);
-    assert_int_equal(run(30), 1);
+    assert_int_equal(run(), 1);
     struct count c = count_spool();
     assert_int_equal(c.aside, 1 + 5);
     assert_int_equal(lines_with("stderr", "worker.dies"), 1);
@@ -311,7 +320,7 @@ static void a_run_without_a_reader_stops(void **state)
     close(ends[0]);
     start_with(ends[1]);
     close(ends[1]);
-    assert_int_equal(wait_for_end(20), 75);
+    assert_int_equal(wait_for_end(), 75);
 }
 
 /* Needs the right to mount: skipped without it. */
@@ -333,7 +342,7 @@ static void a_full_disk_holds_work_up_and_sets_nothing_aside(void **state)
     wait_for_lines("stdout", "\"state\":\"no space\"", 2);
     assert_int_equal(lines_with("log", "/s"), 0);
     unlink(in_dir("spool/filler"));
-    assert_int_equal(wait_for_end(30), 0);
+    assert_int_equal(wait_for_end(), 0);
     assert_all_done();
     assert_int_equal(umount(in_dir("spool")), 0);
 }

@@ -21,7 +21,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "run"))
-from harness import die_with_us  # noqa: E402
+from harness import HANG_S, die_with_us  # noqa: E402
 
 BUILD = os.path.abspath(sys.argv[1])
 TOP = f"{BUILD}/bin/lentigo-top"
@@ -36,15 +36,15 @@ FIGURES = [subprocess.run([f"{BUILD}/tests/tui.fake_json", "1", str(t), "clinic-
 SECOND_NODE = FIGURES[0].replace(b'"clinic-a"', b'"clinic-b"')
 
 
-def wait_until(what, condition, seconds=10):
+def wait_until(what, condition):
     """The condition's first true value; a failure shows the last one that `what` gives."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + HANG_S
     while time.monotonic() < end:
         value = condition()
         if value:
             return value
         time.sleep(0.05)
-    raise AssertionError(f"not seen within {seconds} s: {what() if callable(what) else what}")
+    raise AssertionError(f"not seen within {HANG_S} s: {what() if callable(what) else what}")
 
 
 class Redis:
@@ -67,14 +67,19 @@ class Redis:
 
     def ask(self, *words):
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
+            s.settimeout(HANG_S)
             s.connect(SOCKET)
             s.sendall(b"*%d\r\n" % len(words)
                       + b"".join(b"$%d\r\n%s\r\n" % (len(w), w) for w in words))
             return s.recv(4096)
 
     def put(self, figures, node=b"clinic-a"):
-        self.ask(b"SET", b"lentigo:{s0}:node:" + node, figures, b"EX", b"30")
+        self.ask(b"SET", b"lentigo:{s0}:node:" + node, figures, b"EX", b"3600")
+
+    def looks(self):
+        """How often anybody looked at the figures."""
+        found = re.search(rb"cmdstat_scan:calls=(\d+)", self.ask(b"INFO", b"commandstats"))
+        return int(found[1]) if found else 0
 
     def stop(self):
         if self.process:
@@ -105,7 +110,7 @@ class Feed(threading.Thread):
 
 def tmux(*words):
     return subprocess.run(TMUX + list(words), env=ENV, check=True, stdout=subprocess.PIPE,
-                          timeout=10).stdout.decode()
+                          timeout=HANG_S).stdout.decode()
 
 
 def screen():
@@ -149,9 +154,9 @@ def expect_restored(status):
     wait_until("the end", lambda: read("after"))
     assert read("rc") == f"rc={status}", read("rc")
     assert read("before") == read("after"), "stty differs"
-    flags = tmux("display-message", "-p", "-t", "t:", "#{alternate_on} #{cursor_flag}").strip()
-    assert flags == "0 1", f"alternate screen and cursor: {flags}"
-    assert "Throughput" not in screen()
+    flags = lambda: tmux("display-message", "-p", "-t", "t:", "#{alternate_on} #{cursor_flag}").strip()
+    wait_until(lambda: f"alternate screen and cursor: {flags()}", lambda: flags() == "0 1")
+    wait_until(screen, lambda: "Throughput" not in screen())
 
 
 def start_tmux():
@@ -231,7 +236,7 @@ def test_ends(redis):
 
 def run(*flags, **options):
     return subprocess.run([TOP, *flags], env={**ENV, **options.pop("env", {})},
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=HANG_S, check=False,
                           **options)
 
 
@@ -279,10 +284,10 @@ def test_refusals():
     assert run("--no-such-flag").returncode == 64
     assert run("a", "b").returncode == 64
     closed = subprocess.run(["sh", "-c", f"{TOP} --redis {SOCKET} --plain >&-"], env=ENV,
-                            stderr=subprocess.PIPE, timeout=30, check=False)
+                            stderr=subprocess.PIPE, timeout=HANG_S, check=False)
     assert closed.returncode == 1 and b"standard output" in closed.stderr, closed
     full = subprocess.run(["sh", "-c", f"{TOP} --redis {SOCKET} --plain >/dev/full"], env=ENV,
-                          stderr=subprocess.PIPE, timeout=30, check=False)
+                          stderr=subprocess.PIPE, timeout=HANG_S, check=False)
     assert full.returncode == 1, full
 
 
@@ -308,6 +313,32 @@ def drain(fd, seconds):
     return data
 
 
+def read_until(fd, claim):
+    """What is drawn until `claim` is true of it, and then lies there."""
+    data, end, is_over = b"", time.monotonic() + HANG_S, False
+    while not is_over:
+        assert time.monotonic() < end, data
+        is_over = claim(data)
+        while select.select([fd], [], [], 0.05)[0]:
+            try:
+                data += os.read(fd, 65536)
+            except OSError:
+                break  # the other end is closed
+    return data
+
+
+def read_looks(fd, redis, n):
+    """What is drawn while it looks at the figures n times more."""
+    wanted = redis.looks() + n
+    return read_until(fd, lambda _: redis.looks() >= wanted)
+
+
+def wait_for_end(process, fd):
+    read_until(fd, lambda _: process.poll() is not None)
+    os.close(fd)
+    return process.returncode
+
+
 def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as f:
         fields = f.read().rsplit(")", 1)[1].split()
@@ -317,38 +348,33 @@ def cpu_seconds(pid):
 def test_only_changes_are_drawn(redis):
     redis.put(FIGURES[0])
     process, fd = open_terminal(200, 60)
-    first = drain(fd, 2)
+    first = read_until(fd, lambda shown: b"Throughput" in shown) + read_looks(fd, redis, 2)
     assert len(first) > 5000 and b"\x1b[36m" in first, "no colours"
-    assert drain(fd, 1.5) == b"", "output without a change"
+    assert read_looks(fd, redis, 3) == b"", "output without a change"
     redis.put(FIGURES[1])
-    change = drain(fd, 1.5)
+    change = read_looks(fd, redis, 3)
     assert 0 < len(change) < len(first) / 2, f"{len(change)} of {len(first)} bytes"
     os.close(fd)  # the terminal is gone
-    assert process.wait(5) == 0
+    assert process.wait(HANG_S) == 0
     process, fd = open_terminal(80, 24, NO_COLOR="1")
-    shown = drain(fd, 1.5)
-    assert b"Throughput" in shown and not re.search(rb"\x1b\[[0-9;]*3[0-7][m;]", shown)
+    shown = read_until(fd, lambda shown: b"Throughput" in shown)
+    assert not re.search(rb"\x1b\[[0-9;]*3[0-7][m;]", shown)
     os.write(fd, b"q")
-    drain(fd, 0.3)
-    assert process.wait(5) == 0
-    os.close(fd)
+    assert wait_for_end(process, fd) == 0
     # newterm of ncurses 6.4 leaks when it refuses a terminal; that is not ours to report
     process, fd = open_terminal(80, 24, TERM="no-such-terminal", ASAN_OPTIONS="detect_leaks=0")
-    drain(fd, 0.5)
-    assert process.wait(5) == 78 and b"TERM" in process.stderr.read()
-    os.close(fd)
+    assert wait_for_end(process, fd) == 78 and b"TERM" in process.stderr.read()
 
 
-def test_cpu():
+def test_cpu(redis):
     process, fd = open_terminal(200, 60)
-    drain(fd, 2)
+    read_until(fd, lambda shown: b"Throughput" in shown)
+    read_looks(fd, redis, 2)
     before = cpu_seconds(process.pid)
     drain(fd, 6)
     share = (cpu_seconds(process.pid) - before) / 6
     process.terminate()
-    drain(fd, 0.3)
-    assert process.wait(5) == 0
-    os.close(fd)
+    assert wait_for_end(process, fd) == 0
     print(f"CPU at 200x60 with figures twice a second: {100 * share:.1f} % of a core")
     assert share < 0.05  # 1 % on a quiet machine; sanitizers and neighbours cost more
 
@@ -367,7 +393,7 @@ def main():
         test_only_changes_are_drawn(redis)
         feed = Feed(redis)
         feed.start()
-        test_cpu()
+        test_cpu(redis)
         start_tmux()
         test_screen_and_keys(redis)
         test_resize()
