@@ -194,8 +194,8 @@ static int print_layers(const struct bench *b, const struct lane *l, struct err 
                       json_rounded(ms, 4), "gflops", json_rounded(work.gflop / (ms / 1e3), 1), "mb",
                       json_rounded(work.bytes / 1e6, 3));
         if (i < LAYER_COUNT && limit[i].ms > 0) {
-            json_object_set_new(line, "limit_ms", json_rounded(limit[i].ms, 4));
-            json_object_set_new(line, "share_of_limit", json_rounded(limit[i].ms / ms, 3));
+            json_put(&line, "limit_ms", json_rounded(limit[i].ms, 4));
+            json_put(&line, "share_of_limit", json_rounded(limit[i].ms / ms, 3));
         }
         bench_print(line, b->settings->json);
     }

@@ -20,7 +20,7 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 }
 
 /* The scheduler's word on which stage held the run up. */
-static int add_what_binds(json_t *summary, const char *out, struct err *err)
+static int put_what_binds(json_t **summary, const char *out, struct err *err)
 {
     char path[SETTINGS_PATH_SIZE];
 
@@ -29,10 +29,10 @@ static int add_what_binds(json_t *summary, const char *out, struct err *err)
     json_t *stats = json_read(path, STATS_SIZE_MAX, err);
     if (!stats)
         return -1;
-    json_object_set(summary, "binds", json_object_get(stats, "binds"));
-    json_object_set(summary, "binds_share", json_object_get(stats, "binds_share"));
+    json_put(summary, "binds", json_incref(json_object_get(stats, "binds")));
+    json_put(summary, "binds_share", json_incref(json_object_get(stats, "binds_share")));
     json_decref(stats);
-    return 0;
+    return *summary ? 0 : err_set(err, ERR_NOMEM, "%s: no memory", path);
 }
 
 /* One run into `out`; its wall time in seconds and what summary.json says, with what binds. */
@@ -61,7 +61,7 @@ static int run_once(const struct settings *s, const char *input, const char *out
     if (path_format(path, sizeof(path), err, "%s/summary.json", out))
         return -1;
     *summary = json_read(path, SUMMARY_SIZE_MAX, err);
-    return *summary ? add_what_binds(*summary, out, err) : -1;
+    return *summary ? put_what_binds(summary, out, err) : -1;
 }
 
 static int print_rounds(const json_t *summary, double *seconds, int n, bool as_json,

@@ -81,6 +81,19 @@ static void print_plain(json_t *card)
     }
 }
 
+static void print_card(json_t *card, bool as_json, struct err *err)
+{
+    char *line = card ? json_line(card) : NULL;
+
+    if (!line)
+        err_set(err, ERR_NOMEM, "no memory for a card");
+    else if (as_json)
+        puts(line);
+    else
+        print_plain(card);
+    free(line);
+}
+
 static int show_model(const struct settings *s, int argc, char **argv)
 {
     struct err err = {0};
@@ -95,14 +108,9 @@ static int show_model(const struct settings *s, int argc, char **argv)
     if (weights && !path_format(path, sizeof(path), &err, "%s/card.json", folder))
         card = json_read(path, CARD_MAX, &err);
     if (card) {
-        json_object_set_new(card, "sha256", json_string(model_card(model)->sha256));
-        json_object_set(card, "weights", weights);
-        char *line = s->json ? json_line(card) : NULL;
-        if (line)
-            puts(line);
-        else
-            print_plain(card);
-        free(line);
+        json_put(&card, "sha256", json_string(model_card(model)->sha256));
+        json_put(&card, "weights", json_incref(weights));
+        print_card(card, s->json, &err);
     }
     json_decref(weights);
     json_decref(card);

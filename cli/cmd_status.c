@@ -169,8 +169,8 @@ static int print_watch(void *ctx, json_t *told, int pid)
     size_t i;
 
     if (*as_json) {
-        json_object_set_new(told, "at_work", json_boolean(pid > 0));
-        char *line = json_line(told);
+        bool is_whole = !json_object_set_new(told, "at_work", json_boolean(pid > 0));
+        char *line = is_whole ? json_line(told) : NULL;
         if (line)
             puts(line);
         free(line);

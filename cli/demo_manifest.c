@@ -109,7 +109,7 @@ static json_t *colour_words(unsigned bits)
 
     for (int c = 0; c < DEMO_COLOURS; c++)
         if (bits >> c & 1)
-            json_array_append_new(list, json_string(demo_colour_word((enum demo_colour)c)));
+            json_add(&list, json_string(demo_colour_word((enum demo_colour)c)));
     return list;
 }
 

@@ -100,8 +100,7 @@ struct choice {
     const struct metrics *m;
     const int *rows; /* NULL: all */
     int n;
-    double *scores; /* n: scratch */
-    uint8_t *flags; /* n: scratch */
+    struct metrics_ranked *ranked; /* n: scratch */
 };
 
 static const struct metrics_image *image_at(const struct choice *c, int i)
@@ -185,28 +184,19 @@ static void mean_figures(const struct choice *c, double out[METRIC_COUNT])
     out[METRIC_NLL] = nll / n;
 }
 
-struct ranked {
-    double score;
-    uint8_t is_positive;
-};
-
 static int by_score(const void *a, const void *b)
 {
-    double x = ((const struct ranked *)a)->score, y = ((const struct ranked *)b)->score;
+    double x = ((const struct metrics_ranked *)a)->score,
+           y = ((const struct metrics_ranked *)b)->score;
 
     return (x > y) - (x < y);
 }
 
-double metrics_auc(const double *scores, const uint8_t *is_positive, int n)
+double metrics_auc(struct metrics_ranked *all, int n)
 {
-    struct ranked *all = calloc((size_t)n + 1, sizeof(*all));
     double positive_ranks = 0;
     int64_t positives = 0;
 
-    if (!all)
-        return NAN;
-    for (int i = 0; i < n; i++)
-        all[i] = (struct ranked){scores[i], is_positive[i]};
     qsort(all, (size_t)n, sizeof(*all), by_score);
     for (int i = 0; i < n;) {
         int end = i;
@@ -219,7 +209,6 @@ double metrics_auc(const double *scores, const uint8_t *is_positive, int n)
             }
         i = end;
     }
-    free(all);
     double pairs = (double)positives * (double)(n - positives);
     return pairs > 0 ? (positive_ranks - (double)positives * (double)(positives - 1) / 2) / pairs
                      : NAN;
@@ -230,17 +219,12 @@ static double auc_of(const struct choice *c, int class)
 {
     for (int i = 0; i < c->n; i++) {
         const struct metrics_image *image = image_at(c, i);
-        c->scores[i] = class ? image->scores[class] : metrics_malignant(image);
-        c->flags[i] = class ? image->truth == class : class_is_malignant(image->truth);
+        c->ranked[i] = (struct metrics_ranked){
+            class ? image->scores[class] : metrics_malignant(image),
+            class ? image->truth == class : class_is_malignant(image->truth),
+        };
     }
-    return metrics_auc(c->scores, c->flags, c->n);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
+    return metrics_auc(c->ranked, c->n);
 }
 
 /* Specificity at the score that keeps 95 % of the malignant images: the score of the one at
@@ -251,11 +235,11 @@ static double specificity_at_95(const struct choice *c)
 
     for (int i = 0; i < c->n; i++)
         if (class_is_malignant(image_at(c, i)->truth))
-            c->scores[malignant++] = metrics_malignant(image_at(c, i));
+            c->ranked[malignant++].score = metrics_malignant(image_at(c, i));
     if (!malignant || malignant == c->n)
         return NAN;
-    qsort(c->scores, (size_t)malignant, sizeof(*c->scores), by_value);
-    double threshold = c->scores[malignant * 5 / 100];
+    qsort(c->ranked, (size_t)malignant, sizeof(*c->ranked), by_score);
+    double threshold = c->ranked[malignant * 5 / 100].score;
     for (int i = 0; i < c->n; i++)
         if (!class_is_malignant(image_at(c, i)->truth) &&
             metrics_malignant(image_at(c, i)) < threshold)
@@ -341,10 +325,9 @@ int metrics_figures(const struct metrics *m, const int *rows, int n, uint32_t wa
     struct choice c = {.m = m, .rows = rows, .n = rows ? n : m->n};
     double own[METRIC_COUNT];
 
-    c.scores = calloc((size_t)c.n + 1, sizeof(*c.scores) + 1);
-    if (!c.scores)
+    c.ranked = calloc((size_t)c.n + 1, sizeof(*c.ranked));
+    if (!c.ranked)
         return err_set(err, ERR_NOMEM, "figures of %d images", c.n);
-    c.flags = (uint8_t *)(c.scores + c.n + 1);
     if (wanted & POOLED)
         pooled_figures(&c, own);
     if (wanted & MEANS)
@@ -353,7 +336,7 @@ int metrics_figures(const struct metrics *m, const int *rows, int n, uint32_t wa
     for (int k = 0; k < METRIC_COUNT; k++)
         if (wanted & 1U << k)
             out[k] = own[k];
-    free(c.scores);
+    free(c.ranked);
     return 0;
 }
 

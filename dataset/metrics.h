@@ -93,8 +93,12 @@ int metrics_best_class(const struct metrics_image *image);
  * gone. */
 json_t *metrics_to_json(const struct metrics *m);
 
-/* Area under the ROC curve by ranks (ties count half); NAN without both kinds, or when memory is gone.
- * `is_positive` is n flags. */
-double metrics_auc(const double *scores, const uint8_t *is_positive, int n);
+struct metrics_ranked {
+    double score;
+    bool is_positive;
+};
+
+/* Area under the ROC curve by ranks (ties count half); NAN without both kinds. Sorts `all`. */
+double metrics_auc(struct metrics_ranked *all, int n);
 
 #endif

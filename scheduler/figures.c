@@ -305,7 +305,7 @@ int figures_publish(struct scheduler *s)
 
 /* A run may take several starts, so what each worked is added up: the seconds, and the images that
  * ended in them. A start that was killed wrote neither; one that found nothing to do adds none. */
-static void add_work(const struct figures *f, json_t *object, const char *path)
+static void put_work(json_t **to, const struct figures *f, const char *path)
 {
     struct err ignored = {0}; /* the first start finds no file */
     json_t *last = json_read(path, STATS_FILE_MAX, &ignored);
@@ -314,31 +314,27 @@ static void add_work(const struct figures *f, json_t *object, const char *path)
 
     if (f->pace.finished)
         wall_s += (double)(f->stats.at_ms - f->stats.started_ms) / 1000;
-    json_object_set_new(object, "wall_s", json_rounded(wall_s, 3));
-    json_object_set_new(object, "run_images", json_integer((json_int_t)images));
-    json_object_set_new(object, "run_images_per_s",
-                        json_rounded(wall_s > 0 ? images / wall_s : (double)NAN, 3));
+    json_put(to, "wall_s", json_rounded(wall_s, 3));
+    json_put(to, "run_images", json_integer((json_int_t)images));
+    json_put(to, "run_images_per_s", json_rounded(wall_s > 0 ? images / wall_s : (double)NAN, 3));
     json_decref(last);
 }
 
-static void add_tightest(const struct figures *f, json_t *object)
+static void put_tightest(json_t **to, const struct figures *f)
 {
     double share;
     enum wire_stage stage = load_tightest(f->tightest, &share);
 
-    json_object_set_new(object, "binds",
-                        stage < STAGE_COUNT ? json_string(wire_stage_word(stage)) : json_null());
-    json_object_set_new(object, "binds_share", json_rounded(share, 3));
+    json_put(to, "binds", stage < STAGE_COUNT ? json_string(wire_stage_word(stage)) : json_null());
+    json_put(to, "binds_share", json_rounded(share, 3));
 }
 
 int figures_write(struct scheduler *s, const char *path, struct err *err)
 {
     json_t *object = stats_to_json(&s->figures.stats);
 
-    if (object) {
-        add_work(&s->figures, object, path);
-        add_tightest(&s->figures, object);
-    }
+    put_work(&object, &s->figures, path);
+    put_tightest(&object, &s->figures);
     int ret = object ? json_write(path, object, err) : err_set(err, ERR_NOMEM, "%s", path);
 
     json_decref(object);

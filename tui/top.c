@@ -180,10 +180,11 @@ static json_t *snapshot_of(const struct reading *r, struct stats *sum)
     json_t *object = stats_to_json(sum), *nodes = json_array();
 
     for (int i = 0; r->n > 1 && i < r->n; i++)
-        json_array_append_new(nodes, stats_to_json(&r->nodes[i]));
-    if (r->n > 1 && object)
-        json_object_set(object, "nodes", nodes);
-    json_decref(nodes);
+        json_add(&nodes, stats_to_json(&r->nodes[i]));
+    if (r->n > 1)
+        json_put(&object, "nodes", nodes);
+    else
+        json_decref(nodes);
     return object;
 }
 

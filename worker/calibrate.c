@@ -126,11 +126,11 @@ static json_t *describe(const struct calibration *c, enum range_rule best)
     json_t *errors = json_object(), *about = json_object();
 
     for (int rule = 0; rule < RANGE_RULES; rule++)
-        json_object_set_new(errors, range_rule_word(rule), json_rounded(c->errors[rule], 6));
-    json_object_set_new(about, "rule", json_string(range_rule_word(best)));
-    json_object_set_new(about, "logits_nmse", errors);
-    json_object_set_new(about, "pictures", json_integer(c->sample->n));
-    json_object_set_new(about, "size", json_integer(c->f32->size));
+        json_put(&errors, range_rule_word(rule), json_rounded(c->errors[rule], 6));
+    json_put(&about, "rule", json_string(range_rule_word(best)));
+    json_put(&about, "logits_nmse", errors);
+    json_put(&about, "pictures", json_integer(c->sample->n));
+    json_put(&about, "size", json_integer(c->f32->size));
     return about;
 }
 

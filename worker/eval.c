@@ -181,22 +181,21 @@ static json_t *risk_shares(const struct evaluation *e)
     double n = e->judged.metrics.n ? e->judged.metrics.n : 1;
 
     for (int r = 0; r < RISK_COUNT; r++)
-        json_object_set_new(shares, risk_word((enum risk)r), json_rounded(e->risks[r] / n, 4));
+        json_put(&shares, risk_word((enum risk)r), json_rounded(e->risks[r] / n, 4));
     return shares;
 }
 
-static void add_sizes(json_t *object, const struct evaluation *e)
+static void put_sizes(json_t **to, const struct evaluation *e)
 {
     const struct size_plan *plan = e->subject.plan;
 
-    json_object_set_new(object, "size", plan ? json_string("auto") : json_integer(e->subject.size));
-    json_object_set_new(object, "min_side", json_integer(e->settings->min_side));
+    json_put(to, "size", plan ? json_string("auto") : json_integer(e->subject.size));
+    json_put(to, "min_side", json_integer(e->settings->min_side));
     if (!plan)
         return;
-    json_object_set_new(object, "coarse", json_integer(plan->coarse));
-    json_object_set_new(object, "fine", json_integer(plan->fine));
-    json_object_set_new(object, "fine_share",
-                        json_rounded(e->fine / fmax(e->judged.metrics.n, 1), 4));
+    json_put(to, "coarse", json_integer(plan->coarse));
+    json_put(to, "fine", json_integer(plan->fine));
+    json_put(to, "fine_share", json_rounded(e->fine / fmax(e->judged.metrics.n, 1), 4));
 }
 
 json_t *evaluation_to_json(const struct evaluation *e)
@@ -205,12 +204,12 @@ json_t *evaluation_to_json(const struct evaluation *e)
     json_t *object = judgement_to_json(&e->judged);
 
     if (e->subject.policy)
-        json_object_set_new(object, "risk_shares", risk_shares(e));
-    add_sizes(object, e);
-    json_object_set_new(object, "split", json_string(e->settings->split));
-    json_object_set_new(object, "model", json_string(model_card(e->subject.model)->name));
-    json_object_set_new(object, "precision", json_string(facts->precision));
-    json_object_set_new(object, "backend", json_string(facts->backend));
+        json_put(&object, "risk_shares", risk_shares(e));
+    put_sizes(&object, e);
+    json_put(&object, "split", json_string(e->settings->split));
+    json_put(&object, "model", json_string(model_card(e->subject.model)->name));
+    json_put(&object, "precision", json_string(facts->precision));
+    json_put(&object, "backend", json_string(facts->backend));
     return object;
 }
 

@@ -304,17 +304,19 @@ static json_t *class_json(const struct judgement *j, int class)
 {
     const struct judged_part *part = &j->classes[class];
     int area = METRIC_AUC_MEL + class - 1;
-    json_t *object = part_json(part), *ranges = json_object_get(object, "intervals");
+    json_t *object = part_json(part);
+    json_t *ranges = json_incref(json_object_get(object, "intervals"));
 
+    if (!isnan(j->whole.range[area].low))
+        json_put(&ranges, "auc", range_json(&j->whole.range[area]));
+    if (!isnan(part->range[METRIC_BALANCED].low)) {
+        json_put(&ranges, "recall", range_json(&part->range[METRIC_BALANCED]));
+        json_object_del(ranges, metric_word(METRIC_BALANCED));
+    }
+    json_put(&object, "intervals", ranges);
     json_put(&object, "auc", json_rounded(j->whole.value[area], 4));
     json_put(&object, "recall", json_rounded(part->value[METRIC_BALANCED], 4));
     json_object_del(object, metric_word(METRIC_BALANCED));
-    if (!isnan(j->whole.range[area].low))
-        json_object_set_new(ranges, "auc", range_json(&j->whole.range[area]));
-    if (!isnan(part->range[METRIC_BALANCED].low)) {
-        json_object_set_new(ranges, "recall", range_json(&part->range[METRIC_BALANCED]));
-        json_object_del(ranges, metric_word(METRIC_BALANCED));
-    }
     return object;
 }
 

@@ -124,9 +124,12 @@ static int measure_precision(struct quantizer *q, int k, struct err *err)
         return err_wrap(err, "%s", measured[k]);
     kept = json_object();
     for (size_t i = 0; i < sizeof(kept_figures) / sizeof(*kept_figures); i++)
-        json_object_set(kept, kept_figures[i], json_object_get(all, kept_figures[i]));
-    json_object_set_new(q->figures, measured[k], kept);
+        if (json_object_get(all, kept_figures[i]))
+            json_put(&kept, kept_figures[i], json_incref(json_object_get(all, kept_figures[i])));
+    json_put(&q->figures, measured[k], kept);
     json_decref(all);
+    if (!q->figures)
+        return err_set(err, ERR_NOMEM, "figures as JSON");
     q->allowed[k] = is_within(kept, json_object_get(q->figures, measured[0]));
     return 0;
 }
@@ -148,31 +151,33 @@ static json_t *list_precisions(const struct quantizer *q)
 
     for (size_t i = 0; i < sizeof(measured) / sizeof(*measured); i++)
         if (q->allowed[i] || (!q->figures && strcmp(measured[i], "int8") != 0))
-            json_array_append_new(list, json_string(measured[i]));
+            json_add(&list, json_string(measured[i]));
     return list;
 }
 
 static int write_card(struct quantizer *q, struct err *err)
 {
     char path[PATH_SIZE];
-    json_t *limits = json_object();
+    bool is_measured = q->figures != NULL;
 
     if (path_format(path, sizeof(path), err, "%s/card.json", q->folder))
         return -1;
-    json_t *card = json_read(path, CARD_MAX, err);
-    if (!card)
+    json_t *card = json_read(path, CARD_MAX, err), *limits = json_object();
+    if (!card) {
+        json_decref(limits);
         return -1;
-    for (int i = 0; i < TOLERANCES; i++)
-        json_object_set_new(limits, tolerances[i].figure, json_rounded(tolerances[i].loss, 4));
-    json_object_set_new(q->about, "tolerance", limits);
-    if (q->figures) {
-        json_object_set_new(q->figures, "split", json_string("val"));
-        json_object_set(q->about, "figures", q->figures);
     }
-    json_object_set_new(q->about, "within_tolerance",
-                        q->figures ? json_boolean(q->allowed[2]) : json_null());
-    json_object_set(card, "int8", q->about);
-    json_object_set_new(card, "precisions", list_precisions(q));
+    for (int i = 0; i < TOLERANCES; i++)
+        json_put(&limits, tolerances[i].figure, json_rounded(tolerances[i].loss, 4));
+    json_put(&q->about, "tolerance", limits);
+    if (is_measured) {
+        json_put(&q->figures, "split", json_string("val"));
+        json_put(&q->about, "figures", json_incref(q->figures));
+    }
+    json_put(&q->about, "within_tolerance",
+             is_measured ? json_boolean(q->allowed[2]) : json_null());
+    json_put(&card, "int8", json_incref(q->about));
+    json_put(&card, "precisions", list_precisions(q));
     int ret = json_write(path, card, err);
     json_decref(card);
     return ret;
@@ -186,7 +191,7 @@ static int quantize(struct quantizer *q, struct err *err)
         return -1;
     if (write_card(q, err))
         return -1;
-    json_object_set_new(q->about, "model", json_text(q->folder));
+    json_put(&q->about, "model", json_text(q->folder));
     char *line = json_line(q->about);
     int ret = line && puts(line) >= 0 ? 0 : err_set(err, ERR_AGAIN, "figures could not be printed");
     free(line);

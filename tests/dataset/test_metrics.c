@@ -62,15 +62,25 @@ static void nothing_on_both_sides(void **state)
 
 static void auc_by_hand(void **state)
 {
-    const double scores[] = {0.1, 0.4, 0.35, 0.8};
-    const uint8_t positive[] = {0, 0, 1, 1};
-    const double tied[] = {0.5, 0.5};
-    const uint8_t one_of_each[] = {0, 1};
+    struct metrics_ranked four[] = {
+        {0.1,  false},
+        {0.4,  false},
+        {0.35, true },
+        {0.8,  true }
+    };
+    struct metrics_ranked tied[] = {
+        {0.5, false},
+        {0.5, true }
+    };
+    struct metrics_ranked one_kind[] = {
+        {0.1, false},
+        {0.4, false}
+    };
 
     (void)state;
-    near(metrics_auc(scores, positive, 4), 0.75); /* 3 of 4 pairs in order */
-    near(metrics_auc(tied, one_of_each, 2), 0.5);
-    assert_true(isnan(metrics_auc(scores, positive, 2)));
+    near(metrics_auc(four, 4), 0.75); /* 3 of 4 pairs in order */
+    near(metrics_auc(tied, 2), 0.5);
+    assert_true(isnan(metrics_auc(one_kind, 2)));
 }
 
 static void wrong_class_is_refused(void **state)
