@@ -16,8 +16,8 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "preprocess/batcher.h"
 #include "preprocess/child.h"
+#include "preprocess/nvjpeg_link.h"
 #include "preprocess/seats.h"
 #include "preprocess/vips_module.h"
 #include "preprocess/wire.h"
@@ -27,7 +27,6 @@ enum {
     FIRST_FD = 3,
     FIRST_PATIENCE_MS = 1000,
     PATIENCE_MS = 5000, /* behind others, before one begins */
-    NVJPEG_DEATHS_MAX = 3,
     NVJPEG_LOOK_MS = 1000,
 };
 
@@ -37,20 +36,8 @@ enum route { ROUTE_CHILD, ROUTE_VIPS, ROUTE_NVJPEG };
 struct work {
     struct wire_job job;
     enum route route;
-    bool is_with_nvjpeg; /* given, not yet answered */
-    int fd;              /* of the original, kept until the end: two may need it in turn */
-    int64_t cpu_us;      /* spent by the first one */
-};
-
-/* The process of batcher.h. */
-struct nvjpeg_link {
-    int sock; /* -1: none */
-    pid_t pid;
-    int out;          /* images that it has */
-    int64_t since_us; /* it last answered, or got the first of them */
-    bool is_up;       /* it said so */
-    int deaths;
-    bool is_off; /* for good */
+    int fd;         /* of the original, kept until the end: two may need it in turn */
+    int64_t cpu_us; /* spent by the first one */
 };
 
 /* A ring of slots that wait. */
@@ -114,17 +101,19 @@ static void postpone(struct zygote *z, int slot)
     ring_push(z, &z->slow, slot);
 }
 
+/* Among whom it counts while a child, here or behind `vips`, has it. */
+static int *crowd_of(struct zygote *z, const struct work *w)
+{
+    return w->job.is_patient && !z->config->has_vips ? &z->patient : &z->running;
+}
+
 static void finish(struct zygote *z, const struct wire_outcome *o)
 {
     struct work *w = &z->work[o->slot];
     struct wire_outcome out = *o;
 
-    if (o->is_by_nvjpeg)
-        w->is_with_nvjpeg = false;
-    else if (w->job.is_patient && !z->config->has_vips)
-        z->patient--;
-    else
-        z->running--;
+    if (!o->is_by_nvjpeg)
+        --*crowd_of(z, w);
     if (o->end == WIRE_SLOW && !z->config->has_vips) {
         postpone(z, o->slot);
         report(z, o);
@@ -188,135 +177,18 @@ static void vips_receive(struct zygote *z)
 
 /* ---- nvJPEG ---- */
 
-/* Its images go to children, those that wait for it too. What it was asked for can be done without. */
-static void nvjpeg_lose(struct zygote *z, const char *why, bool for_good)
+static void on_decoded(void *ctx, const struct wire_outcome *o)
 {
-    struct nvjpeg_link *n = &z->nvjpeg;
-
-    n->is_off = for_good || ++n->deaths >= NVJPEG_DEATHS_MAX;
-    log_event(LOG_WARN, "decode.nvjpeg", "error=\"%.200s\" images=%d is_off=%d", why, n->out,
-              n->is_off);
-    kill(n->pid, SIGKILL);
-    close(n->sock);
-    n->sock = -1;
-    n->out = 0;
-    for (int i = 0; i < z->config->decoder->slots; i++) {
-        if (!z->work[i].is_with_nvjpeg)
-            continue;
-        z->work[i].is_with_nvjpeg = false;
-        z->work[i].route = ROUTE_CHILD;
-        ring_push(z, &z->queue, i);
-    }
+    finish(ctx, o);
 }
 
-static void nvjpeg_start(struct zygote *z)
+static void on_given_back(void *ctx, int slot, int64_t cpu_us)
 {
-    struct nvjpeg_link *n = &z->nvjpeg;
-    const struct decoder_config *c = z->config->decoder;
-    const struct batcher_config config = {.layout = z->config->layout,
-                                          .device = c->nvjpeg_device,
-                                          .threads = c->children,
-                                          .megapixels_max = c->megapixels_max,
-                                          .zygote_pid = getpid()};
-    int pair[2];
+    struct zygote *z = ctx;
 
-    n->is_up = false;
-    n->is_off = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0;
-    if (n->is_off)
-        return;
-    n->pid = fork();
-    if (n->pid == 0)
-        batcher_main(pair[1], &config);
-    close(pair[1]);
-    if (n->pid > 0) {
-        n->sock = pair[0];
-        return;
-    }
-    close(pair[0]);
-    n->is_off = true;
-}
-
-static bool nvjpeg_is_there(struct zygote *z)
-{
-    if (z->nvjpeg.sock < 0 && !z->nvjpeg.is_off)
-        nvjpeg_start(z);
-    return !z->nvjpeg.is_off;
-}
-
-/* False: it has enough. */
-static bool nvjpeg_give(struct zygote *z, int slot)
-{
-    struct nvjpeg_link *n = &z->nvjpeg;
-    struct work *w = &z->work[slot];
-    const int fds[] = {w->fd, z->config->slot_fds[slot]};
-
-    if (n->out >= BATCHER_AHEAD ||
-        wire_send(n->sock, &w->job, sizeof(w->job), fds, 2, MSG_DONTWAIT))
-        return false; /* one that died is found so by nvjpeg_receive */
-    if (n->out++ == 0)
-        n->since_us = clock_mono_us();
-    w->is_with_nvjpeg = true;
-    return true;
-}
-
-static void nvjpeg_answer(struct zygote *z, const struct wire_outcome *o)
-{
-    struct work *w = &z->work[o->slot];
-    struct wire_outcome out = {.number = o->number,
-                               .slot = o->slot,
-                               .end = WIRE_EXITED,
-                               .is_by_nvjpeg = 1,
-                               .cpu_us = o->cpu_us,
-                               .wall_us = o->wall_us};
-
-    z->nvjpeg.out--;
-    z->nvjpeg.since_us = clock_mono_us();
-    if (o->end == WIRE_EXITED) {
-        finish(z, &out);
-        return;
-    }
-    w->is_with_nvjpeg = false;
-    w->route = ROUTE_CHILD;
-    w->cpu_us = o->cpu_us;
-    ring_push(z, &z->queue, o->slot);
-}
-
-/* It may have been taken over: only what it was given counts. */
-static bool is_sound(const struct zygote *z, const struct wire_outcome *o)
-{
-    return o->slot >= 0 && o->slot < z->config->decoder->slots && z->work[o->slot].is_with_nvjpeg &&
-           z->work[o->slot].job.number == o->number &&
-           (o->end == WIRE_EXITED || o->end == WIRE_NOT_PLAIN) && o->cpu_us >= 0 && o->wall_us >= 0;
-}
-
-static void nvjpeg_receive(struct zygote *z)
-{
-    struct wire_outcome o;
-    ssize_t n;
-
-    while ((n = wire_receive(z->nvjpeg.sock, &o, sizeof(o), NULL, MSG_DONTWAIT)) > 0) {
-        o.text[sizeof(o.text) - 1] = 0;
-        if (!o.number && o.end == WIRE_EXITED) {
-            z->nvjpeg.is_up = true;
-            log_event(LOG_INFO, "decode.nvjpeg", "device=%d backend=%.10s",
-                      z->config->decoder->nvjpeg_device, o.text);
-        } else if (!o.number || !is_sound(z, &o)) {
-            nvjpeg_lose(z, o.number ? "an answer to what nobody asked" : o.text, true);
-            return;
-        } else {
-            nvjpeg_answer(z, &o);
-        }
-    }
-    if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        nvjpeg_lose(z, "it died", false);
-}
-
-static void nvjpeg_watch(struct zygote *z)
-{
-    int seconds = z->config->decoder->seconds + (z->nvjpeg.is_up ? 0 : BATCHER_START_S);
-
-    if (z->nvjpeg.out && clock_mono_us() - z->nvjpeg.since_us > seconds * INT64_C(1000000))
-        nvjpeg_lose(z, "no answer in time", false);
+    z->work[slot].route = ROUTE_CHILD;
+    z->work[slot].cpu_us = cpu_us;
+    ring_push(z, &z->queue, slot);
 }
 
 /* ---- who gets what ---- */
@@ -338,20 +210,17 @@ static bool give(struct zygote *z, int slot, bool has_room)
 {
     struct work *w = &z->work[slot];
 
-    if (w->route == ROUTE_NVJPEG && !nvjpeg_is_there(z))
+    if (w->route == ROUTE_NVJPEG && !nvjpeg_link_is_there(&z->nvjpeg))
         w->route = ROUTE_CHILD;
     if (w->route == ROUTE_NVJPEG)
-        return nvjpeg_give(z, slot);
+        return nvjpeg_link_give(&z->nvjpeg, &w->job, w->fd);
     if (!has_room)
         return false;
     if (w->route == ROUTE_VIPS)
         vips_forward(z, w);
     else if (!seats_give(&z->seats, &w->job, w->fd, z->config->slot_fds[slot]))
         return false;
-    if (w->job.is_patient && !z->config->has_vips)
-        z->patient++;
-    else
-        z->running++;
+    ++*crowd_of(z, w);
     return true;
 }
 
@@ -522,6 +391,12 @@ static void prepare_vips(struct zygote *z)
 static void prepare(struct zygote *z)
 {
     const struct decoder_config *c = z->config->decoder;
+    const struct nvjpeg_link_owner nvjpeg = {.decoder = c,
+                                             .layout = z->config->layout,
+                                             .slot_fds = z->config->slot_fds,
+                                             .ctx = z,
+                                             .decoded = on_decoded,
+                                             .given_back = on_given_back};
     struct sandbox *sandbox = NULL;
     struct err err = {0};
 
@@ -529,7 +404,7 @@ static void prepare(struct zygote *z)
     z->queue.slots = calloc((size_t)c->slots, sizeof(int));
     z->slow.slots = calloc((size_t)c->slots, sizeof(int));
     if (!z->work || !z->queue.slots || !z->slow.slots ||
-        seats_init(&z->seats, &z->child, c->children))
+        seats_init(&z->seats, &z->child, c->children) || nvjpeg_link_init(&z->nvjpeg, &nvjpeg))
         give_up(z, "no memory");
     if (sandbox_new(&sandbox, &err))
         give_up(z, err.msg);
@@ -556,7 +431,7 @@ static int wait_ms(const struct zygote *z, bool is_short)
 
 _Noreturn void zygote_main(const struct zygote_config *config)
 {
-    struct zygote z = {.config = config, .vips = -1, .nvjpeg = {.sock = -1}};
+    struct zygote z = {.config = config, .vips = -1};
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != config->parent_pid)
@@ -586,8 +461,8 @@ _Noreturn void zygote_main(const struct zygote_config *config)
         if (z.vips >= 0)
             vips_receive(&z);
         if (z.nvjpeg.sock >= 0)
-            nvjpeg_receive(&z);
-        nvjpeg_watch(&z);
+            nvjpeg_link_receive(&z.nvjpeg);
+        nvjpeg_link_watch(&z.nvjpeg);
         if (seats_watch(&z.seats,
                         z.queue.length || config->has_vips)) /* whether is not known there */
             report(&z, &(struct wire_outcome){.end = WIRE_MOVES});
