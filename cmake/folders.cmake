@@ -47,7 +47,7 @@ function(add_unit_test name)
     set(A_LABELS unit)
   endif()
   if(NOT A_TIMEOUT)
-    set(A_TIMEOUT 60)
+    set(A_TIMEOUT 300) # a limit of hangs, not of machines
   endif()
   if(LENTIGO_SANITIZED)
     math(EXPR A_TIMEOUT "${A_TIMEOUT} * 4")

@@ -77,7 +77,7 @@ REDIS = ("install -d -o redis -g redis -m 2755 /run/redis-lentigo && "
          "/etc/redis/redis-lentigo.conf --supervised no & "
          "as=\"setpriv --reuid=lentigo --regid=lentigo --init-groups "
          "redis-cli -s /run/redis-lentigo/redis.sock\"; "
-         "for i in 1 2 3 4 5 6 7 8 9; do $as ping >/dev/null 2>&1 && break; sleep 0.3; done; "
+         "for i in $(seq 300); do $as ping >/dev/null 2>&1 && break; sleep 0.3; done; "
          "$as config get maxmemory-policy; $as config get appendonly; $as config get port; "
          "$as shutdown nosave")
 REDIS_SAYS = ["maxmemory-policy", "noeviction", "appendonly", "yes", "port", "0"]
