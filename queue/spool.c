@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -13,7 +14,11 @@
 #include "common/log.h"
 #include "queue/names.h"
 
-enum { EVENT_MAX = 64 << 10 };
+enum {
+    EVENT_MAX = 64 << 10,
+    LOCK_TRIES = 50, /* one second */
+    LOCK_AGAIN_US = 20000,
+};
 
 static const char version_text[] = "1\n";
 
@@ -169,6 +174,30 @@ static const char *holder_of(int fd, char text[32])
     return text[0] ? text : "unknown";
 }
 
+static bool is_holder_gone(int fd)
+{
+    char text[32];
+    long pid = strtol(holder_of(fd, text), NULL, 10);
+
+    return pid > 0 && pid <= INT_MAX && kill((pid_t)pid, 0) && errno == ESRCH;
+}
+
+/* A holder that was killed leaves the lock with a child that it had just forked, until that is another
+ * program. 0, or -1 with errno. */
+static int lock_patiently(int fd)
+{
+    for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+        if (errno != EWOULDBLOCK)
+            return -1;
+        if (i == LOCK_TRIES || !is_holder_gone(fd)) {
+            errno = EWOULDBLOCK;
+            return -1;
+        }
+        usleep(LOCK_AGAIN_US);
+    }
+    return 0;
+}
+
 int spool_lock(struct spool *s, struct err *err)
 {
     char path[SPOOL_PATH_SIZE], text[32];
@@ -179,7 +208,7 @@ int spool_lock(struct spool *s, struct err *err)
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return fail_errno(err, path, "open");
-    if (flock(fd, LOCK_EX | LOCK_NB)) {
+    if (lock_patiently(fd)) {
         if (errno == EWOULDBLOCK)
             err_set(err, ERR_AGAIN, "%s: in use by process %s", s->root, holder_of(fd, text));
         else

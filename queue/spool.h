@@ -47,7 +47,8 @@ const char *spool_id(const struct spool *s); /* drawn by chance when it was made
 int spool_mark_bench(const struct spool *s, struct err *err);
 bool spool_is_bench(const char *root);
 
-/* One holder at a time; ERR_AGAIN names the holder's pid. Given up by spool_close. */
+/* One holder at a time; ERR_AGAIN names the holder's pid. Given up by spool_close. Waits a second at most for
+ * one that was killed. */
 int spool_lock(struct spool *s, struct err *err);
 
 /* Pid of the process of this machine that holds the lock, 0 = none. Takes no lock to find out. */

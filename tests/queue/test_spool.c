@@ -99,6 +99,36 @@ static void a_killed_holder_holds_nothing(void **state)
     close(ready[1]);
 }
 
+/* The holder was killed between a fork and the exec after it: its child has the lock a little longer. */
+static void the_child_of_a_killed_holder_is_waited_for(void **state)
+{
+    struct spool *s = open_spool(*state);
+    struct err err = {0};
+    int ready[2], status;
+    char byte;
+
+    assert_int_equal(pipe(ready), 0);
+    pid_t holder = fork();
+    if (holder == 0) {
+        struct spool *mine;
+        if (spool_open(&mine, *state, &err) || spool_lock(mine, &err))
+            _exit(1);
+        if (fork() == 0) {
+            bool is_told = write(ready[1], "x", 1) == 1;
+            usleep(200000);
+            _exit(!is_told);
+        }
+        pause();
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    kill(holder, SIGKILL);
+    waitpid(holder, &status, 0);
+    assert_int_equal(spool_lock(s, &err), 0);
+    spool_close(s);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 static void no_id_leads_out(void **state)
 {
     static const char *const bad[] = {"", ".", "..", "../x", "a/b", "/", ".hidden"};
@@ -291,11 +321,17 @@ static void log_takes_lines_of_many_processes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(is_made_and_opened_again), TEST(another_version_is_refused),
-        TEST(has_one_holder),           TEST(a_killed_holder_holds_nothing),
-        TEST(no_id_leads_out),          TEST(studies_are_visited_in_order),
-        TEST(a_damaged_study_is_named), TEST(two_thousand_studies_are_read_quickly),
-        TEST(log_survives_a_cut_line),  TEST(log_takes_lines_of_many_processes),
+        TEST(is_made_and_opened_again),
+        TEST(another_version_is_refused),
+        TEST(has_one_holder),
+        TEST(a_killed_holder_holds_nothing),
+        TEST(the_child_of_a_killed_holder_is_waited_for),
+        TEST(no_id_leads_out),
+        TEST(studies_are_visited_in_order),
+        TEST(a_damaged_study_is_named),
+        TEST(two_thousand_studies_are_read_quickly),
+        TEST(log_survives_a_cut_line),
+        TEST(log_takes_lines_of_many_processes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
