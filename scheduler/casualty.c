@@ -105,13 +105,28 @@ void casualty_failed(struct scheduler *s, struct flight *flight, const struct wi
  * itself die of an image that it works on apart, only a worker for each will show which. */
 static void scatter(struct scheduler *s, struct flight *flight, bool is_in_doubt)
 {
+    char id[WIRE_ID_SIZE];
+
     if (dispatch_drop_cancelled(s, flight))
         return;
     if (is_in_doubt && (flight->is_careful || flight->is_alone)) {
         s->index.images[flight->image].is_suspect = true;
         s->index.images[flight->image].is_lone = true;
+        index_format_image(&s->index, flight->image, id);
+        log_event(LOG_WARN, "image.lone", "image=%s", id);
     }
     dispatch_hold(s, flight, 0);
+}
+
+/* Did it compute any image itself, beside those in processes apart? Such a one is to blame before any of those. */
+static bool held_its_own(const struct scheduler *s, const struct child *worker)
+{
+    for (int i = 0; i < s->flights.n; i++) {
+        const struct flight *flight = &s->flights.rows[i];
+        if (flight->worker == worker && !flight->is_alone && !flight->is_careful)
+            return true;
+    }
+    return false;
 }
 
 void casualty_worker_ended(struct scheduler *s, struct child *worker, int status, int signal)
@@ -125,7 +140,8 @@ void casualty_worker_ended(struct scheduler *s, struct child *worker, int status
         child_excuse(worker);
     if (verdict != VERDICT_GIVE_BACK && worker->in_flight)
         s->careful_left = CAREFUL;
-    bool is_in_doubt = verdict_is_in_doubt(&death, worker->items > worker->items_at_start);
+    bool is_in_doubt = !held_its_own(s, worker) &&
+                       verdict_is_in_doubt(&death, worker->items > worker->items_at_start);
     for (int i = s->flights.n; i-- > 0;) { /* from behind: removal moves the last one */
         struct flight *flight = &s->flights.rows[i];
         if (flight->worker == worker && verdict == VERDICT_SUSPECT && worker->isolates)

@@ -172,7 +172,7 @@ static void schedule(struct child *c, int64_t now_ms)
 
     if (up_ms >= (has_worked ? SHORT_GOOD_WORK_MS : GOOD_WORK_MS))
         c->pauses = 0;
-    bool is_at_once = !c->pauses && has_worked;
+    bool is_at_once = !c->pauses && (has_worked || c->in_flight);
     c->start_at_ms = is_at_once ? now_ms : now_ms + pause_after_ms(c->pauses);
     c->pauses++;
 }

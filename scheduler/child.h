@@ -3,8 +3,9 @@
  *   OFF -> STARTING -> (HELLO) UP -> DRAINING -> OFF ...
  *
  * It dies: `ended` is called once everything that it had written was delivered, then it is OFF and
- * starts again: at once when it had done something, after that with a pause that doubles from 0.2 s to
- * 10 s and is forgotten after 2 s in which something was done, or 30 s in which nothing was to do. One that says no HELLO within 60 s is killed. All on the loop's thread. */
+ * starts again: at once when it had something to do, after that with a pause that doubles from 0.2 s to
+ * 10 s and is forgotten after 2 s in which something was done, or 30 s in which nothing was to do. One that
+ * says no HELLO within 60 s is killed. All on the loop's thread. */
 #ifndef SCHEDULER_CHILD_H
 #define SCHEDULER_CHILD_H
 

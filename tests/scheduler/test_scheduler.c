@@ -93,8 +93,28 @@ static void a_worker_that_isolates_dies_once(void **state)
         assert_string_equal(c.reason[i][3], "crash");
     assert_int_equal(lines_with("spool/log", "\"stage\":\"network\""), 3 * STUDIES);
     assert_int_equal(lines_with("stderr", "event=child.up child=worker"), 2);
-    assert_int_equal(lines_with("log", " 1\n"), 3 * STUDIES);
+    /* Whoever dies of the only one that it holds need not be asked which it was. */
+    assert_int_equal(lines_with("log", " 1\n") + lines_with("stderr", "in_flight=1\n"),
+                     3 * STUDIES);
     assert_true(lines_with("log", " 2\n") > TOTAL / 2);
+}
+
+/* One of those that it computed itself is to blame, not the suspect that it held as well. */
+static void a_suspect_is_not_blamed_for_what_died_beside_it(void **state)
+{
+    (void)state;
+    setenv("FAKE_ISOLATES", "1", 1);
+    setenv("FAKE_CREDIT", "64", 1);
+    setenv("FAKE_MS", "10", 1);
+    setenv("FAKE_SIGNAL", "/s1/1", 1);
+    setenv("FAKE_SEGV", "/s2/3", 1);
+    assert_int_equal(run(), 0);
+    struct count c = count_spool();
+    assert_int_equal(c.none, 0);
+    assert_int_equal(c.aside, 3);
+    assert_string_equal(c.reason[1][1], "decode_crash");
+    assert_string_equal(c.reason[2][3], "crash");
+    assert_int_equal(lines_with("stderr", "event=image.lone"), 0);
 }
 
 static void a_worker_that_isolates_and_is_killed_blames_nobody(void **state)
@@ -119,6 +139,7 @@ static void an_image_that_kills_even_a_worker_that_isolates_is_found(void **stat
     assert_int_equal(c.none, 0);
     assert_int_equal(c.aside, 2);
     assert_string_equal(c.reason[4][0], "crash");
+    assert_true(lines_with("stderr", "event=image.lone") > 0);
 }
 
 static void a_decoder_that_dies_thrice_alone_is_counted(void **state)
@@ -357,6 +378,7 @@ int main(void)
         CASE(a_finished_run_started_again_does_nothing),
         CASE(a_poisonous_image_is_set_aside_after_three_and_no_other),
         CASE(a_worker_that_isolates_dies_once),
+        CASE(a_suspect_is_not_blamed_for_what_died_beside_it),
         CASE(a_worker_that_isolates_and_is_killed_blames_nobody),
         CASE(an_image_that_kills_even_a_worker_that_isolates_is_found),
         CASE(a_decoder_that_dies_thrice_alone_is_counted),
