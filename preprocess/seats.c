@@ -1,6 +1,7 @@
 #include "preprocess/seats.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@ enum {
     SLOW_TIMES = 8,
     SLOW_MS = 30,
     FIRST_SLOW_MS = 2000, /* while none is known */
-    PATIENT_NICE = 5,
+    BACK_US = 10000000,   /* the longest that one stands back */
+    SHARE_NICE = 5,       /* of what gets its share: beside one that wants all, a quarter */
     TELL_US = 1000000,
 };
 
@@ -78,6 +80,14 @@ int seats_fill(struct seats *s)
     return 0;
 }
 
+/* Any other process that wants its processor takes it at once: one of the lowest niceness would keep it for
+ * the rest of a slice, some milliseconds each time. */
+static void stand_back(struct seat *seat, int64_t now_us)
+{
+    (void)sched_setscheduler(seat->pid, SCHED_IDLE, &(struct sched_param){0});
+    seat->back_us = now_us;
+}
+
 bool seats_give(struct seats *s, const struct wire_job *job, int image_fd, int slot_fd)
 {
     const int fds[] = {image_fd, slot_fd};
@@ -95,9 +105,11 @@ bool seats_give(struct seats *s, const struct wire_job *job, int image_fd, int s
         }
         seat->is_busy = true;
         seat->job = *job;
-        if (job->is_patient)
-            (void)setpriority(PRIO_PROCESS, (id_t)seat->pid, PATIENT_NICE);
         seat->start_us = clock_mono_us();
+        if (job->patience == PATIENCE_BEHIND)
+            stand_back(seat, seat->start_us);
+        else if (job->patience == PATIENCE_A_SHARE)
+            (void)setpriority(PRIO_PROCESS, (id_t)seat->pid, SHARE_NICE);
         s->busy++;
         return true;
     }
@@ -173,12 +185,6 @@ static int64_t slow_us(const struct seats *s)
     return most_us > least_us ? most_us : least_us;
 }
 
-static void stand_back(const struct seats *s, const struct seat *seat)
-{
-    if (seat->job.is_patient && seat->cpu_us > slow_us(s))
-        (void)setpriority(PRIO_PROCESS, (id_t)seat->pid, SEATS_LAST_NICE);
-}
-
 /* The second number of a line below /proc/<pid>; 0 when the kernel has no such file or the process is gone. */
 static int64_t second_number(pid_t pid, const char *file)
 {
@@ -195,7 +201,13 @@ static int64_t second_number(pid_t pid, const char *file)
     return second ? (int64_t)strtoll(second, NULL, 10) : 0;
 }
 
-/* Time in which it could have worked and had no processor. */
+/* May it have been without a processor for long? */
+static bool is_to_wait(const struct seat *seat)
+{
+    return seat->back_us || seat->job.patience;
+}
+
+/* Time in which it could have worked and had no processor, but for a wait that still lasts. */
 static int64_t kept_waiting_us(pid_t pid)
 {
     return second_number(pid, "schedstat") / 1000; /* ran, waited, turns; ns */
@@ -205,8 +217,9 @@ static bool is_over_time(const struct seats *s, const struct seat *seat, int64_t
 {
     int64_t taken_us = now_us - seat->start_us, most_us = (int64_t)s->child->seconds * 1000000;
 
-    if (taken_us > most_us && seat->job.is_patient)
-        taken_us -= kept_waiting_us(seat->pid);
+    if (taken_us > most_us && is_to_wait(seat))
+        taken_us =
+            process_state(seat->pid) == 'R' ? seat->cpu_us : taken_us - kept_waiting_us(seat->pid);
     return taken_us > most_us;
 }
 
@@ -215,6 +228,18 @@ static int64_t resident_mb(pid_t pid)
 {
     return second_number(pid, "statm") * sysconf(_SC_PAGESIZE) >>
            20; /* size resident ..., in pages */
+}
+
+static void judge_pace(const struct seats *s, struct seat *seat, bool others_wait, int64_t now_us)
+{
+    bool is_first = seat->job.patience == PATIENCE_NONE;
+    bool is_slow = seat->cpu_us > slow_us(s);
+    bool is_forgotten = seat->back_us && now_us - seat->back_us > BACK_US;
+
+    if (is_forgotten || (is_slow && is_first && others_wait))
+        seat->killed = WIRE_SLOW;
+    else if (is_slow && is_first && !seat->back_us)
+        stand_back(seat, now_us);
 }
 
 bool seats_watch(struct seats *s, bool others_wait)
@@ -231,18 +256,16 @@ bool seats_watch(struct seats *s, bool others_wait)
             continue;
         int64_t before_us = seat->cpu_us;
         seat->cpu_us = clock_cpu_us_of(seat->pid);
-        has_moved = has_moved || (seat->job.is_patient &&
+        has_moved = has_moved || (is_to_wait(seat) &&
                                   (seat->cpu_us > before_us || process_state(seat->pid) == 'R'));
         if (is_over_time(s, seat, now))
             seat->killed = WIRE_TIMEOUT;
         else if (resident_mb(seat->pid) > (int64_t)c->memory_mb * MEMORY_FACTOR)
             seat->killed = WIRE_MEMORY;
-        else if (others_wait && !seat->job.is_patient && seat->cpu_us > slow_us(s))
-            seat->killed = WIRE_SLOW;
+        else
+            judge_pace(s, seat, others_wait, now);
         if (seat->killed != WIRE_EXITED)
             kill(seat->pid, SIGKILL);
-        else
-            stand_back(s, seat);
     }
     if (!has_moved || now - s->told_us < TELL_US)
         return false;

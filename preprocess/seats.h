@@ -1,10 +1,11 @@
 /* seats.h -- the zygote's children: a few busy with an image each, one more waiting in its sandbox,
  * so that forking is done while others work.
  *
- * A child that takes many times the processor time of any before is killed after a moment: its image
- * may hang, and others wait. The zygote gives it once more, patiently, when it can: it then stands back
- * behind others, the further the longer it takes, and the time in which it waited for a processor is not
- * counted. */
+ * A child that takes many times the processor time of any before is slow: its image may hang. While others
+ * wait it is killed, and the zygote gives the image once more, patiently, when it can. A slow or patient child
+ * stands back: it gets what processor nobody else on this machine wants, and what it had to wait for one is
+ * not counted. One that gets next to none for long is killed as well, and its image given with a share of the
+ * processor: it has to come to its end on a machine that is busy for hours, too. */
 #ifndef PREPROCESS_SEATS_H
 #define PREPROCESS_SEATS_H
 
@@ -15,12 +16,7 @@
 #include "preprocess/child.h"
 #include "preprocess/wire.h"
 
-enum {
-    SEATS_LOOK_MS = 20, /* how often seats_watch wants to be called while any is busy */
-    /* Niceness of a patient child that is slow again: it hangs, most likely. At 19 a busy machine let it come to
-     * its limit only after minutes. */
-    SEATS_LAST_NICE = 10,
-};
+enum { SEATS_LOOK_MS = 20 }; /* how often seats_watch wants to be called while any is busy */
 
 struct seat {
     pid_t pid; /* 0: empty; negative: killed while it waited, to be reaped */
@@ -28,6 +24,7 @@ struct seat {
     bool is_busy;
     struct wire_job job;
     int64_t start_us, cpu_us; /* cpu_us: as seats_watch saw it last */
+    int64_t back_us;          /* since when it stands back; 0: it does not */
     enum wire_end killed;     /* WIRE_EXITED: not by us */
 };
 
@@ -60,8 +57,8 @@ bool seats_give(struct seats *s, const struct wire_job *job, int image_fd, int s
  * cannot even wait make it end the process: the parent then knows. */
 bool seats_reap(struct seats *s, struct seat_end *end);
 
-/* Kill what is over its time or memory or, when others wait, slow. Says, once a second, whether a patient child used its
- * processor: else nothing tells that it is not stuck. */
+/* Kill what is over its time or memory or, when others wait, slow. Says, once a second, whether a child that
+ * stands back used its processor: else nothing tells that it is not stuck. */
 bool seats_watch(struct seats *s, bool others_wait);
 
 #endif

@@ -15,7 +15,14 @@ struct wire_job {
     uint64_t tag;
     int64_t bytes; /* of the original; filled in by the zygote */
     int32_t slot, size, want_measure, want_display, is_mask;
-    int32_t is_patient; /* it was slow before: let it take its time; the zygotes' own */
+    int32_t patience; /* an enum wire_patience; the zygotes' own */
+};
+
+/* How an image is treated that takes many times as long as others. */
+enum wire_patience {
+    PATIENCE_NONE,   /* killed when others wait */
+    PATIENCE_BEHIND, /* it was killed so: it gets what processor nobody else on this machine wants */
+    PATIENCE_A_SHARE, /* that was next to nothing for long: it gets some of it in any case */
 };
 
 enum wire_end {
@@ -25,7 +32,7 @@ enum wire_end {
     WIRE_MEMORY,      /* killed by the zygote */
     WIRE_NOT_REGULAR, /* not a regular file: no child was asked */
     WIRE_NO_ROOM,     /* its descriptor did not arrive, too many are open: no child was asked */
-    WIRE_MOVES, /* no end: a patient child uses its processor; the zygotes' word to the decoder */
+    WIRE_MOVES, /* no end: a child that stands back uses its processor; the zygotes' word to the decoder */
     WIRE_NOT_PLAIN, /* a batcher's: others have to decode it; the decoder never hears of it */
     WIRE_SLOW,      /* no end: killed by a zygote, to be done again patiently */
 };

@@ -95,7 +95,9 @@ static void give_up(const struct zygote *z, const char *text)
 
 static void postpone(struct zygote *z, int slot)
 {
-    z->work[slot].job.is_patient = 1;
+    struct wire_job *job = &z->work[slot].job;
+
+    job->patience += job->patience < PATIENCE_A_SHARE;
     if (!z->slow.length)
         z->slow_ms = clock_mono_us() / 1000;
     ring_push(z, &z->slow, slot);
@@ -104,7 +106,7 @@ static void postpone(struct zygote *z, int slot)
 /* Among whom it counts while a child, here or behind `vips`, has it. */
 static int *crowd_of(struct zygote *z, const struct work *w)
 {
-    return w->job.is_patient && !z->config->has_vips ? &z->patient : &z->running;
+    return w->job.patience && !z->config->has_vips ? &z->patient : &z->running;
 }
 
 static void finish(struct zygote *z, const struct wire_outcome *o)

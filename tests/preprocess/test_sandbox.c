@@ -17,7 +17,7 @@
 
 #include "preprocess/slot.h"
 
-enum { SECONDS = 3 };
+enum { SECONDS = 2 };
 
 static struct decoder *decoder;
 static pid_t test_pid;

@@ -4,13 +4,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include "preprocess/seats.h"
 
 static void hook(uint64_t tag)
 {
@@ -138,12 +137,23 @@ static void a_child_killed_in_waiting_is_replaced(void **state)
     close(fd);
 }
 
-static bool is_any_last(int zygote)
+static bool is_any_behind(int zygote)
 {
     int children[8], n = children_of(zygote, children, 8);
 
     for (int i = 0; i < n; i++)
-        if (getpriority(PRIO_PROCESS, (id_t)children[i]) >= SEATS_LAST_NICE)
+        if (sched_getscheduler(children[i]) == SCHED_IDLE)
+            return true;
+    return false;
+}
+
+static bool has_any_a_share(int zygote)
+{
+    int children[8], n = children_of(zygote, children, 8);
+
+    for (int i = 0; i < n; i++)
+        if (sched_getscheduler(children[i]) == SCHED_OTHER &&
+            getpriority(PRIO_PROCESS, (id_t)children[i]) > getpriority(PRIO_PROCESS, 0))
             return true;
     return false;
 }
@@ -159,18 +169,41 @@ static void what_hangs_stands_back(void **state)
 
     (void)state;
     assert_int_equal(support_decode_fd(d, fd, 256, 1).reason, REASON_NONE);
-    assert_false(is_any_last(decoder_pid(d)));
+    assert_false(is_any_behind(decoder_pid(d)));
     assert_int_equal(decoder_postponed(d), 0);
     for (int slot = 1; slot < 4; slot++) {
         struct decode_request hangs = {.slot = slot, .fd = fd, .size = 256, .tag = 98};
         assert_int_equal(decoder_submit(d, &hangs, &err), 0);
     }
-    while (decoder_postponed(d) < 1 || !is_any_last(decoder_pid(d))) { /* in vain: the time limit */
+    while (decoder_postponed(d) < 1 ||
+           !is_any_behind(decoder_pid(d))) { /* in vain: the time limit */
         assert_int_equal(decoder_next(d, &out, &err), 0);
         usleep(10000);
     }
     assert_int_equal(support_decode_fd(d, fd, 256, 1).reason, REASON_NONE);
     assert_true(decoder_postponed(d) >= 2);
+    decoder_close(d);
+    close(fd);
+}
+
+/* Nobody lets it come to its end for as long as it stands back, so it does not for ever. Takes 20 s. */
+static void what_stands_back_for_long_gets_a_share(void **state)
+{
+    struct decoder *d = support_decoder(hook, 3600);
+    int fd = support_original(200, 150, ".jpg");
+    const struct decode_request hangs = {.slot = 1, .fd = fd, .size = 256, .tag = 98};
+    struct decoded out;
+    struct err err = {0};
+
+    (void)state;
+    assert_int_equal(support_decode_fd(d, fd, 256, 1).reason, REASON_NONE);
+    assert_int_equal(decoder_submit(d, &hangs, &err), 0);
+    while (!has_any_a_share(decoder_pid(d))) { /* in vain: the time limit */
+        assert_int_equal(decoder_next(d, &out, &err), 0);
+        usleep(10000);
+    }
+    assert_int_equal(decoder_postponed(d), 1);
+    assert_int_equal(support_decode_fd(d, fd, 256, 1).reason, REASON_NONE);
     decoder_close(d);
     close(fd);
 }
@@ -351,8 +384,12 @@ static void bad_configuration_is_refused(void **state)
     assert_null(d);
 }
 
-int main(void)
+/* With an argument: what takes long. */
+int main(int argc, char **argv)
 {
+    const struct CMUnitTest long_tests[] = {
+        cmocka_unit_test(what_stands_back_for_long_gets_a_share),
+    };
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_configuration_is_refused),
         cmocka_unit_test(killed_zygote_is_reported_and_takes_its_children_along),
@@ -364,5 +401,7 @@ int main(void)
         cmocka_unit_test(many_images_all_come_back),
         cmocka_unit_test(nothing_leaks_over_500_images),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    (void)argv;
+    return argc > 1 ? cmocka_run_group_tests(long_tests, NULL, NULL)
+                    : cmocka_run_group_tests(tests, NULL, NULL);
 }
