@@ -3,11 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,8 +17,10 @@
 #include "common/json.h"
 #include "common/process.h"
 #include "common/status.h"
+#include "preprocess/wire.h"
 
 enum {
+    FIRST_FD = 3,
     LOOK_MS = 250,       /* how often a silent process is looked at */
     STILL_MS = 10000,    /* without using a processor: it waits for something that never comes */
     MEMORY_MB = 256,     /* beyond what the fork begins with; measured: 24 at most, with 108 Mpx */
@@ -31,7 +34,13 @@ enum {
     HANGS_MS_A_MB = 300,
 };
 
-/* What the process says of one image; its entry's text follows. */
+/* What the process is sent with the descriptor of the original; the pointers in it hold there too. */
+struct order {
+    struct item item;
+    int64_t cpu_ms;
+};
+
+/* What it says of one image; its entry's text follows. */
 struct answer {
     int32_t outcome, status, reason, code, stage;
     uint32_t entry_bytes;
@@ -107,7 +116,19 @@ static void offer_to_the_killer(void)
         close(fd);
 }
 
-static void enter(const struct apart *a, pid_t parent)
+/* All others are the worker's: an original or a socket that stays open here would never be closed. */
+static void keep_only(int one, int other)
+{
+    unsigned low = (unsigned)(one < other ? one : other), high = (unsigned)(one + other) - low;
+
+    if (low > FIRST_FD)
+        close_range(FIRST_FD, low - 1, 0);
+    if (high > low + 1)
+        close_range(low + 1, high - 1, 0);
+    close_range(high + 1, ~0U, 0);
+}
+
+static void enter(const struct apart *a, pid_t parent, int images, int answers)
 {
     const struct rlimit no_core = {0};
     sigset_t none;
@@ -116,12 +137,13 @@ static void enter(const struct apart *a, pid_t parent)
     if (getppid() != parent)
         _exit(0);
     prctl(PR_SET_NAME, "lentigo-apart");
-    close(WIRE_FD); /* the scheduler's, or whatever stands there: it is not ours */
+    keep_only(images, answers);
     (void)signal(SIGXCPU, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     (void)setrlimit(RLIMIT_CORE, &no_core);
-    (void)setpriority(PRIO_PROCESS, 0, a->nice);
+    if (a->is_behind)
+        (void)sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
     offer_to_the_killer();
     limit_memory();
 }
@@ -180,96 +202,114 @@ static void set_timer(timer_t timer, int64_t ms)
         _exit(STATUS_AGAIN);
 }
 
-static _Noreturn void work(const struct apart *a, struct item **items, int n, int fd)
+static _Noreturn void work(const struct apart *a, int images, int answers)
 {
     struct sigevent by_signal = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGXCPU};
+    struct order order;
     timer_t timer;
+    int fds[WIRE_FDS_MAX];
 
     if (timer_create(CLOCK_PROCESS_CPUTIME_ID, &by_signal, &timer))
         _exit(STATUS_AGAIN);
-    for (int i = 0; i < n; i++) {
+    while (wire_receive(images, &order, sizeof(order), fds, 0) > 0) {
+        struct item *item = &order.item;
         int64_t begin = clock_cpu_us();
-        set_timer(timer, a->cpu_ms);
-        a->compute(a->ctx, items[i]);
+
+        item->fd = fds[0];
+        set_timer(timer, order.cpu_ms);
+        a->compute(a->ctx, item);
         set_timer(timer, 0);
-        say(fd, items[i], clock_cpu_us() - begin);
+        say(answers, item, clock_cpu_us() - begin);
+        json_decref(item->entry);
+        if (item->fd >= 0)
+            close(item->fd);
     }
     _exit(0);
 }
 
 /* ---- here ---- */
 
-struct process {
-    const struct apart *apart;
-    pid_t pid;
-    int fd;
-    int64_t cpu_us, still_since_ms;
-};
-
-/* Held from the making of a pipe until our copy of its writing end is closed: a process that another
- * lane forked in between would keep it open, and the end of this one would not be seen. */
-static pthread_mutex_t forking = PTHREAD_MUTEX_INITIALIZER;
-
-static int begin_locked(struct process *p, struct item **items, int n, struct err *err)
+static void close_pair(const int *ends)
 {
-    int ends[2];
-    pid_t self = getpid();
-
-    if (pipe2(ends, O_CLOEXEC))
-        return err_set(err, ERR_AGAIN, "no pipe to a process apart: %s", strerror(errno));
-    p->fd = ends[0];
-    p->pid = fork();
-    if (p->pid == 0) {
-        enter(p->apart, self);
-        work(p->apart, items, n, ends[1]);
-    }
-    close(ends[1]);
-    if (p->pid > 0)
-        return 0;
     close(ends[0]);
-    return err_set(err, ERR_AGAIN, "no process apart: %s", strerror(errno));
+    close(ends[1]);
 }
 
-static int begin(struct process *p, const struct apart *a, struct item **items, int n,
-                 struct err *err)
+/* 0, or -1 with errno. */
+static int begin(struct apart *a)
 {
-    *p = (struct process){.apart = a, .still_since_ms = clock_mono_us() / 1000};
-    last_stage_note(a->stage, STAGE_NETWORK);
-    pthread_mutex_lock(&forking);
-    int ret = begin_locked(p, items, n, err);
-    pthread_mutex_unlock(&forking);
-    return ret;
+    int images[2], answers[2];
+    pid_t self = getpid();
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, images))
+        return -1;
+    if (pipe2(answers, O_CLOEXEC)) {
+        close_pair(images);
+        return -1;
+    }
+    a->pid = fork();
+    if (a->pid == 0) {
+        enter(a, self, images[1], answers[1]);
+        work(a, images[1], answers[1]);
+    }
+    if (a->pid < 0) {
+        close_pair(images);
+        close_pair(answers);
+        a->pid = 0;
+        return -1;
+    }
+    close(images[1]);
+    close(answers[1]);
+    a->images = images[0];
+    a->answers = answers[0];
+    a->cpu_us = 0;
+    return 0;
+}
+
+/* As waitpid says; 0 when there was none. */
+static int end(struct apart *a)
+{
+    int status = 0;
+
+    if (!a->pid)
+        return 0;
+    close(a->images);
+    close(a->answers);
+    while (waitpid(a->pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    a->pid = 0;
+    return status;
 }
 
 /* Nothing came for a while: it works, or it is ended. */
-static void look(struct process *p)
+static void look(struct apart *a)
 {
     int64_t now = clock_mono_us() / 1000;
-    int64_t cpu_us = clock_cpu_us_of(p->pid);
+    int64_t cpu_us = clock_cpu_us_of(a->pid);
 
     if (cpu_us < 0)
         return;
     /* One that stands back may have no processor for long. */
-    bool has_moved = cpu_us > p->cpu_us || process_state(p->pid) == 'R';
-    p->still_since_ms = has_moved ? now : p->still_since_ms;
-    p->cpu_us = cpu_us;
-    if (!p->apart->goes_on(p->apart->ctx, has_moved) || now - p->still_since_ms > STILL_MS)
-        kill(p->pid, SIGKILL);
+    bool has_moved = cpu_us > a->cpu_us || process_state(a->pid) == 'R';
+    a->still_since_ms = has_moved ? now : a->still_since_ms;
+    a->cpu_us = cpu_us;
+    if (!a->goes_on(a->ctx, has_moved) || now - a->still_since_ms > STILL_MS)
+        kill(a->pid, SIGKILL);
 }
 
 /* False: the process says no more. */
-static bool read_whole(struct process *p, void *bytes, size_t n)
+static bool read_whole(struct apart *a, void *bytes, size_t n)
 {
-    struct pollfd readable = {.fd = p->fd, .events = POLLIN};
+    struct pollfd readable = {.fd = a->answers, .events = POLLIN};
     char *at = bytes;
 
     while (n) {
         int ready = poll(&readable, 1, LOOK_MS);
         if (ready == 0)
-            look(p);
+            look(a);
         if (ready <= 0)
             continue;
-        ssize_t done = read(p->fd, at, n);
+        ssize_t done = read(a->answers, at, n);
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
@@ -291,50 +331,39 @@ static bool is_sound(const struct answer *a)
     return is_done || is_failed;
 }
 
-static json_t *read_entry(struct process *p, size_t n)
+static json_t *read_entry(struct apart *a, size_t n)
 {
     char *text = malloc(n);
     struct err ignored = {0};
     json_t *entry = NULL;
 
-    if (text && read_whole(p, text, n))
+    if (text && read_whole(a, text, n))
         entry = json_parse(text, n, "image entry", &ignored);
     free(text);
     return entry;
 }
 
 /* False: nothing sound came. */
-static bool take_answer(struct process *p, struct item *item, int64_t *cpu_us)
+static bool take_answer(struct apart *a, struct item *item, int64_t *cpu_us)
 {
-    struct answer a;
+    struct answer said;
 
-    if (!read_whole(p, &a, sizeof(a)) || !is_sound(&a))
+    if (!read_whole(a, &said, sizeof(said)) || !is_sound(&said))
         return false;
-    a.risk[sizeof(a.risk) - 1] = a.text[sizeof(a.text) - 1] = 0;
-    item->entry = a.entry_bytes ? read_entry(p, a.entry_bytes) : NULL;
-    if (a.outcome == WIRE_DONE && !item->entry)
+    said.risk[sizeof(said.risk) - 1] = said.text[sizeof(said.text) - 1] = 0;
+    item->entry = said.entry_bytes ? read_entry(a, said.entry_bytes) : NULL;
+    if (said.outcome == WIRE_DONE && !item->entry)
         return false;
-    item->outcome = (enum wire_kind)a.outcome;
-    item->status = (enum result_status)a.status;
-    item->reason = (enum reason)a.reason;
-    item->malignant_probability = a.malignant_probability;
-    item->err.code = (enum err_code)a.code;
-    item->stage = (enum wire_stage)a.stage;
-    memcpy(item->risk, a.risk, sizeof(item->risk));
-    memcpy(item->err.msg, a.text, sizeof(item->err.msg));
-    *cpu_us = a.outcome == WIRE_DONE ? a.cpu_us : 0;
+    item->outcome = (enum wire_kind)said.outcome;
+    item->status = (enum result_status)said.status;
+    item->reason = (enum reason)said.reason;
+    item->malignant_probability = said.malignant_probability;
+    item->err.code = (enum err_code)said.code;
+    item->stage = (enum wire_stage)said.stage;
+    memcpy(item->risk, said.risk, sizeof(item->risk));
+    memcpy(item->err.msg, said.text, sizeof(item->err.msg));
+    *cpu_us = said.outcome == WIRE_DONE ? said.cpu_us : 0;
     return true;
-}
-
-/* As waitpid says. */
-static int end(const struct process *p)
-{
-    int status = 0;
-
-    close(p->fd);
-    while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    return status;
 }
 
 static void blame(const struct apart *a, struct item *item, int status)
@@ -353,31 +382,22 @@ static void blame(const struct apart *a, struct item *item, int status)
     item->signal = signal;
 }
 
-/* One process for as many as it lives to settle; how many that were, the one that it died of included. */
-static int run_some(const struct apart *a, struct item **items, int n)
+static bool send_item(struct apart *a, const struct item *item, int64_t cpu_ms)
 {
-    struct process p;
-    struct err err = {0};
-    int64_t cpu_us;
-    int settled = 0;
+    const struct order order = {.item = *item, .cpu_ms = cpu_ms};
 
-    if (begin(&p, a, items, n, &err)) {
-        item_give_back(items[0], STAGE_NETWORK, &err);
-        a->settled(a->ctx, items[0], 0);
-        return 1;
-    }
-    while (settled < n && take_answer(&p, items[settled], &cpu_us)) {
-        p.still_since_ms = clock_mono_us() / 1000;
-        a->settled(a->ctx, items[settled++], cpu_us);
-    }
-    if (settled < n)
-        kill(p.pid, SIGKILL); /* it said something odd, or is dead */
-    int status = end(&p);
-    if (settled < n) {
-        blame(a, items[settled], status);
-        a->settled(a->ctx, items[settled++], 0);
-    }
-    return settled;
+    return !wire_send(a->images, &order, sizeof(order), &item->fd, item->fd >= 0, 0);
+}
+
+/* False: no process takes it. One that died with nothing to do is replaced. */
+static bool hand_in(struct apart *a, const struct item *item, int64_t cpu_ms)
+{
+    last_stage_note(a->stage, STAGE_NETWORK);
+    a->still_since_ms = clock_mono_us() / 1000;
+    if (a->pid && send_item(a, item, cpu_ms))
+        return true;
+    apart_end(a);
+    return !begin(a) && send_item(a, item, cpu_ms);
 }
 
 int64_t apart_patience_ms(const struct item *item, int64_t longest_us)
@@ -390,8 +410,26 @@ int64_t apart_patience_ms(const struct item *item, int64_t longest_us)
     return of_size > of_others ? of_size : of_others;
 }
 
-void apart_run(const struct apart *a, struct item **items, int n)
+int64_t apart_run(struct apart *a, struct item *item, int64_t cpu_ms)
 {
-    for (int at = 0; at < n;)
-        at += run_some(a, items + at, n - at);
+    struct err err = {0};
+    int64_t cpu_us = 0;
+
+    if (!hand_in(a, item, cpu_ms)) {
+        err_set(&err, ERR_AGAIN, "no process apart: %s", strerror(errno));
+        item_give_back(item, STAGE_NETWORK, &err);
+    } else if (!take_answer(a, item, &cpu_us)) {
+        kill(a->pid, SIGKILL); /* it said something odd, or is dead */
+        blame(a, item, end(a));
+    } else if (item->err.code == ERR_LIMIT) {
+        apart_end(a); /* it has taken its limit of memory off, or has much */
+    }
+    return cpu_us;
+}
+
+void apart_end(struct apart *a)
+{
+    if (a->pid)
+        kill(a->pid, SIGKILL);
+    (void)end(a);
 }

@@ -15,12 +15,12 @@
 
 enum {
     TRIALS_MAX = 2, /* lanes for suspects */
-    TRIAL_NICE = 19,
-    WARM_MAX = 16, /* shapes whose plans are there */
+    WARM_MAX = 16,  /* shapes whose plans are there */
     /* Processor time of one image apart among others, as a multiple of the longest that was well and at
      * least so much, ms: what is slow is tried again as a suspect. */
     SLOW_TIMES = 2,
-    SLOW_MS = 30,
+    SLOW_MS = 20,
+    FRESH_MS = 15, /* more for the first in a process, which copies what it writes to */
     /* The same of a batch in this process, which then hangs, by the ticks of lanes_are_stuck. */
     STUCK_TIMES = 20,
     STUCK_TICKS = 4,
@@ -39,7 +39,7 @@ struct lane {
     struct analyst analyst;
     struct record_scratch scratch;
     struct image_entry entry; /* of the image at work */
-    struct last_stage *stage; /* of its process apart; NULL where there is none */
+    struct apart apart;       /* its stage is NULL where there can be no process apart */
     struct warm_shape {
         int w, h;
     } warm[WARM_MAX];
@@ -303,26 +303,17 @@ static void compute_apart(void *ctx, struct item *item)
     const struct size_plan *plan = lane->owner->config.subject->plan;
     struct err err = {0};
 
-    last_stage_note(lane->stage, STAGE_NETWORK);
+    last_stage_note(lane->apart.stage, STAGE_NETWORK);
     if (analyst_segment(&lane->analyst, &picture, 1, &err) ||
         (analyst_is_doubtful(&lane->analyst, 0, picture) &&
          analyst_refine(&lane->analyst, &picture, 1, plan->fine, &err))) {
         item_give_back(item, STAGE_NETWORK, &err);
         return;
     }
-    last_stage_note(lane->stage, STAGE_MEASURE);
+    last_stage_note(lane->apart.stage, STAGE_MEASURE);
     item->outcome = WIRE_DONE;
     if (measure_item(lane, 0, item, &err))
         settle_failure(item, &err);
-}
-
-static void settled_apart(void *ctx, struct item *item, int64_t cpu_us)
-{
-    struct lanes *l = ((struct lane *)ctx)->owner;
-
-    raise_to(&l->longest_us, cpu_us);
-    l->computed += item->outcome == WIRE_DONE;
-    hand_over(l, item);
 }
 
 static bool goes_on(void *ctx, bool has_moved)
@@ -336,8 +327,8 @@ static bool goes_on(void *ctx, bool has_moved)
     return !is_closing;
 }
 
-/* The plan for a shape outlives the processes apart only when it was made here; made, it also tells how
- * long an image takes. What fails here fails there again, and is told of then. */
+/* The plan for a shape outlives the processes apart only when it was made here, and only a new one has it;
+ * made, it also tells how long an image takes. What fails here fails there again, and is told of then. */
 static void warm_up_shape(struct lane *lane, int w, int h)
 {
     struct err ignored = {0};
@@ -346,6 +337,7 @@ static void warm_up_shape(struct lane *lane, int w, int h)
         if (lane->warm[i].w == w && lane->warm[i].h == h)
             return;
     lane->warm[lane->n_warm++ % WARM_MAX] = (struct warm_shape){w, h};
+    apart_end(&lane->apart);
     if (analyst_warm_up(&lane->analyst, w, h, &ignored))
         return;
     int64_t start = clock_cpu_us();
@@ -369,27 +361,24 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static void run_apart(struct lane *lane, struct item **items, int n)
+static void run_apart(struct lane *lane, struct item *item)
 {
     struct lanes *l = lane->owner;
     bool is_trial = lane->line == &l->suspects;
     int64_t start = clock_mono_us();
 
-    for (int i = 0; i < n; i++)
-        warm_up(lane, items[i]);
-    const struct apart apart = {
-        .stage = lane->stage,
-        .nice = is_trial ? TRIAL_NICE : 0,
-        .cpu_ms = is_trial ? apart_patience_ms(items[0], l->longest_us)
-                           : most(SLOW_MS, SLOW_TIMES * l->longest_us / 1000),
-        .ctx = lane,
-        .compute = compute_apart,
-        .settled = settled_apart,
-        .goes_on = goes_on,
-    };
-    apart_run(&apart, items, n);
+    warm_up(lane, item);
+    bool is_fresh = !lane->apart.pid;
+    int64_t cpu_us = apart_run(&lane->apart, item,
+                               is_trial ? apart_patience_ms(item, l->longest_us)
+                                        : most(SLOW_MS, SLOW_TIMES * l->longest_us / 1000) +
+                                              (is_fresh ? FRESH_MS : 0));
+    raise_to(&l->longest_us, is_fresh && !is_trial ? 0 : cpu_us);
+    if (is_trial)
+        apart_end(&lane->apart); /* what is tried alone inherits nothing */
     l->network_us += clock_mono_us() - start;
-    l->batches++;
+    l->computed += item->outcome == WIRE_DONE;
+    hand_over(l, item);
 }
 
 static bool is_apart(const struct lane *lane, struct item *const *items, int n)
@@ -398,15 +387,18 @@ static bool is_apart(const struct lane *lane, struct item *const *items, int n)
 
     for (int i = 0; i < n; i++)
         is_asked = is_asked || items[i]->is_alone || items[i]->is_careful;
-    return is_asked && lane->stage;
+    return is_asked && lane->apart.stage;
 }
 
 static void run(struct lane *lane, struct item **items, int n)
 {
     if (is_apart(lane, items, n)) {
-        run_apart(lane, items, n);
+        for (int i = 0; i < n; i++)
+            run_apart(lane, items[i]);
+        lane->owner->batches++;
         return;
     }
+    apart_end(&lane->apart);
     lane->turn++;
     run_batch(lane, items, n);
     lane->turn++;
@@ -468,6 +460,7 @@ static void *lane_main(void *arg)
             give_back_all(l, batch, n, &err);
         else
             run(lane, batch, n);
+    apart_end(&lane->apart);
     analyst_close(&lane->analyst);
     return NULL;
 }
@@ -476,7 +469,7 @@ static int open_stage(struct lane *lane, struct err *err)
 {
     int fd;
 
-    if (last_stage_new(&lane->stage, &fd, err))
+    if (last_stage_new(&lane->apart.stage, &fd, err))
         return -1;
     close(fd); /* a fork has the page */
     return 0;
@@ -488,6 +481,10 @@ static int start_threads(struct lanes *l, struct err *err)
         struct lane *lane = &l->lane[i];
         lane->owner = l;
         lane->line = i < l->config.lanes ? &l->ready : &l->suspects;
+        lane->apart = (struct apart){.is_behind = i >= l->config.lanes,
+                                     .ctx = lane,
+                                     .compute = compute_apart,
+                                     .goes_on = goes_on};
         if (record_scratch_init(&lane->scratch, err) ||
             (l->config.isolates && open_stage(lane, err)))
             return -1;
@@ -541,7 +538,7 @@ void lanes_close(struct lanes *l)
     committer_close(l->committer);
     for (int i = 0; i < l->n_lanes; i++) {
         record_scratch_release(&l->lane[i].scratch);
-        last_stage_free(l->lane[i].stage);
+        last_stage_free(l->lane[i].apart.stage);
     }
     while ((item = item_list_pop(&l->ready.items)) || (item = item_list_pop(&l->suspects.items)))
         item_free(item);

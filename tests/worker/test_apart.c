@@ -1,4 +1,5 @@
 /* A process apart takes every blow, and each image is settled once, with what it did and where. */
+#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -6,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -14,12 +16,12 @@
 
 enum { ITEMS_MAX = 9, CPU_MS = 100 };
 
-enum deed { WELL, UNFIT, FAILS, CRASHES, HANGS, FILLS, IS_SHORT, LEAVES, BABBLES };
+enum deed { WELL, UNFIT, FAILS, CRASHES, HANGS, FILLS, IS_SHORT, LEAVES, BABBLES, LOOKS };
 
 static struct apart apart;
 static struct item *items[ITEMS_MAX];
+static int64_t cpu_ms;
 static int n_moved, moves_max;
-static int settled[ITEMS_MAX], n_settled; /* tags, in the order in which they were settled */
 
 /* ---- in the process ---- */
 
@@ -37,12 +39,26 @@ static void fill(struct item *item)
     item_give_back(item, STAGE_MEASURE, &err);
 }
 
-static void babble(void)
+static _Noreturn void babble(void)
 {
     for (int fd = 3; fd < 64; fd++)
         if (write(fd, "\1\2\3", 3) < 0)
             continue;
     _exit(0);
+}
+
+/* "n" is the process, "open" the descriptors that it has beyond the first three, "first" the original's first
+ * byte, -1 when it has none. */
+static json_t *look_around(const struct item *item)
+{
+    uint8_t first = 0;
+    int open = 0;
+
+    for (int fd = 3; fd < 1024; fd++)
+        open += fcntl(fd, F_GETFD) >= 0;
+    bool is_read = pread(item->fd, &first, 1, 0) == 1;
+    return json_pack("{s:i,s:i,s:i}", "n", (int)getpid(), "open", open, "first",
+                     is_read ? first : -1);
 }
 
 static void compute(void *ctx, struct item *item)
@@ -73,17 +89,11 @@ static void compute(void *ctx, struct item *item)
     case IS_SHORT: (void)raise(SIGKILL); break;
     case LEAVES: _exit(3);
     case BABBLES: babble();
+    case LOOKS: item->entry = look_around(item); break;
     }
 }
 
 /* ---- here ---- */
-
-static void on_settled(void *ctx, struct item *item, int64_t cpu_us)
-{
-    assert_ptr_equal(ctx, &apart);
-    assert_true(cpu_us >= 0);
-    settled[n_settled++] = (int)item->tag;
-}
 
 static bool goes_on(void *ctx, bool has_moved)
 {
@@ -98,14 +108,11 @@ static int setup(void **state)
     int fd;
 
     (void)state;
-    apart = (struct apart){.cpu_ms = CPU_MS,
-                           .ctx = &apart,
-                           .compute = compute,
-                           .settled = on_settled,
-                           .goes_on = goes_on};
+    apart = (struct apart){.ctx = &apart, .compute = compute, .goes_on = goes_on};
+    cpu_ms = CPU_MS;
     if (last_stage_new(&apart.stage, &fd, &err))
         return -1;
-    n_settled = n_moved = 0;
+    n_moved = 0;
     moves_max = INT_MAX;
     return close(fd);
 }
@@ -113,6 +120,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
+    apart_end(&apart);
     last_stage_free(apart.stage);
     for (int i = 0; i < ITEMS_MAX; i++) {
         item_free(items[i]);
@@ -121,8 +129,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The items do `deeds`, in this order, and each was settled once. */
-static void run(const enum deed *deeds, int n)
+static void make_items(const enum deed *deeds, int n)
 {
     static struct wire_message jobs;
     struct err err = {0};
@@ -133,10 +140,16 @@ static void run(const enum deed *deeds, int n)
         items[i] = item_new(&jobs, i, deeds[i], &err);
         assert_non_null(items[i]);
     }
-    apart_run(&apart, items, n);
-    assert_int_equal(n_settled, n);
-    for (int i = 0; i < n; i++)
-        assert_int_equal(settled[i], deeds[i]);
+}
+
+/* The items do `deeds`, in this order. */
+static void run(const enum deed *deeds, int n)
+{
+    make_items(deeds, n);
+    for (int i = 0; i < n; i++) {
+        int64_t cpu_us = apart_run(&apart, items[i], cpu_ms);
+        assert_true(items[i]->outcome == WIRE_DONE ? cpu_us > 0 : cpu_us == 0);
+    }
 }
 
 static void assert_is_well(const struct item *item)
@@ -208,12 +221,56 @@ static void every_one_may_be_bad(void **state)
         assert_int_equal(items[i]->outcome, WIRE_FAILED);
 }
 
+/* Where an image is worked on; `original`: its first byte, -1: it has none. */
+static int process_of(struct item *item, int original)
+{
+    item->fd = original < 0 ? -1 : open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    (void)apart_run(&apart, item, cpu_ms);
+    assert_int_equal(item->outcome, WIRE_DONE);
+    assert_int_equal(json_number_or(item->entry, "first", 0), original);
+    assert_int_equal(json_number_or(item->entry, "open", 0), 2 + (original >= 0));
+    return (int)json_number_or(item->entry, "n", 0);
+}
+
+/* A process stays, and has of each image the original that was opened long after it began, and no longer. */
+static void sound_ones_share_a_process(void **state)
+{
+    const enum deed deeds[] = {LOOKS, LOOKS, LOOKS, LOOKS, CRASHES, LOOKS};
+
+    (void)state;
+    make_items(deeds, 6);
+    int first = process_of(items[0], 0x7f);
+    assert_true(first > 0 && first != getpid());
+    assert_int_equal(process_of(items[1], -1), first);
+    assert_int_equal(process_of(items[2], 0x7f), first);
+    apart_end(&apart);
+    int second = process_of(items[3], -1);
+    assert_int_not_equal(second, first);
+    (void)apart_run(&apart, items[4], cpu_ms);
+    assert_int_equal(items[4]->signal, SIGSEGV);
+    assert_int_not_equal(process_of(items[5], 0x7f), second);
+}
+
+/* The kernel's killer takes it while it has nothing to do: nobody is to blame. */
+static void one_that_dies_idle_is_replaced(void **state)
+{
+    const enum deed deeds[] = {LOOKS, LOOKS};
+    siginfo_t info;
+
+    (void)state;
+    make_items(deeds, 2);
+    int first = process_of(items[0], -1);
+    assert_int_equal(kill(first, SIGKILL), 0);
+    assert_int_equal(waitid(P_PID, (id_t)first, &info, WEXITED | WNOWAIT), 0);
+    assert_int_not_equal(process_of(items[1], -1), first);
+}
+
 static void one_that_is_not_wanted_any_more_is_ended(void **state)
 {
     const enum deed deeds[] = {HANGS};
 
     (void)state;
-    apart.cpu_ms = 600000;
+    cpu_ms = 600000;
     moves_max = 2;
     run(deeds, 1);
     assert_int_equal(items[0]->signal, SIGKILL);
@@ -255,6 +312,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_worked_out_there_is_known_here, setup, teardown),
         cmocka_unit_test(a_blow_is_one_images),
         cmocka_unit_test_setup_teardown(one_that_is_not_wanted_any_more_is_ended, setup, teardown),
+        cmocka_unit_test_setup_teardown(sound_ones_share_a_process, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_that_dies_idle_is_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(every_one_may_be_bad, setup, teardown),
         cmocka_unit_test(patience_follows_what_sound_ones_take),
     };
