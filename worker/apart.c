@@ -136,7 +136,7 @@ static void enter(const struct apart *a, pid_t parent, int images, int answers)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(0);
-    prctl(PR_SET_NAME, "lentigo-apart");
+    prctl(PR_SET_NAME, a->is_behind ? "lentigo-trial" : "lentigo-apart");
     keep_only(images, answers);
     (void)signal(SIGXCPU, SIG_DFL);
     sigemptyset(&none);

@@ -15,14 +15,15 @@ LEASE = LEASE_MS / 1000
 MEMORY, GROUP = pathlib.Path("/sys/fs/cgroup/memory"), "lentigo-chaos-"
 DISK_FINE, DISK_FULL, DISK_READ_ONLY = range(3)
 ONE_CLOCK = threading.Lock()  # what lasts until a time by the wall clock keeps others from moving it
-EVERYBODY = ["lentigo-worker", "lentigo-scheduler", "lentigo-reports", "zygote", "decode", "lentigo-apart"]
+EVERYBODY = ["lentigo-worker", "lentigo-scheduler", "lentigo-reports", "zygote", "decode", "lentigo-apart",
+             "lentigo-trial"]
 
 
 # ---- processes ----
 
 def victims(world, kind):
     """Pids of this kind; a decoding child, or one apart, lives milliseconds, so it is waited for a little."""
-    end = time.time() + (0.5 if kind in ("decode", "lentigo-apart") else 0.1)
+    end = time.time() + (0.5 if kind in ("decode", "lentigo-apart", "lentigo-trial") else 0.1)
     while True:
         if kind == "lentigo":
             return [world.run.pid] if world.kind == "run" else []
