@@ -4,15 +4,15 @@ from harness import *
 
 need_redis()
 with Scratch() as tmp:
-    upload = demo(tmp / "demo", 24)
+    upload = demo(tmp / "demo", 10)
     calm = tmp / "calm"
     lentigo("run", upload, "-o", calm, check=0)
     check_accounted(calm, upload)
     n = len(named_files(upload))
 
     out = tmp / "out"
-    for share in (0.2, 0.5):
-        run = start("run", upload, "-o", out)
+    for share in (0.05, 0.4):
+        run = start("run", upload, "-o", out, "--jobs", 1)  # slow enough to be met
         wait_until(lambda: results(out) >= share * n or run.poll() is not None, "half way")
         assert run.poll() is None, "over before it could be killed: take more patients"
         kill(run.pid)
