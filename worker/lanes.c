@@ -79,6 +79,11 @@ static int batch_max(struct lanes *l, const struct item *item)
     return fits < 1 ? 1 : fits < l->config.batch ? (int)fits : l->config.batch;
 }
 
+static bool is_for_trials(const struct lane *lane)
+{
+    return lane->line == &lane->owner->suspects;
+}
+
 /* The item that is ready longest and as many like it as fit. Blocks; 0 when closing. */
 static int take_batch(struct lane *lane, struct item **batch)
 {
@@ -92,7 +97,7 @@ static int take_batch(struct lane *lane, struct item **batch)
         pthread_cond_wait(&lane->line->added, &l->lock);
     if (!l->is_closing)
         batch[n++] = item_list_pop(items);
-    int max = !n ? 0 : lane->line == &l->suspects ? 1 : batch_max(l, batch[0]);
+    int max = !n ? 0 : is_for_trials(lane) ? 1 : batch_max(l, batch[0]);
     while (n < max && (next = item_list_take_like(items, batch[0])))
         batch[n++] = next;
     pthread_mutex_unlock(&l->lock);
@@ -361,19 +366,27 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* Processor time that it may take apart, ms. */
+static int64_t bound_ms(const struct lane *lane, const struct item *item)
+{
+    int64_t longest_us = lane->owner->longest_us;
+
+    if (is_for_trials(lane))
+        return apart_patience_ms(item, longest_us);
+    return most(SLOW_MS, SLOW_TIMES * longest_us / 1000) + (lane->apart.pid ? 0 : FRESH_MS);
+}
+
 static void run_apart(struct lane *lane, struct item *item)
 {
     struct lanes *l = lane->owner;
-    bool is_trial = lane->line == &l->suspects;
+    bool is_trial = is_for_trials(lane);
     int64_t start = clock_mono_us();
 
     warm_up(lane, item);
     bool is_fresh = !lane->apart.pid;
-    int64_t cpu_us = apart_run(&lane->apart, item,
-                               is_trial ? apart_patience_ms(item, l->longest_us)
-                                        : most(SLOW_MS, SLOW_TIMES * l->longest_us / 1000) +
-                                              (is_fresh ? FRESH_MS : 0));
-    raise_to(&l->longest_us, is_fresh && !is_trial ? 0 : cpu_us);
+    int64_t cpu_us = apart_run(&lane->apart, item, bound_ms(lane, item));
+    if (is_trial || !is_fresh)
+        raise_to(&l->longest_us, cpu_us);
     if (is_trial)
         apart_end(&lane->apart); /* what is tried alone inherits nothing */
     l->network_us += clock_mono_us() - start;
