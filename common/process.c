@@ -1,9 +1,13 @@
 #include "common/process.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+enum { LAST_NICE = 19 };
 
 char process_state(pid_t pid)
 {
@@ -19,4 +23,10 @@ char process_state(pid_t pid)
     if (!name_end || !name_end[1])
         return 0;
     return name_end[2];
+}
+
+void process_stand_back(pid_t pid)
+{
+    if (sched_setscheduler(pid, SCHED_IDLE, &(struct sched_param){0}))
+        (void)setpriority(PRIO_PROCESS, (id_t)pid, LAST_NICE);
 }

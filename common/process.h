@@ -8,4 +8,9 @@
  * stopped, 'Z' it has ended and nobody has buried it; 0: there is none. */
 char process_state(pid_t pid);
 
+/* From now on it (0: this one) gets what processor nobody else on this machine wants, and gives it up at once
+ * when somebody does; where that cannot be had it has the highest niceness, and keeps it for the rest of a
+ * slice, some milliseconds each time. There is no way back without privileges. */
+void process_stand_back(pid_t pid);
+
 #endif

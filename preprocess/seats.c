@@ -1,7 +1,6 @@
 #include "preprocess/seats.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,11 +79,9 @@ int seats_fill(struct seats *s)
     return 0;
 }
 
-/* Any other process that wants its processor takes it at once: one of the lowest niceness would keep it for
- * the rest of a slice, some milliseconds each time. */
 static void stand_back(struct seat *seat, int64_t now_us)
 {
-    (void)sched_setscheduler(seat->pid, SCHED_IDLE, &(struct sched_param){0});
+    process_stand_back(seat->pid);
     seat->back_us = now_us;
 }
 

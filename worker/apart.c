@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -143,7 +142,7 @@ static void enter(const struct apart *a, pid_t parent, int images, int answers)
     sigprocmask(SIG_SETMASK, &none, NULL);
     (void)setrlimit(RLIMIT_CORE, &no_core);
     if (a->is_behind)
-        (void)sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
+        process_stand_back(0);
     offer_to_the_killer();
     limit_memory();
 }

@@ -1,10 +1,15 @@
-/* What state a process is in: of one that each state was made for. */
+/* What state a process is in: of one that each state was made for; and how far one can stand back. */
+#include <errno.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,10 +65,46 @@ static void each_state_is_seen(void **state)
     assert_int_equal(process_state(ends), 0);
 }
 
+static bool is_idle_refused;
+
+/* In place of libc's, as where a service manager's filter refuses it. */
+int sched_setscheduler(pid_t pid, int policy, const struct sched_param *param)
+{
+    if (!is_idle_refused)
+        return (int)syscall(SYS_sched_setscheduler, pid, policy, param);
+    errno = EPERM;
+    return -1;
+}
+
+/* In a process of its own: there is no way back. */
+static int status_of_standing_back(bool is_refused)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        is_idle_refused = is_refused;
+        process_stand_back(0);
+        _exit(is_refused ? getpriority(PRIO_PROCESS, 0) != 19
+                         : sched_getscheduler(0) != SCHED_IDLE);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+static void it_stands_back_as_far_as_it_may(void **state)
+{
+    (void)state;
+    assert_int_equal(status_of_standing_back(false), 0);
+    assert_int_equal(status_of_standing_back(true), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_state_is_seen),
+        cmocka_unit_test(it_stands_back_as_far_as_it_may),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
