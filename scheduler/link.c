@@ -87,6 +87,13 @@ static void on_ready(void *ctx, bool has_epoch, bool is_same)
     link_put(s);
 }
 
+/* The consumer group goes with all else. That there is an epoch says nothing then: it is set when the last
+ * image was put in, and Redis may have been emptied just before. */
+static bool has_lost_all(const char *why)
+{
+    return strstr(why, "NOGROUP") != NULL;
+}
+
 static void on_down(void *ctx, const char *why)
 {
     struct scheduler *s = ctx;
@@ -95,8 +102,10 @@ static void on_down(void *ctx, const char *why)
     /* Said once, not at each try of a long outage. */
     log_event(s->connect_pause_ms == PAUSE_MIN_MS ? LOG_WARN : LOG_DEBUG, "redis.down", "why=%s",
               log_quote(quoted, sizeof(quoted), why));
-    if (s->is_putting || !s->is_epoch_set ||
-        s->has_put_again) /* how far it came is unknown; a repeat does no harm */
+    if (has_lost_all(why))
+        forget_redis(s);
+    else if (s->is_putting || !s->is_epoch_set ||
+             s->has_put_again) /* how far it came is unknown; a repeat does no harm */
         put_from_the_beginning(s);
     s->is_putting = s->is_leasing = s->has_put_again = false;
     s->connect_at_ms = scheduler_now_ms() + s->connect_pause_ms;

@@ -117,6 +117,24 @@ static void ask_redis(const char *words)
     assert_int_equal(pclose(cli), 0);
 }
 
+/* Redis lost all between the last image that was put in and the word that all of them are: that word is
+ * then all that it has. */
+static void a_redis_that_has_only_the_epoch_is_filled_again(void **state)
+{
+    (void)state;
+    make_config(true, "lease-ms = 3600000\n");
+    setenv("FAKE_MS", "20", 1);
+    setenv("FAKE_CREDIT", "4", 1);
+    start();
+    wait_for_lines("log", "/s", 4);
+    kill(scheduler, SIGSTOP);
+    ask_redis("eval \"local epoch = redis.call('GET', 'lentigo:{s0}:epoch') "
+              "redis.call('FLUSHALL') return redis.call('SET', 'lentigo:{s0}:epoch', epoch)\" 0");
+    kill(scheduler, SIGCONT);
+    assert_int_equal(wait_for_end(), 0);
+    assert_all_done();
+}
+
 /* Redis leased images, and the answer that says which was lost with the connection: they are leased again
  * at once, not when the lease has run out, which here is never. */
 static void leases_that_nobody_heard_of_are_leased_again(void **state)
@@ -320,6 +338,7 @@ int main(void)
         CASE(contents_that_are_damaged_or_stale_are_made_anew),
         CASE(a_damaged_study_is_given_up_and_all_others_are_done),
         CASE(a_redis_that_restarts_empty_is_filled_again),
+        CASE(a_redis_that_has_only_the_epoch_is_filled_again),
         CASE(leases_that_nobody_heard_of_are_leased_again),
         CASE(sigterm_drains_and_the_next_start_goes_on),
         CASE(a_second_sigterm_stops_at_once),
