@@ -176,6 +176,14 @@ size_t text_cut(const char *text, size_t n)
     return n - cut < CHARACTER_MAX ? cut : n; /* else it is no UTF-8 */
 }
 
+void text_copy_cut(char *out, size_t size, const char *text)
+{
+    size_t n = text_cut(text, size - 1);
+
+    memcpy(out, text, n);
+    out[n] = 0;
+}
+
 char *text_trim(char *text)
 {
     while (isspace((unsigned char)*text))

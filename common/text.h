@@ -17,6 +17,9 @@ char *text_trim(char *text);
  * character at its end: cut within one it would be UTF-8 no more, and grow when it is made clean. */
 size_t text_cut(const char *text, size_t n);
 
+/* So much of `text` into a field of `size` bytes, terminated. */
+void text_copy_cut(char *out, size_t size, const char *text);
+
 /* `name` as it stands when it is UTF-8 without control bytes, else with `%XX` for each byte over
  * 0x7e or below 0x20 and for '%' itself. This is how a file name enters JSON and HTML. */
 void text_add_name(struct buf *out, const char *name);

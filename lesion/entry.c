@@ -151,8 +151,7 @@ static int take_detail(struct image_entry *e, const json_t *object, struct err *
 
     if (json_get_text(object, "detail", &text, err))
         return -1;
-    snprintf(e->detail, sizeof(e->detail), "%.*s", (int)text_cut(text, sizeof(e->detail) - 1),
-             text);
+    text_copy_cut(e->detail, sizeof(e->detail), text);
     return 0;
 }
 

@@ -30,11 +30,6 @@ void order_release(struct order *o)
     *o = (struct order){0};
 }
 
-static void copy_cut(char *out, size_t size, const char *text)
-{
-    snprintf(out, size, "%.*s", (int)text_cut(text, size - 1), text);
-}
-
 /* sudo's user is the person; without it, or when nobody is known by the number, the number. */
 void order_by(char out[ORDER_BY_SIZE])
 {
@@ -56,7 +51,7 @@ int order_sign(struct order *o, const char *why, struct err *err)
     if (getrandom(&random, sizeof(random), 0) != sizeof(random))
         return err_set(err, ERR_AGAIN, "no random bytes for the order's id");
     snprintf(o->id, sizeof(o->id), "%016llx", (unsigned long long)random);
-    copy_cut(o->why, sizeof(o->why), why);
+    text_copy_cut(o->why, sizeof(o->why), why);
     order_by(o->by);
     clock_iso(o->at, clock_wall_ms());
     return 0;
@@ -137,9 +132,9 @@ static int read_fields(struct order *out, const json_t *event, struct err *err)
     if (read_name(out->id, sizeof(out->id), event, "order", err) ||
         read_name(out->target, sizeof(out->target), event, "target", err))
         return -1;
-    copy_cut(out->by, sizeof(out->by), json_text_or(event, "by", ""));
-    copy_cut(out->why, sizeof(out->why), json_text_or(event, "why", ""));
-    copy_cut(out->at, sizeof(out->at), json_text_or(event, "at", ""));
+    text_copy_cut(out->by, sizeof(out->by), json_text_or(event, "by", ""));
+    text_copy_cut(out->why, sizeof(out->why), json_text_or(event, "why", ""));
+    text_copy_cut(out->at, sizeof(out->at), json_text_or(event, "at", ""));
     if ((out->kind == ORDER_CANCEL || out->kind == ORDER_BEGIN) && !out->target[0])
         return err_set(err, ERR_INPUT, "a %s without a target", words[out->kind]);
     return out->kind == ORDER_RETRY ? read_images(out, json_object_get(event, "images"), err) : 0;

@@ -73,6 +73,13 @@ static void a_cut_leaves_whole_characters(void **state)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         if (text_cut(cases[i].text, cases[i].n) != cases[i].kept)
             fail_msg("case %zu: %zu", i, text_cut(cases[i].text, cases[i].n));
+
+    char field[] = "12345";
+    text_copy_cut(field, 3, "a\xe5\xbc\xa0");
+    assert_memory_equal(field,
+                        "a\0"
+                        "345",
+                        5);
 }
 
 typedef void adder(struct buf *out, const char *text);
