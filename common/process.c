@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { LAST_NICE = 19 };
+enum { LAST_NICE = 19, FIRST_FD = 3 };
 
 char process_state(pid_t pid)
 {
@@ -29,4 +29,22 @@ void process_stand_back(pid_t pid)
 {
     if (sched_setscheduler(pid, SCHED_IDLE, &(struct sched_param){0}))
         (void)setpriority(PRIO_PROCESS, (id_t)pid, LAST_NICE);
+}
+
+void process_close_others(int also, const int *kept, int n)
+{
+    unsigned next = FIRST_FD;
+
+    for (;;) {
+        unsigned least = (unsigned)also >= next ? (unsigned)also : ~0U;
+
+        for (int i = 0; i < n; i++)
+            least =
+                (unsigned)kept[i] >= next && (unsigned)kept[i] < least ? (unsigned)kept[i] : least;
+        if (least > next)
+            close_range(next, least == ~0U ? ~0U : least - 1, 0);
+        if (least == ~0U)
+            return;
+        next = least + 1;
+    }
 }

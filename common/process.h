@@ -13,4 +13,8 @@ char process_state(pid_t pid);
  * slice, some milliseconds each time. There is no way back without privileges. */
 void process_stand_back(pid_t pid);
 
+/* Close what this process, which was just forked, has of its parent's: all descriptors but the first three
+ * and `also`, and the `n` of `kept`. */
+void process_close_others(int also, const int *kept, int n);
+
 #endif

@@ -16,6 +16,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/process.h"
 #include "preprocess/child.h"
 #include "preprocess/nvjpeg_link.h"
 #include "preprocess/seats.h"
@@ -24,7 +25,6 @@
 
 enum {
     RETRY_MS = 100,
-    FIRST_FD = 3,
     FIRST_PATIENCE_MS = 1000,
     PATIENCE_MS = 5000, /* behind others, before one begins */
     NVJPEG_LOOK_MS = 1000,
@@ -332,27 +332,6 @@ static void set_signals(struct zygote *z)
         give_up(z, "no signalfd");
 }
 
-/* The parent's files, sockets and locks are none of ours: close all between those to keep. */
-static void keep_descriptors(const struct zygote_config *config)
-{
-    unsigned next = FIRST_FD;
-
-    for (;;) {
-        unsigned least = ~0U;
-
-        for (int i = -1; i < config->decoder->slots; i++) {
-            unsigned fd = (unsigned)(i < 0 ? config->sock : config->slot_fds[i]);
-
-            least = fd >= next && fd < least ? fd : least;
-        }
-        if (least > next)
-            close_range(next, least == ~0U ? ~0U : least - 1, 0);
-        if (least == ~0U)
-            return;
-        next = least + 1;
-    }
-}
-
 static void take_null(void)
 {
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -440,7 +419,7 @@ _Noreturn void zygote_main(const struct zygote_config *config)
         _exit(0);
     prctl(PR_SET_NAME, config->has_vips ? "lentigo-vips" : "lentigo-decode");
     take_null();
-    keep_descriptors(config);
+    process_close_others(config->sock, config->slot_fds, config->decoder->slots);
     set_signals(&z);
     prepare(&z);
     report(&z, &(struct wire_outcome){.end = WIRE_EXITED});

@@ -19,7 +19,6 @@
 #include "preprocess/wire.h"
 
 enum {
-    FIRST_FD = 3,
     LOOK_MS = 250,       /* how often a silent process is looked at */
     STILL_MS = 10000,    /* without using a processor: it waits for something that never comes */
     MEMORY_MB = 256,     /* beyond what the fork begins with; measured: 24 at most, with 108 Mpx */
@@ -115,18 +114,6 @@ static void offer_to_the_killer(void)
         close(fd);
 }
 
-/* All others are the worker's: an original or a socket that stays open here would never be closed. */
-static void keep_only(int one, int other)
-{
-    unsigned low = (unsigned)(one < other ? one : other), high = (unsigned)(one + other) - low;
-
-    if (low > FIRST_FD)
-        close_range(FIRST_FD, low - 1, 0);
-    if (high > low + 1)
-        close_range(low + 1, high - 1, 0);
-    close_range(high + 1, ~0U, 0);
-}
-
 static void enter(const struct apart *a, pid_t parent, int images, int answers)
 {
     const struct rlimit no_core = {0};
@@ -136,7 +123,8 @@ static void enter(const struct apart *a, pid_t parent, int images, int answers)
     if (getppid() != parent)
         _exit(0);
     prctl(PR_SET_NAME, a->is_behind ? "lentigo-trial" : "lentigo-apart");
-    keep_only(images, answers);
+    process_close_others(images, &answers,
+                         1); /* an original that stays open here is never closed */
     (void)signal(SIGXCPU, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

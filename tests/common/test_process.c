@@ -1,5 +1,6 @@
 /* What state a process is in: of one that each state was made for; and how far one can stand back. */
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -100,11 +101,38 @@ static void it_stands_back_as_far_as_it_may(void **state)
     assert_int_equal(status_of_standing_back(true), 0);
 }
 
+static bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+static void only_what_is_kept_stays_open(void **state)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    (void)state;
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        static const int kept[] = {40, 21};
+        for (int fd = 20; fd <= 41; fd++)
+            dup2(STDIN_FILENO, fd);
+        process_close_others(30, kept, 2);
+        for (int fd = 3; fd < 64; fd++)
+            if (is_open(fd) != (fd == 21 || fd == 30 || fd == 40))
+                _exit(1);
+        _exit(!is_open(STDERR_FILENO));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_state_is_seen),
         cmocka_unit_test(it_stands_back_as_far_as_it_may),
+        cmocka_unit_test(only_what_is_kept_stays_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
