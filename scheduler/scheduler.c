@@ -38,8 +38,6 @@ bool scheduler_takes_work(const struct scheduler *s, int64_t now_ms)
            now_ms >= s->hold_until_ms;
 }
 
-/* ---- ends ---- */
-
 struct broker_job scheduler_job(const struct scheduler *s, uint32_t image)
 {
     uint32_t study = index_study_of_image(&s->index, image);
@@ -47,6 +45,8 @@ struct broker_job scheduler_job(const struct scheduler *s, uint32_t image)
     return (struct broker_job){index_upload_of(&s->index, study), s->index.studies[study].key,
                                s->index.images[image].n};
 }
+
+/* ---- ends ---- */
 
 static bool is_finished(const struct scheduler *s)
 {
