@@ -273,8 +273,8 @@ int publish_finish(const char *study_dir, struct err *err)
         return -1;
     if (rename(draft, path)) {
         int e = errno;
-        if (e == ENOENT &&
-            !access(path, F_OK)) /* another reporter was first; the bytes are the same */
+        /* Another reporter was first; the bytes are the same. */
+        if (e == ENOENT && !access(path, F_OK))
             return 0;
         return err_set(err, err_code_of_errno(e), "%s: rename: %s", path, strerror(e));
     }

@@ -139,8 +139,8 @@ static int work_batch(struct server *v, struct err *err)
     for (int i = 0; i < v->n_jobs && !ret; i++)
         if (v->jobs[i].is_made)
             ret = finish_job(v, &v->jobs[i], err);
-    for (int i = 0; i < v->n_jobs && ret;
-         i++) /* the scheduler is gone, and the next one has a reporter */
+    /* The scheduler is gone, and the next one has a reporter. */
+    for (int i = 0; i < v->n_jobs && ret; i++)
         if (v->jobs[i].is_made)
             publish_abandon(v->jobs[i].dir);
     v->n_jobs = 0;
