@@ -10,9 +10,10 @@
 #include "queue/record_priv.h"
 
 static const char *const kind_words[] = {
-    [WIRE_HELLO] = "hello",   [WIRE_JOBS] = "jobs",         [WIRE_STUDY] = "study",
-    [WIRE_DRAIN] = "drain",   [WIRE_ALIVE] = "alive",       [WIRE_DONE] = "done",
-    [WIRE_FAILED] = "failed", [WIRE_REPORTED] = "reported", [WIRE_STATS] = "stats",
+    [WIRE_HELLO] = "hello",     [WIRE_JOBS] = "jobs",         [WIRE_STUDY] = "study",
+    [WIRE_DRAIN] = "drain",     [WIRE_ALIVE] = "alive",       [WIRE_DONE] = "done",
+    [WIRE_FAILED] = "failed",   [WIRE_REPORTED] = "reported", [WIRE_STATS] = "stats",
+    [WIRE_REFUSED] = "refused",
 };
 enum { KINDS = sizeof(kind_words) / sizeof(*kind_words), SIGNAL_MAX = 64, SIZE_PX_MAX = 1 << 16 };
 
@@ -71,7 +72,7 @@ static const struct record_field fields[] = {
     {"want_display",          RECORD_BOOL, AT(want_display), 0, 0, NULL, BIT(JOBS)},
     {"risk",                  TEXT(risk), BIT(REPORTED)},
     {"code",                  RECORD_WORD, AT(code), ERR_OK + 1, ERR_BUG, code_word, BIT(FAILED)},
-    {"text",                  TEXT(text), BIT(FAILED)},
+    {"text",                  TEXT(text), BIT(FAILED) | BIT(REFUSED)},
     {"stage",                 RECORD_WORD, AT(stage), 0, STAGE_COUNT, stage_word, BIT(FAILED)},
     {"signal",                RECORD_INT, AT(signal), 0, SIGNAL_MAX, NULL, BIT(FAILED)},
     {"memory_kb",             RECORD_INT64, AT(memory_kb), 0, INT64_MAX, NULL, BIT(STATS)},

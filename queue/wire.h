@@ -4,7 +4,8 @@
  * other side is gone: a child then gives up its work and ends. The first message of a child is
  * HELLO with WIRE_VERSION; another version is refused.
  *
- *   scheduler -> worker    JOBS, DRAIN (finish what you have, then end)
+ *   scheduler -> worker    JOBS, DRAIN (finish what you have, then end), REFUSED (a seat only: its worker
+ *                          is none for this spool; end)
  *   worker -> scheduler    HELLO, ALIVE, DONE, FAILED, STATS
  *   scheduler -> reporter  STUDY, DRAIN
  *   reporter -> scheduler  HELLO, REPORTED, FAILED, STATS
@@ -41,7 +42,8 @@ enum wire_kind {
     WIRE_DONE,
     WIRE_FAILED,
     WIRE_REPORTED,
-    WIRE_STATS
+    WIRE_STATS,
+    WIRE_REFUSED
 };
 
 enum wire_stage {
@@ -92,7 +94,7 @@ struct wire_message {
     char risk[16];     /* REPORTED: risk word of the study */
     /* FAILED: the item is given back */
     enum err_code code;
-    char text[240];
+    char text[240]; /* FAILED, REFUSED: why */
     enum wire_stage stage;
     int signal; /* a child died of it while it held only this item, else 0 */
     /* STATS */

@@ -162,6 +162,11 @@ static void small_kinds_survive(void **state)
     there.memory_kb = 123456;
     send_back();
     assert_whole();
+
+    fresh(WIRE_REFUSED);
+    PUT(text, "another model");
+    send_back();
+    assert_whole();
 }
 
 static void longest_lists_fit(void **state)
