@@ -50,6 +50,7 @@ static const struct command commands[] = {
     {"statement", COMMAND_STATEMENT, cmd_statement, NULL, NULL, NULL, "[OUT]",      "what came in and what became of it, day by day", "lentigo statement --verify"},
     {"replay",    COMMAND_REPLAY,  cmd_replay,    NULL, NULL, NULL, "REPORT.json",  "do a study once more and compare every byte", "lentigo replay /data/friday-out/patients/p7/report.json"},
     {"recover",   COMMAND_RECOVER, cmd_recover,   NULL, NULL, NULL, "[OUT]",        "put the spool in order and fill Redis from it, now", "lentigo recover --spool /var/spool/lentigo"},
+    {"join",      COMMAND_JOIN,    NULL, "lentigo-join", NULL, NULL, "URL",         "lend this machine to another's work", "lentigo join https://intake:8700 --token /etc/lentigo/token"},
 };
 /* clang-format on */
 
@@ -63,7 +64,8 @@ int command_fail(const struct err *err)
 
 static int help(FILE *out)
 {
-    fprintf(out, "lentigo " LENTIGO_VERSION ": screens dermoscopy images\n"
+    fprintf(out, "lentigo " LENTIGO_VERSION
+                 ": screens dermoscopy images (COMMAND --help shows its flags)\n"
                  "  lentigo run /data/friday -o /data/friday-out\ncommands\n");
     for (int i = 0; i < COMMANDS; i++) {
         bool has_row_above = i && commands[i].id == commands[i - 1].id; /* resume: see pause */
@@ -72,7 +74,6 @@ static int help(FILE *out)
         fprintf(out, "  %-10s %-28s %s\n", commands[i].name, commands[i].operands,
                 commands[i].help);
     }
-    fprintf(out, "lentigo COMMAND --help shows its flags\n");
     return STATUS_OK;
 }
 

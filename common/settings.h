@@ -43,7 +43,9 @@ enum settings_command {
     COMMAND_SWEEP = 1 << 23,
     COMMAND_CALIBRATE = 1 << 24,
     COMMAND_WATCH = 1 << 25,
-    COMMAND_ALL = (1 << 26) - 1,
+    COMMAND_SEAT = 1 << 26,
+    COMMAND_JOIN = 1 << 27,
+    COMMAND_ALL = (1 << 28) - 1,
 };
 
 enum {
@@ -87,6 +89,13 @@ struct settings {
     long lease_ms;
     long workers;   /* worker processes on this node */
     long reporters; /* report processes on this node */
+    /* workers on other machines (remote/protocol.h) */
+    char seats[SETTINGS_PATH_SIZE];       /* addresses, with commas; empty = none */
+    char listen[SETTINGS_WORD_SIZE];      /* address of one seat */
+    char token[SETTINGS_PATH_SIZE];       /* file with the secret that both sides have */
+    char certificate[SETTINGS_PATH_SIZE]; /* PEM; empty = no TLS */
+    char key[SETTINGS_PATH_SIZE];         /* PEM, of the certificate */
+    char authority[SETTINGS_PATH_SIZE];   /* PEM; empty = the system's */
     bool allow_volatile;
     bool allow_mixed;
     char why[SETTINGS_PATH_SIZE];    /* of an operator's order; for its record */

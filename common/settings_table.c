@@ -1,7 +1,7 @@
 #include "common/settings_table.h"
 
 #define AT(field) offsetof(struct settings, field)
-#define PIPELINE  (COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_WORKER | COMMAND_REPLAY)
+#define PIPELINE  (COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_WORKER | COMMAND_REPLAY | COMMAND_JOIN)
 #define JUDGE     (COMMAND_EVAL | COMMAND_CALIBRATE)
 #define NETWORK   (PIPELINE | COMMAND_PREDICT | JUDGE | COMMAND_BENCH | COMMAND_DOCTOR)
 #define TOOLS     (COMMAND_STATUS | COMMAND_DOCTOR | COMMAND_TOP | COMMAND_RECOVER)
@@ -45,6 +45,12 @@ const struct setting settings_table[] = {
     {"lease-ms",       0,   SETTING_NUMBER, AT(lease_ms),       1000, 3600000, "30000", NULL, COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_SWEEP, "MS", "how long a worker may go without progress before its image is given to another (train sweep: a machine, before its trials are)"},
     {"workers",        0,   SETTING_NUMBER, AT(workers),        0, 64,         "0",    NULL, COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_SWEEP, "N", "worker processes on this machine, or for each of its GPUs (0: one for each GPU or, without any, for each NUMA node); train sweep: trials at once (0: one)"},
     {"reporters",      0,   SETTING_NUMBER, AT(reporters),      1, 64,         "1",    NULL, COMMAND_RUN | COMMAND_SCHEDULER, "N", "report processes on this machine"},
+    {"seats",          0,   SETTING_PATH,   AT(seats),          0, 0,          "",     NULL, COMMAND_RUN | COMMAND_SCHEDULER, "ADDR,...", "host:port, several with commas: a worker of another machine may join at each (lentigo join)"},
+    {"listen",         0,   SETTING_WORD,   AT(listen),         0, 0,          "",     NULL, COMMAND_SEAT, "ADDR", "host:port of this seat"},
+    {"token",          0,   SETTING_PATH,   AT(token),          0, 0,          "",     NULL, COMMAND_RUN | COMMAND_SCHEDULER | COMMAND_SEAT | COMMAND_JOIN, "FILE", "secret that a seat and who joins there have in common"},
+    {"certificate",    0,   SETTING_PATH,   AT(certificate),    0, 0,          "",     NULL, COMMAND_SCHEDULER | COMMAND_SEAT, "FILE", "certificate of the seats, PEM: they then speak TLS"},
+    {"key",            0,   SETTING_PATH,   AT(key),            0, 0,          "",     NULL, COMMAND_SCHEDULER | COMMAND_SEAT, "FILE", "private key of the certificate, PEM"},
+    {"authority",      0,   SETTING_PATH,   AT(authority),      0, 0,          "",     NULL, COMMAND_JOIN, "FILE", "certificates by which the seat's is checked, PEM (default: the system's)"},
     {"allow-volatile", 0,   SETTING_FLAG,   AT(allow_volatile), 0, 0,          "no",   NULL, COMMAND_SCHEDULER, NULL, "accept a Redis without append-only file or with eviction (logged)"},
     {"allow-mixed",    0,   SETTING_FLAG,   AT(allow_mixed),    0, 0,          "no",   NULL, COMMAND_SCHEDULER, NULL, "go on in a spool whose results another model, policy, precision or size made"},
     {"why",            0,   SETTING_PATH,   AT(why),            0, 0,          "",     NULL, COMMAND_CANCEL | COMMAND_RETRY | COMMAND_PAUSE, "TEXT", "why this is asked for; kept with who and when"},

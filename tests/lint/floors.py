@@ -14,7 +14,7 @@ import sys
 import source
 
 LIBRARIES = {"common", "engine", "preprocess", "lesion", "dataset", "queue"}
-PROGRAMS = {"worker", "scheduler", "reports", "tui", "cli", "train", "web"}
+PROGRAMS = {"worker", "scheduler", "reports", "tui", "cli", "train", "remote"}
 TEST_FOLDERS = {"tests", "lint", "run", "fuzz", "torture", "gpu", "chaos", "emulate"}
 # What an include line starts with, and the folders it may stand in.
 HEADER_HOMES = {
@@ -27,7 +27,7 @@ HEADER_HOMES = {
     "nvrtc": {"engine/cudnn"},
     "dnnl": {"engine/onednn"}, "oneapi/": {"engine/onednn"},
     "cairo": {"reports"}, "pango": {"reports"}, "fontconfig": {"reports"}, "glib": {"reports"},
-    "microhttpd": {"web"},
+    "microhttpd": {"remote"}, "curl/": {"remote"},
     "jansson": {"common"}, "nettle": {"common"},
     "uv.h": {"scheduler", "worker"}, "uv/": {"scheduler", "worker"},
 }
@@ -37,7 +37,8 @@ TARGET_HOMES = {
     "PkgConfig::PNG": {"preprocess"}, "PkgConfig::ZLIB": {"preprocess"},
     "PkgConfig::SECCOMP": {"preprocess"},
     "PkgConfig::HIREDIS": {"queue"}, "PkgConfig::CURSES": {"tui"}, "DNNL_LIBRARY": {"engine"},
-    "CUDA::": {"engine"}, "PkgConfig::CAIRO": {"reports"}, "PkgConfig::MICROHTTPD": {"web"},
+    "CUDA::": {"engine"}, "PkgConfig::CAIRO": {"reports"}, "PkgConfig::MICROHTTPD": {"remote"},
+    "PkgConfig::CURL": {"remote"},
     "PkgConfig::JANSSON": {"common"}, "PkgConfig::NETTLE": {"common"},
     "PkgConfig::UV": {"scheduler", "worker"},
 }
