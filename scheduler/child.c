@@ -24,9 +24,9 @@ enum {
 static const char *const programs[] = {"lentigo-worker", "lentigo-reports"};
 static const char *const roles[] = {"worker", "reporter"};
 
-const char *child_program(enum child_role role)
+const char *child_program(const struct child *c)
 {
-    return programs[role];
+    return c->seat ? "lentigo-seat" : programs[c->role];
 }
 
 const char *child_state_word(const struct child *c, int64_t now_ms)
@@ -38,7 +38,7 @@ const char *child_state_word(const struct child *c, int64_t now_ms)
         if (!c->is_wanted)
             return c->starts ? "ended" : "idle";
         return now_ms < c->start_at_ms ? "backing off" : "starting";
-    case CHILD_STARTING: return "starting";
+    case CHILD_STARTING: return c->seat ? "open" : "starting";
     case CHILD_DRAINING: return "draining";
     case CHILD_UP: break;
     }
@@ -83,7 +83,7 @@ static void greet(struct child *c, const struct wire_message *m)
     char why[128];
 
     if (m->version != WIRE_VERSION) {
-        snprintf(why, sizeof(why), "%s speaks version %d of the wire, not %d", programs[c->role],
+        snprintf(why, sizeof(why), "%s speaks version %d of the wire, not %d", child_program(c),
                  m->version, WIRE_VERSION);
         break_off(c, why);
         c->on->strange(c->on->ctx, why);
@@ -226,8 +226,10 @@ static void on_exit_process(uv_process_t *process, int64_t status, int signal)
     c->in_flight = c->suspects = 0;
     c->memory_kb = 0;
     c->up_ms = 0;
-    if (!signal && status == STATUS_CONFIG)
-        c->on->fatal(c->on->ctx, programs[c->role]);
+    if (!signal && status == STATUS_CONFIG && c->seat)
+        child_retire(c, "its address, token or certificate is of no use");
+    else if (!signal && status == STATUS_CONFIG)
+        c->on->fatal(c->on->ctx, child_program(c));
 }
 
 /* Our environment, with `device` the only one that CUDA shows. The array is the caller's to free, its
@@ -278,7 +280,7 @@ static void add_number(struct arguments *a, const char *flag, int value)
 static void list_arguments(struct arguments *a, const struct child *c)
 {
     a->n = 0;
-    add_argument(a, programs[c->role]);
+    add_argument(a, child_program(c));
     if (c->config[0]) {
         add_argument(a, "--config");
         add_argument(a, c->config);
@@ -286,6 +288,10 @@ static void list_arguments(struct arguments *a, const struct child *c)
     if (c->device.name[0]) {
         add_argument(a, "--device");
         add_argument(a, c->device.uuid[0] ? "cuda:0" : c->device.name);
+    }
+    if (c->seat) {
+        add_argument(a, "--listen");
+        add_argument(a, c->seat);
     }
     add_number(a, "--jobs", c->jobs);
     add_number(a, "--decoders", c->decoders);
@@ -333,7 +339,7 @@ static int spawn(struct child *c, struct err *err)
                                     .stdio = stdio,
                                     .stdio_count = LAST_STAGE_FD + 1};
 
-    if (place_program(path, programs[c->role], err))
+    if (place_program(path, child_program(c), err))
         return -1;
     if (renew_last_stage(c, &stdio[LAST_STAGE_FD].data.fd, err))
         return -1;
@@ -425,9 +431,24 @@ void child_drain(struct child *c)
         child_kill(c, SIGTERM);
 }
 
+void child_refuse(struct child *c, const char *why)
+{
+    static struct wire_message m; /* 90 kB; only the loop's thread comes here */
+    char quoted[512];
+
+    log_event(LOG_WARN, "child.refused", "child=%s pid=%d why=%s", roles[c->role], c->pid,
+              log_quote(quoted, sizeof(quoted), why));
+    wire_begin(&m, WIRE_REFUSED);
+    snprintf(m.text, sizeof(m.text), "%s", why);
+    if (child_send(c, &m))
+        c->state = CHILD_DRAINING;
+    else
+        child_kill(c, SIGKILL);
+}
+
 void child_tick(struct child *c, int64_t now_ms)
 {
-    if (c->state == CHILD_STARTING && now_ms - c->started_ms > HELLO_MS) {
+    if (c->state == CHILD_STARTING && !c->seat && now_ms - c->started_ms > HELLO_MS) {
         log_event(LOG_ERROR, "child.silent", "child=%s pid=%d", roles[c->role], c->pid);
         child_kill(c, SIGKILL);
     }

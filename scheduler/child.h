@@ -5,7 +5,8 @@
  * It dies: `ended` is called once everything that it had written was delivered, then it is OFF and
  * starts again: at once when it had something to do, after that with a pause that doubles from 0.2 s to
  * 10 s and is forgotten after 2 s in which something was done, or 30 s in which nothing was to do. One that
- * says no HELLO within 60 s is killed. All on the loop's thread. */
+ * says no HELLO within 60 s is killed, unless it is a seat, which waits for somebody to join. All on the
+ * loop's thread. */
 #ifndef SCHEDULER_CHILD_H
 #define SCHEDULER_CHILD_H
 
@@ -46,7 +47,10 @@ struct child {
     enum child_role role;
     enum child_state state;
     const struct child_events *on;
-    const char *config;   /* path for --config, "" = none; borrowed */
+    const char *config; /* path for --config, "" = none; borrowed */
+    const char
+        *seat; /* the worker is of another machine and joins at this address; NULL = of this one;
+                         borrowed */
     struct device device; /* what a worker is to use; name "" = what the settings say */
     int jobs, decoders;   /* a worker's part of the cores; 0 = what the settings say */
     cpu_set_t cpus;       /* it and its children keep to these; none = to ours */
@@ -84,6 +88,8 @@ void child_start(struct child *c, int64_t now_ms);
 /* False when the message could not be queued: the child is on its way out. */
 bool child_send(struct child *c, const struct wire_message *m);
 void child_drain(struct child *c); /* DRAIN, or the end for one that is not up */
+/* Who joined at a seat is none for this spool: it gets no work and goes, and the seat is free again. */
+void child_refuse(struct child *c, const char *why);
 void child_kill(struct child *c, int signal);
 
 /* Within `ended`: it is not started again. */
@@ -97,7 +103,7 @@ void child_tick(struct child *c, int64_t now_ms);
 
 bool child_is_up(const struct child *c); /* it said HELLO, takes work and is not known to be dead */
 bool child_is_gone(const struct child *c); /* no process and no open handle */
-const char *child_program(enum child_role role);
+const char *child_program(const struct child *c);
 const char *child_state_word(const struct child *c, int64_t now_ms);
 
 #endif

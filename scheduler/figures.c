@@ -161,8 +161,11 @@ static void gather_child(struct stats_worker *out, const struct child *c, int64_
                                  .memory_kb = c->memory_kb};
     snprintf(out->role, sizeof(out->role), "%s", c->role == CHILD_WORKER ? "worker" : "reporter");
     snprintf(out->state, sizeof(out->state), "%s", child_state_word(c, now_ms));
+    bool is_open = c->seat && c->state != CHILD_UP && c->state != CHILD_DRAINING;
     snprintf(out->device, sizeof(out->device), "%s",
-             *c->device.name ? c->device.name : c->facts.device);
+             is_open           ? c->seat
+             : *c->device.name ? c->device.name
+                               : c->facts.device);
 }
 
 static void gather_children(struct scheduler *s, int64_t now_ms)

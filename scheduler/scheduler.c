@@ -104,9 +104,31 @@ static void on_signal(uv_signal_t *handle, int number)
 
 /* ---- children ---- */
 
-/* Never two models in one spool's results: all workers must say the same. */
-static void check_facts(struct scheduler *s, const struct child_facts *facts)
+static bool are_alike(const struct child_facts *a, const struct child_facts *b)
 {
+    return !strcmp(a->model_sha256, b->model_sha256) &&
+           !strcmp(a->policy_sha256, b->policy_sha256) && !strcmp(a->precision, b->precision) &&
+           a->size == b->size;
+}
+
+static void refuse(const struct scheduler *s, struct child *child)
+{
+    char why[240];
+
+    snprintf(why, sizeof(why),
+             "here work model %.12s, policy %.12s, precision %s, size %d; yours are %.12s, %.12s, "
+             "%s, %d",
+             s->facts.model_sha256, s->facts.policy_sha256, s->facts.precision, s->facts.size,
+             child->facts.model_sha256, child->facts.policy_sha256, child->facts.precision,
+             child->facts.size);
+    child_refuse(child, why);
+}
+
+/* Never two models in one spool's results: all workers must say the same. One of another machine that does
+ * not is sent away. */
+static void check_facts(struct scheduler *s, struct child *child)
+{
+    const struct child_facts *facts = &child->facts;
     struct stats *st = &s->figures.stats;
 
     if (!s->facts.model_sha256[0]) {
@@ -115,9 +137,9 @@ static void check_facts(struct scheduler *s, const struct child_facts *facts)
         snprintf(st->precision, sizeof(st->precision), "%s", facts->precision);
         snprintf(st->device, sizeof(st->device), "%s", facts->device);
         st->size = facts->size;
-    } else if (strcmp(s->facts.model_sha256, facts->model_sha256) != 0 ||
-               strcmp(s->facts.policy_sha256, facts->policy_sha256) != 0 ||
-               strcmp(s->facts.precision, facts->precision) != 0 || s->facts.size != facts->size) {
+    } else if (!are_alike(&s->facts, facts) && child->seat) {
+        refuse(s, child);
+    } else if (!are_alike(&s->facts, facts)) {
         scheduler_stop(s, STATUS_CONFIG, "worker.differs",
                        "two workers differ in model, policy, precision or size");
     }
@@ -150,7 +172,7 @@ static void on_up(void *ctx, struct child *child)
     } else if (child->role == CHILD_REPORTER) {
         reporting_pump(s);
     } else {
-        check_facts(s, &child->facts);
+        check_facts(s, child);
         look_at_made_with(s, scheduler_now_ms());
         s->lease_at_ms = 0;
         dispatch_pump(s);
@@ -171,10 +193,16 @@ static void on_message(void *ctx, struct child *child, const struct wire_message
     }
 }
 
+/* A seat that nobody has taken is of no help. */
+static bool is_in_service(const struct child *c)
+{
+    return !c->is_retired && (!c->seat || child_is_up(c));
+}
+
 static bool is_one_in_service(const struct scheduler *s, enum child_role role)
 {
     for (int i = 0; i < s->n_children; i++)
-        if (s->children[i].role == role && !s->children[i].is_retired)
+        if (s->children[i].role == role && is_in_service(&s->children[i]))
             return true;
     return false;
 }
@@ -188,7 +216,7 @@ static void retire_unfit(struct scheduler *s, struct child *child, int status)
                       : status == STATUS_DEVICE  ? "its device fails again and again"
                                                  : "it never comes up";
 
-    if (!why || (status != STATUS_UNFIT && !s->is_run))
+    if (!why || child->seat || (status != STATUS_UNFIT && !s->is_run))
         return;
     child_retire(child, why);
     if (s->is_run && !is_one_in_service(s, child->role))
@@ -231,16 +259,22 @@ static void on_strange(void *ctx, const char *why)
 }
 
 /* A run starts what it has work for, or will have when its upload is there; an installation starts
- * everything. */
+ * everything. Who joins from elsewhere must do as our own workers do, so that they come first. */
+static bool is_to_start(const struct scheduler *s, const struct child *c)
+{
+    uint32_t work =
+        c->role == CHILD_WORKER ? index_images_left(&s->index) : index_studies_left(&s->index);
+    bool has_work = s->has_walked ? work || !s->is_run : s->awaits_upload;
+
+    return !c->starts && !c->is_wanted && !c->is_retired && s->state == SCHEDULER_RUNNING &&
+           has_work && (!c->seat || s->is_made_with);
+}
+
 static void tick_children(struct scheduler *s, int64_t now)
 {
     for (int i = 0; i < s->n_children; i++) {
         struct child *c = &s->children[i];
-        uint32_t work =
-            c->role == CHILD_WORKER ? index_images_left(&s->index) : index_studies_left(&s->index);
-        bool has_work = s->has_walked ? work || !s->is_run : s->awaits_upload;
-        if (!c->starts && !c->is_wanted && !c->is_retired && s->state == SCHEDULER_RUNNING &&
-            has_work)
+        if (is_to_start(s, c))
             child_start(c, now);
         child_tick(c, now);
     }
@@ -366,14 +400,14 @@ static int check_redis(const struct scheduler *s, struct err *err)
 }
 
 /* Workers of several devices share the cores, which each would else take for its own. */
-static void give_device(const struct scheduler *s, struct child *worker,
+static void give_device(const struct scheduler *s, struct child *worker, int n_ours,
                         const struct device *device)
 {
     cpu_set_t cores;
-    int share = sched_getaffinity(0, sizeof(cores), &cores) ? 1 : CPU_COUNT(&cores) / s->n_workers;
+    int share = sched_getaffinity(0, sizeof(cores), &cores) ? 1 : CPU_COUNT(&cores) / n_ours;
 
     worker->device = *device;
-    if (s->n_workers == 1)
+    if (n_ours == 1)
         return;
     share = share < 1 ? 1 : share < SHARE_MAX ? share : SHARE_MAX;
     worker->jobs = s->settings->jobs ? 0 : share;
@@ -381,32 +415,19 @@ static void give_device(const struct scheduler *s, struct child *worker,
 }
 
 /* A worker that computes on processors keeps to one NUMA node where there are several. */
-static void give_cpus(struct scheduler *s, const struct numa *numa)
+static void give_cpus(struct scheduler *s, int n_ours, const struct numa *numa)
 {
-    for (int i = 0; i < s->n_workers; i++) {
-        const cpu_set_t *cpus = numa_of_worker(numa, i, s->n_workers);
+    for (int i = 0; i < n_ours; i++) {
+        const cpu_set_t *cpus = numa_of_worker(numa, i, n_ours);
 
         if (cpus)
             s->workers[i].cpus = *cpus;
     }
 }
 
-static int open_children(struct scheduler *s, struct err *err)
+static int make_children(struct scheduler *s, int n_ours, struct err *err)
 {
-    struct device devices[DEVICES_MAX];
-    const struct machine *machine = &s->figures.machine;
-    struct numa numa;
-    int n;
-
-    numa_read(&numa, NUMA_SYSFS);
-    if (devices_choose(s->settings->device, machine->devices, machine->n_devices,
-                       devices_worker_can_gpu, devices, &n, err))
-        return -1;
-    int each = s->settings->workers ? (int)s->settings->workers : n ? 1 : numa.n;
-    s->n_workers = each * (n ? n : 1);
-    if (s->n_workers > CHILDREN_MAX)
-        return err_set(err, ERR_CONFIG, "%d workers for each of %d devices: %d processes at most",
-                       each, n, CHILDREN_MAX);
+    s->n_workers = n_ours + s->seats.n;
     s->n_reporters = s->want_reports ? (int)s->settings->reporters : 0;
     s->n_children = s->n_workers + s->n_reporters;
     s->children = calloc((size_t)s->n_children, sizeof(*s->children));
@@ -424,10 +445,35 @@ static int open_children(struct scheduler *s, struct err *err)
     for (int i = 0; i < s->n_children; i++)
         child_init(&s->children[i], i < s->n_workers ? CHILD_WORKER : CHILD_REPORTER, &s->loop,
                    s->settings->config, &s->child_events);
-    for (int i = 0; n && i < s->n_workers; i++)
-        give_device(s, &s->workers[i], &devices[i % n]);
+    for (int i = 0; i < s->seats.n; i++)
+        s->workers[n_ours + i].seat = s->seats.at[i];
+    return 0;
+}
+
+static int open_children(struct scheduler *s, struct err *err)
+{
+    struct device devices[DEVICES_MAX];
+    const struct machine *machine = &s->figures.machine;
+    struct numa numa;
+    int n;
+
+    numa_read(&numa, NUMA_SYSFS);
+    if (seats_read(&s->seats, s->settings, err) ||
+        devices_choose(s->settings->device, machine->devices, machine->n_devices,
+                       devices_worker_can_gpu, devices, &n, err))
+        return -1;
+    int each = s->settings->workers ? (int)s->settings->workers : n ? 1 : numa.n;
+    int n_ours = each * (n ? n : 1);
+    if (n_ours > CHILDREN_MAX - s->seats.n)
+        return err_set(err, ERR_CONFIG,
+                       "%d workers for each of %d devices and %d seats: %d at most", each, n,
+                       s->seats.n, CHILDREN_MAX);
+    if (make_children(s, n_ours, err))
+        return -1;
+    for (int i = 0; n && i < n_ours; i++)
+        give_device(s, &s->workers[i], n_ours, &devices[i % n]);
     if (!n)
-        give_cpus(s, &numa);
+        give_cpus(s, n_ours, &numa);
     return 0;
 }
 

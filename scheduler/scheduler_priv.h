@@ -26,6 +26,7 @@
 #include "scheduler/reporting.h"
 #include "scheduler/schedule.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/seats.h"
 #include "scheduler/shares.h"
 #include "scheduler/stating.h"
 #include "scheduler/suspects.h"
@@ -89,10 +90,11 @@ struct scheduler {
     struct child *children;            /* workers first */
     struct child *workers, *reporters; /* within children */
     struct wire_message *outgoing;     /* of each worker: JOBS that go out together */
-    int n_children, n_workers, n_reporters;
-    struct child_facts facts; /* of the first worker: the others must agree */
-    bool is_made_with;        /* they are what the spool is made with; no work before */
-    int64_t made_with_at_ms;  /* when to look (again) */
+    struct seats seats;
+    int n_children, n_workers, n_reporters; /* the last `seats.n` workers are of other machines */
+    struct child_facts facts;               /* of the first worker: the others must agree */
+    bool is_made_with;       /* they are what the spool is made with; no work before */
+    int64_t made_with_at_ms; /* when to look (again) */
     struct reporting reporting;
     struct stating stating;
     struct figures figures;
