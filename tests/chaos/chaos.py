@@ -29,6 +29,7 @@ import worlds  # noqa: E402
 from harness import BIN, SKIP, demo, lentigo, named_files, need_redis  # noqa: E402
 
 PER_PATIENT = 2.0  # pictures of demo-data
+JOINED = 0.4       # of the rounds another machine joins
 PICTURES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp"}
 
 
@@ -42,6 +43,7 @@ def arguments():
     parser.add_argument("--faults", type=int, help="in each round (else drawn, 3 to 8)")
     parser.add_argument("--only", choices=faults.FAULTS)
     parser.add_argument("--world", choices=worlds.KINDS)
+    parser.add_argument("--joined", action="store_true", help="another machine joins in every round")
     parser.add_argument("--real", type=pathlib.Path, help="a folder of real pictures instead")
     parser.add_argument("--pool", type=pathlib.Path,
                         help="keep pictures and undisturbed results here for the next call")
@@ -101,13 +103,14 @@ def plan(args, number):
     """What will happen in this round: the world, and when (share of the images done) which fault."""
     rng = random.Random(f"{args.seed}/{number}")
     kind = args.world or rng.choice(list(worlds.KINDS))
+    is_joined = args.joined or rng.random() < JOINED
     n = args.faults or rng.randint(3, 8)
     when = sorted(rng.uniform(-0.2, 0.95) for _ in range(n))
     steps = []
     for at in when:
         together = 2 if rng.random() < 0.25 else 1
-        steps.append((round(at, 2), [faults.draw(rng, kind, args.only) for _ in range(together)]))
-    return kind, steps
+        steps.append((round(at, 2), [faults.draw(rng, args.only, is_joined) for _ in range(together)]))
+    return kind, is_joined, steps
 
 
 def strike_all(world, drawn):
@@ -150,12 +153,12 @@ def check(world, like, steps):
 
 def run_round(folder, pool, args, number, undo):
     """One round: what was wrong (nothing is well), and the note of it."""
-    kind, steps = plan(args, number)
+    kind, is_joined, steps = plan(args, number)
     like = pool.undisturbed(kind)
     names = {name for _, drawn in steps for name, _ in drawn}
     began = time.time()
-    world = worlds.KINDS[kind](folder, pool.upload, pool.images, LIBRARIES, args.has_mounts,
-                               {"other"} if "other_worker" in names else ())
+    options = [o for o, is_on in (("other", "other_worker" in names), ("join", is_joined)) if is_on]
+    world = worlds.KINDS[kind](folder, pool.upload, pool.images, LIBRARIES, args.has_mounts, options)
     world.has_groups = args.has_groups
     undo.callback(world.close)
     struck = []
@@ -170,7 +173,7 @@ def run_round(folder, pool, args, number, undo):
     found, counts = check(world, like, steps)
     wrong += found
     crashes = (world.spool / "log").read_text(errors="replace").count('"event":"crash"')
-    note = {"seed": args.seed, "round": number, "world": kind, "images": world.images,
+    note = {"seed": args.seed, "round": number, "world": kind, "joined": is_joined, "images": world.images,
             "seconds": round(time.time() - began, 1), "faults": struck, "crashes_counted": crashes,
             "ends": world.statuses, "counts": counts, "wrong": wrong}
     if not wrong:

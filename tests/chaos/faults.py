@@ -17,6 +17,7 @@ DISK_FINE, DISK_FULL, DISK_READ_ONLY = range(3)
 ONE_CLOCK = threading.Lock()  # what lasts until a time by the wall clock keeps others from moving it
 EVERYBODY = ["lentigo-worker", "lentigo-scheduler", "lentigo-reports", "zygote", "decode", "lentigo-apart",
              "lentigo-trial"]
+JOINED = ["lentigo-join", "lentigo-seat"]
 
 
 # ---- processes ----
@@ -27,7 +28,7 @@ def victims(world, kind):
     while True:
         if kind == "lentigo":
             return [world.run.pid] if world.kind == "run" else []
-        found = processes.of_kind(kind, world.root())
+        found = processes.of_kind(kind, os.getpid() if kind == "lentigo-join" else world.root())
         if found or time.time() > end:
             return found
 
@@ -152,6 +153,14 @@ def cut_answer(world, after):
     if world.kind == "run":
         return False
     world.proxy.cut_after = after
+    return True
+
+
+def cut_line(world, after):
+    """The connection with who joined ends in the middle of something, either way."""
+    if not world.helper:
+        return False
+    world.helper.line.cut_after = after
     return True
 
 
@@ -302,6 +311,9 @@ FAULTS = {
     "clock_jump": (2, clock_jump, {"ms": one_of(-86400000, -3600000, 3600000, 86400000),
                                    "seconds": some(0.5, 3)}),
     "submit_again": (2, submit_again, {"times": number(1, 3)}),
+    "kill_joined": (0, kill, {"kind": one_of(*JOINED), "nth": number(0, 3)}),
+    "stop_joined": (0, stop, {"kind": one_of(*JOINED), "nth": number(0, 3), "seconds": some(4, 14)}),
+    "cut_line": (0, cut_line, {"after": number(1, 400000)}),
     "second_scheduler": (1, second_scheduler, {"seconds": some(0, 1)}),
     "other_worker": (1, other_worker, {"what": one_of("other-settings", "other-version")}),
     "cancel": (2, cancel, {"study": number(0, 9999), "part": number(-1, 9)}),
@@ -310,10 +322,14 @@ FAULTS = {
 }
 
 
-def draw(rng, kind, only=None):
-    """One fault: its name and its numbers."""
+OF_JOINED = {"kill_joined": 4, "stop_joined": 2, "cut_line": 4}
+
+
+def draw(rng, only=None, is_joined=False):
+    """One fault: its name and its numbers. Those of a machine that joined where there is one."""
     names = [only] if only else list(FAULTS)
-    name = rng.choices(names, [FAULTS[n][0] for n in names])[0]
+    weights = [OF_JOINED.get(n, 0) if is_joined and n in OF_JOINED else FAULTS[n][0] for n in names]
+    name = names[0] if only else rng.choices(names, weights)[0]
     return name, {k: d(rng) for k, d in FAULTS[name][2].items()}
 
 

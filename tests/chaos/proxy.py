@@ -1,17 +1,23 @@
-"""Stands between the scheduler and Redis and, when told, cuts the connection in the middle of an answer."""
+"""Stands between two who talk and, when told, cuts the connection in the middle: the scheduler and Redis (its
+answers), or a machine that joined and its seat (both ways)."""
 import os
 import pathlib
 import socket
 import threading
 
 
+def socket_for(address):
+    """An address is a path, or a host and a port."""
+    return socket.socket(socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX)
+
+
 class Proxy:
-    def __init__(self, path, target):
-        self.path, self.target = path, target
-        self.cut_after = None  # bytes of answers that still pass; then every connection ends
+    def __init__(self, path, target, cuts_both=False):
+        self.path, self.target, self.cuts_both = path, target, cuts_both
+        self.cut_after = None  # bytes (of answers) that still pass; then the connection ends
         self.lock = threading.Lock()
-        self.server = socket.socket(socket.AF_UNIX)
-        self.server.bind(str(path))
+        self.server = socket_for(path)
+        self.server.bind(path if isinstance(path, tuple) else str(path))
         self.server.listen(64)
         threading.Thread(target=self.accept, daemon=True).start()
 
@@ -21,20 +27,20 @@ class Proxy:
                 client, _ = self.server.accept()
             except OSError:
                 return
-            redis = socket.socket(socket.AF_UNIX)
+            other = socket_for(self.target)
             try:
-                redis.connect(str(self.target))
+                other.connect(self.target if isinstance(self.target, tuple) else str(self.target))
             except OSError:
                 client.close()
-                redis.close()
+                other.close()
                 continue
-            for pair in ((client, redis, False), (redis, client, True)):
+            for pair in ((client, other, False), (other, client, True)):
                 threading.Thread(target=self.carry, args=pair, daemon=True).start()
 
     def allowed(self, n, is_answer):
         """How many of these bytes may pass, and whether the connection ends then."""
         with self.lock:
-            if not is_answer or self.cut_after is None:
+            if self.cut_after is None or not (is_answer or self.cuts_both):
                 return n, False
             n, self.cut_after = min(n, self.cut_after), self.cut_after - n
             if self.cut_after > 0:
@@ -63,7 +69,11 @@ class Proxy:
     def close(self):
         self.server.shutdown(socket.SHUT_RDWR)
         self.server.close()
-        pathlib.Path(self.path).unlink(missing_ok=True)
+        if not isinstance(self.path, tuple):
+            pathlib.Path(self.path).unlink(missing_ok=True)
+
+    def port(self):
+        return self.server.getsockname()[1]
 
 
 def ask(path, *words, seconds=2):

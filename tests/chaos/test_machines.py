@@ -1,5 +1,6 @@
 """Three machines, one Redis and its replica, each in a network of its own: the link is slow, is cut, and
 the replica takes over before it has everything. Each machine has its spool, and a database of the Redis.
+Or one has the spool, and the others join it.
 
 A virtual address is where the machines find the Redis; who has it is this script's to say, as keepalived
 or a person would. Real schedulers, real Redis, workers that do as they are told
@@ -8,7 +9,7 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "run"))
-from installation import *
+from seating import *
 
 need_redis()
 NETS = [f"lentigo{os.getpid()}-{name}" for name in ("n1", "n2", "n3", "r1", "r2")]
@@ -177,6 +178,29 @@ def one_database_serves_one_spool(tmp, net, upload):
     assert net
 
 
+def machines_that_join_may_be_slow_and_cut_off(tmp, net, upload):
+    """The first has the spool; to the second the line is slow, from the third it is cut for longer than a seat waits."""
+    inside = [["ip", "netns", "exec", NETS[i]] for i in range(3)]
+    with WithSeat(tmp, "intake", upload) as i:
+        i.prefix = inside[0]
+        seats = [f"10.77.0.1:{port}" for port in (8700, 8701)]
+        i.start("--seats", ",".join(seats), "--token", str(i.token), MS=400)
+        slow, cut = (Joined(i, MS=10, url=f"http://{seats[n]}", name=f"join{n}", prefix=inside[n + 1])
+                     for n in range(2))
+        wait_until(lambda: slow.taken() and cut.taken(), "both work")
+        net.slow(1, "512kbit")
+        net.cut(2)
+        wait_until(lambda: i.said("event=seat.lost"), "it is missed")
+        before = len(slow.taken())
+        wait_until(lambda: len(slow.taken()) > before, "the slow one goes on")
+        net.cut(2, False)
+        before = len(cut.taken())
+        wait_until(lambda: len(cut.taken()) > before, "it is back")
+        net.slow(1, None)
+        i.end(slow, cut)
+        assert not i.orders("crash"), "an image was blamed"
+
+
 if os.geteuid() or ip("ip", "netns", "add", NETS[0], check=False).returncode:
     print("networks cannot be made here: skipped")
     sys.exit(SKIP)
@@ -187,7 +211,9 @@ with Scratch() as tmp, Network() as net:
     uploads.append(pictures(source, tmp / "late", 7))
     (tmp / "a").mkdir()
     (tmp / "b").mkdir()
+    many = pictures(source, tmp / "many", 120)
     a_partition_and_a_fail_over_lose_nothing(tmp / "a", net, uploads)
     one_database_serves_one_spool(tmp / "b", net, uploads[3])
+    machines_that_join_may_be_slow_and_cut_off(tmp, net, many)
     assert not processes_naming(tmp), processes_naming(tmp)
-print("test_machines: 2 passed, 0 failed")
+print("test_machines: 3 passed, 0 failed")

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 
+import joined
 import processes
 import proxy
 from harness import BIN, environment
@@ -56,8 +57,17 @@ class World:
         self.env = environment(
             CHAOS_CONTROL=str(folder / "control"), CHAOS_DISK=str(self.disk) + "/",
             LD_PRELOAD=str(libraries / "chaos_preload.so"), XDG_RUNTIME_DIR=str(folder / "sockets"))
+        self.helper = None
         if "other" in options:
             self.put_another_worker()
+        if "join" in options:
+            self.helper = joined.Machine(self)
+            self.flags = [*FLAGS, *self.helper.seat]
+
+    def send_home(self):
+        """Who joined goes, and leaves nothing."""
+        if self.helper:
+            self.problems += self.helper.end()
 
     def put_another_worker(self):
         """A wrapper that starts, on demand, a worker of other settings or of another version."""
@@ -155,7 +165,7 @@ class RunWorld(World):
         super().__init__(*args)
         self.out = self.disk / "out"
         self.spool = self.out / ".lentigo" / "spool"
-        self.command = ["run", self.upload, "-o", self.out, *FLAGS]
+        self.command = ["run", self.upload, "-o", self.out, *self.flags]
         self.run = self.popen("lentigo", *self.command)
         self.keeper = threading.Thread(target=self.keep)
         self.keeper.start()
@@ -191,6 +201,7 @@ class RunWorld(World):
         if not done:
             processes.send(self.run.pid, signal.SIGKILL)
         self.keeper.join()
+        self.send_home()
         left = [p.name for p in (self.folder / "sockets").iterdir()]
         if done and left and -signal.SIGKILL not in self.statuses:
             self.problems.append(f"sockets left: {left}")
@@ -295,6 +306,7 @@ class Installation(World):
         self.is_stopping = True
         self.keeper.join()
         self.sender.join()
+        self.send_home()
         processes.send(self.scheduler.pid, signal.SIGTERM if done else signal.SIGKILL)
         try:
             status = self.scheduler.wait(WHOLE_S)
