@@ -25,6 +25,11 @@ NEEDED = {
         "SystemCallFilter=@system-service seccomp": "the decode children cannot lock themselves in",
         "KillMode=mixed": "SIGTERM kills workers instead of draining",
     },
+    "lentigo-join": ALWAYS | {
+        "SystemCallFilter=@system-service seccomp": "the decode children cannot lock themselves in",
+        "lentigo join --config /etc/lentigo/lentigo.conf https://intake:8700": "it joins nobody",
+        "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6": "it cannot reach the other machine",
+    },
     "lentigo-watch": ALWAYS | {
         "--site north /srv/inbox/north": "it watches nothing, or for nobody",
         "SupplementaryGroups=redis sftp-north": "it cannot read what comes",
@@ -32,11 +37,14 @@ NEEDED = {
 }
 REFUSED = {"lentigo-scheduler": {"MemoryDenyWriteExecute=yes": "oneDNN makes its kernels at run time",
                                  "ProcSubset=pid": "the dashboard reads /proc/stat"},
+           "lentigo-join": {"MemoryDenyWriteExecute=yes": "oneDNN makes its kernels at run time",
+                            "PrivateNetwork=yes": "it cannot reach the other machine"},
            "lentigo-watch": {"ProcSubset=pid": "status asks /proc/locks who is at work"}}
+SEATS = {"RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6": "nobody can join"}
 WATCH = {"site": "north", "folder": "/srv/inbox/north", "group": "sftp-north"}
 
 
-def render(source, folder, home, name):
+def render(source, folder, home, name, **more):
     unit = folder / f"{name}.service"
     env = dict(os.environ, HOME=str(home), ANSIBLE_LOCAL_TEMP=str(home))
     template = source / f"ansible/roles/lentigo/templates/{name}.service.j2"
@@ -44,7 +52,7 @@ def render(source, folder, home, name):
         ["ansible", "localhost", "-m", "ansible.builtin.template", "-a",
          f"src={template} dest={unit} mode=0644", "-e", f"@{source}/ansible/group_vars/all.yml",
          "-e", f"lentigo_prefix={folder} lentigo_user=daemon lentigo_spool={folder}",
-         "-e", json.dumps({"item": WATCH})],
+         "-e", json.dumps({"item": WATCH, "lentigo_join": "https://intake:8700", **more})],
         env=env, check=True, capture_output=True)
     return unit
 
@@ -67,6 +75,13 @@ def examine(source, folder, name):
     return wrong + [output] if code else wrong
 
 
+def examine_seats(source, folder):
+    """A scheduler with seats has a network."""
+    text = render(source, folder, folder, "lentigo-scheduler", lentigo_seats=["10.0.0.1:8700"]).read_text()
+    wrong = [f"seats: missing {line}: {why}" for line, why in SEATS.items() if line not in text]
+    return wrong + (["seats: PrivateNetwork=yes: nobody can join"] if "PrivateNetwork=yes" in text else [])
+
+
 def main(source):
     if not shutil.which("ansible") or not shutil.which("systemd-analyze"):
         print("ansible or systemd-analyze is not installed")
@@ -78,6 +93,7 @@ def main(source):
             shutil.copy("/bin/true", folder / "bin" / program) # verify wants it to be there
         for name in NEEDED:
             wrong += examine(pathlib.Path(source), folder, name)
+        wrong += examine_seats(pathlib.Path(source), folder)
     print("\n".join(wrong))
     return int(bool(wrong))
 
