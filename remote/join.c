@@ -318,8 +318,8 @@ static bool attend(struct join *j, struct protocol_end *end)
     bool is_whole = watch_visit(j, v, end);
     if (is_whole)
         tell_how_it_ended(j, v, end);
-    else if (j->n_signals || j->status != GOING_ON)
-        say_end(j, &goodbye, 0);
+    else
+        say_end(j, &goodbye, 0); /* if it was lost, some of its requests may come through yet */
     if (visit_has_worked(v))
         j->pause_ms = 0;
     visit_close(v);

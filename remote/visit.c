@@ -54,6 +54,22 @@ bool visit_pause(struct visit_thread *t)
     return is_on;
 }
 
+/* Some lines let small requests through and no files. Then the seat hears from us for ever, while what we hold
+ * stands still until the scheduler takes it for stuck, and blames it. So we leave before that. */
+static bool is_cut_off(struct visit_thread *t, const struct err *err)
+{
+    char why[256];
+
+    if (!t->failing_ms)
+        t->failing_ms = t->moved_ms;
+    if (now_ms() - t->failing_ms <= PROTOCOL_SILENT_MS)
+        return false;
+    snprintf(why, sizeof(why), "a request has failed for %d s: %.200s", PROTOCOL_SILENT_MS / 1000,
+             err->msg);
+    visit_end(t->visit, VISIT_LOST, why);
+    return true;
+}
+
 static int try_again(struct visit_thread *t, const struct err *err)
 {
     struct visit *v = t->visit;
@@ -61,6 +77,8 @@ static int try_again(struct visit_thread *t, const struct err *err)
     pthread_mutex_lock(&v->lock);
     v->failed = *err;
     pthread_mutex_unlock(&v->lock);
+    if (is_cut_off(t, err))
+        return -1;
     return visit_pause(t) ? 1 : -1;
 }
 
@@ -87,6 +105,7 @@ int visit_try(struct visit_thread *t, struct http_request *request, struct http_
     request->session = v->config.session;
     if (v->is_over)
         return -1;
+    t->moved_ms = now_ms();
     if (http_send(t->http, request, out, &failed)) {
         if (failed.code == ERR_AGAIN)
             return try_again(t, &failed);
@@ -95,6 +114,7 @@ int visit_try(struct visit_thread *t, struct http_request *request, struct http_
         return -1;
     }
     v->heard_ms = now_ms();
+    t->failing_ms = 0;
     if (out->status == HTTP_UNAVAILABLE)
         return visit_pause(t) ? 1 : -1;
     t->pause_ms = PAUSE_MIN_MS;
@@ -130,6 +150,7 @@ static void on_moved(void *ctx)
     struct visit_thread *t = ctx;
 
     on_heard(ctx);
+    t->moved_ms = now_ms();
     t->visit->moved++;
 }
 

@@ -20,6 +20,8 @@ struct visit_thread {
     struct http_watch watch;     /* of `http` */
     struct wire_message message; /* large */
     int64_t pause_ms;            /* before what failed is tried again */
+    int64_t moved_ms;            /* when the request under way began, or bytes of it came or went */
+    int64_t failing_ms;          /* since when none of its requests comes through; 0: they do */
 };
 
 struct visit {

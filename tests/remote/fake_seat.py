@@ -47,6 +47,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         while seat.is_silent and not seat.is_closed:
             time.sleep(0.05)
         fault = seat.fault_of(self.command, self.path)
+        while fault == "hang" and not seat.is_closed:
+            time.sleep(0.05)
         if isinstance(fault, int):
             return self.answer(fault, b"as the test wants it\n")
         if self.headers["Authorization"] != "Bearer " + TOKEN:

@@ -323,7 +323,33 @@ def test_a_silent_seat_is_lost(path):
         j.stop()
 
 
-SLOW = [test_a_silent_seat_is_lost]  # ten seconds have to pass
+def leave_a_line_that_lets_no_file_through(path, method, where):
+    """What small requests keep alive would be held until the scheduler takes it for stuck."""
+    with Joined(path, method) as j:
+        j.wait_joined()
+        j.seat.fault(method, where, "hang", 1000000)
+        j.seat.give(["u/s000000/0"])
+        wait_until(lambda: j.said("event=join.lost"), "it leaves")
+        assert j.said("a request has failed for 10 s"), j.log.read_text()
+        wait_until(lambda: j.seat.ends, "it says so")
+        assert j.seat.ends[0] == {"status": DEVICE, "signal": 0, "stage": 5}, j.seat.ends
+        j.wait_joined(2)
+        j.seat.faults.clear()
+        j.seat.give(["u/s000000/0"])
+        j.wait_done(["u/s000000/0"])
+        j.stop()
+
+
+def test_a_line_without_originals_is_left(path):
+    leave_a_line_that_lets_no_file_through(path, "GET", "/v1/originals")
+
+
+def test_a_line_without_results_is_left(path):
+    leave_a_line_that_lets_no_file_through(path, "PUT", "/v1/results")
+
+
+SLOW = [test_a_silent_seat_is_lost, test_a_line_without_originals_is_left,
+        test_a_line_without_results_is_left]  # ten seconds have to pass
 tests = [f for name, f in list(globals().items()) if name.startswith("test_")]
 named = [f for f in tests if f.__name__[5:] in sys.argv[2:]]
 chosen = SLOW if sys.argv[2:] == ["slow"] else named or [f for f in tests if f not in SLOW]
