@@ -11,11 +11,14 @@
 #include "common/log.h"
 #include "remote/store.h"
 
-enum { JOBS_MAX = 4 << 20 }; /* bytes of lines that nobody has fetched */
+enum {
+    JOBS_MAX = 4 << 20, /* bytes of lines that nobody has fetched */
+    /* What was just told of is let go only then, and the scheduler may have filled its place before. */
+    HELD_MAX = 2 * WIRE_ITEMS_MAX,
+};
 
 struct held {
     char id[WIRE_ID_SIZE];
-    int attempt;
     json_t *result; /* that came before its DONE; NULL: none yet */
 };
 
@@ -32,7 +35,7 @@ struct session {
     bool has_ended;
     int64_t heard_ms;
     int n_held;
-    struct held held[WIRE_ITEMS_MAX];
+    struct held held[HELD_MAX];
 
     pthread_mutex_t
         answering; /* taken before `lock`: one request at a time tells the scheduler something */
@@ -107,13 +110,13 @@ static void let_go(struct session *s, const char *id)
 
 static int hold_all(struct session *s, const struct wire_message *m, struct err *err)
 {
-    if (m->n_items > WIRE_ITEMS_MAX - s->n_held)
-        return err_set(err, ERR_BUG, "more than %d jobs", WIRE_ITEMS_MAX);
+    if (m->n_items > HELD_MAX - s->n_held)
+        return err_set(err, ERR_BUG, "more than %d jobs", HELD_MAX);
     if (!s->root[0])
         memcpy(s->root, m->dir, sizeof(s->root));
     for (int i = 0; i < m->n_items; i++) {
         struct held *held = &s->held[s->n_held++];
-        *held = (struct held){.attempt = m->items[i].attempt};
+        *held = (struct held){0};
         memcpy(held->id, m->items[i].id, sizeof(held->id));
     }
     return 0;

@@ -244,6 +244,22 @@ static void a_failed_image_is_let_go(void **state)
     buf_release(&line);
 }
 
+/* A DONE or FAILED is told before its image is let go: the scheduler may fill its place at once. */
+static void a_full_seat_takes_a_job_for_one_that_was_just_told(void **state)
+{
+    char id[PROTOCOL_SESSION_SIZE], path[WIRE_ID_SIZE];
+    struct err err = {0};
+
+    (void)state;
+    sit_down_and_hold(id);
+    for (int i = 2; i < WIRE_ITEMS_MAX + 1; i++) {
+        wire_begin(&m, WIRE_JOBS);
+        snprintf(path, sizeof(path), "u1/s1/%d", i);
+        wire_add(&m, path)->attempt = 1;
+        assert_int_equal(session_take(session, &m, &err), 0);
+    }
+}
+
 static void *wait_for_more(void *offset)
 {
     static struct err err;
@@ -295,6 +311,7 @@ int main(void)
         CASE(a_request_goes_on_where_it_failed),
         CASE(what_is_no_workers_line_is_refused),
         CASE(a_failed_image_is_let_go),
+        CASE(a_full_seat_takes_a_job_for_one_that_was_just_told),
         CASE(an_end_wakes_who_waits),
     };
 
