@@ -11,7 +11,10 @@
 #include "remote/store.h"
 
 enum {
-    CONNECTIONS_MAX = 32,
+    CONNECTIONS_MAX = 64,
+    /* Of one address: whoever joins has a dozen, and as many more that a line has cut and that time out here; a
+     * stranger who keeps all he gets leaves that many. */
+    CONNECTIONS_EACH = CONNECTIONS_MAX / 2,
     CONNECTION_MEMORY = 256 << 10, /* what is read at once of a body lies in it */
     IDLE_S = 2 * PROTOCOL_SILENT_MS / 1000,
     PEM_MAX = 1 << 20,
@@ -425,9 +428,10 @@ static int start(struct server *v, const char *address, bool has_tls, struct err
     v->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, on_request, v, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
         MHD_OPTION_SOCK_ADDR, at->ai_addr, MHD_OPTION_NOTIFY_COMPLETED, on_over, NULL,
-        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_ARRAY,
-        has_tls ? tls : &tls[2], MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        CONNECTIONS_EACH, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_ARRAY, has_tls ? tls : &tls[2],
+        MHD_OPTION_END);
     int why = errno;
     freeaddrinfo(at);
     if (v->daemon)

@@ -1,5 +1,6 @@
 /* Over HTTP: who may ask for what, and that files come whole. */
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,7 +52,7 @@ static size_t on_bytes(char *bytes, size_t size, size_t n, void *ctx)
 }
 
 struct call {
-    const char *method, *path, *token, *id, *body;
+    const char *method, *path, *token, *id, *body, *from;
     size_t n;
 };
 
@@ -79,6 +80,9 @@ static long status_of(const struct call *c)
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &got);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 60L); /* against a hang */
+    if (c->from)
+        curl_easy_setopt(curl, CURLOPT_INTERFACE, c->from);
     CURLcode code = curl_easy_perform(curl);
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     if (code && !status)
@@ -221,6 +225,25 @@ static void an_address_that_is_none_is_said(void **state)
     server = first;
 }
 
+/* Who has no token can still connect, and say nothing. */
+static void a_stranger_leaves_room_for_others(void **state)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET,
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                             .sin_port = htons((uint16_t)server_port(server))};
+    const struct call get = {.method = "GET", .path = "/v1/originals/u1/s1/0", .from = "127.0.0.2"};
+    int fds[128];
+
+    (void)state;
+    for (int i = 0; i < 128; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&at, sizeof(at)), 0);
+    }
+    assert_int_equal(status_of(&get), 200);
+    for (int i = 0; i < 128; i++)
+        close(fds[i]);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -232,6 +255,7 @@ int main(void)
         CASE(an_original_that_is_gone_is_not_there),
         CASE(an_end_ends_the_session),
         CASE(an_address_that_is_none_is_said),
+        CASE(a_stranger_leaves_room_for_others),
     };
 
     curl_global_init(CURL_GLOBAL_DEFAULT);
