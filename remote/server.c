@@ -385,7 +385,9 @@ static int resolve(struct addrinfo **out, const char *address, struct err *err)
     memcpy(host, from, n);
     host[n] = 0;
     int ret = getaddrinfo(host, colon + 1, &hints, out);
-    return ret ? err_set(err, ERR_CONFIG, "\"%.100s\": %s", address, gai_strerror(ret)) : 0;
+    return ret ? err_set(err, ret == EAI_AGAIN ? ERR_AGAIN : ERR_CONFIG, "\"%.100s\": %s", address,
+                         gai_strerror(ret))
+               : 0;
 }
 
 static int read_pem(struct buf *out, const char *path, struct err *err)
@@ -433,11 +435,12 @@ static int start(struct server *v, const char *address, bool has_tls, struct err
         MHD_OPTION_CONNECTION_TIMEOUT, IDLE_S, MHD_OPTION_ARRAY, has_tls ? tls : &tls[2],
         MHD_OPTION_END);
     int why = errno;
+    bool may_pass = why == EADDRINUSE || why == EADDRNOTAVAIL; /* after a boot it may be ours yet */
     freeaddrinfo(at);
     if (v->daemon)
         return 0;
-    return err_set(err, why == EADDRINUSE ? ERR_AGAIN : ERR_CONFIG, "cannot listen at %.100s: %s",
-                   address, why ? strerror(why) : "the certificate or its key is none");
+    return err_set(err, may_pass ? ERR_AGAIN : ERR_CONFIG, "cannot listen at %.100s: %s", address,
+                   why ? strerror(why) : "the certificate or its key is none");
 }
 
 int server_open(struct server **out, const struct server_config *config, struct err *err)

@@ -15,7 +15,7 @@ struct server_config {
 };
 
 /* ERR_CONFIG: no such address, a certificate without a key or the other way round, or unreadable; ERR_AGAIN:
- * somebody else listens there. */
+ * somebody else listens there, it is not this machine's now, or no name server answers. */
 int server_open(struct server **out, const struct server_config *config, struct err *err);
 void server_close(struct server *v); /* waits for what is being answered; NULL is fine */
 

@@ -200,9 +200,9 @@ static void an_end_ends_the_session(void **state)
 
 static void an_address_that_is_none_is_said(void **state)
 {
-    static const char *const bad[] = {"8700", ":8700", "127.0.0.1:http", "127.0.0.1:99999",
-                                      "no.such.host.invalid:1"};
+    static const char *const bad[] = {"8700", ":8700", "127.0.0.1:http", "127.0.0.1:99999"};
     char taken[64];
+    const char *const later[] = {taken, "192.0.2.1:1"}; /* used, and not ours (RFC 5737) */
     struct err err = {0};
 
     (void)state;
@@ -213,9 +213,11 @@ static void an_address_that_is_none_is_said(void **state)
         assert_int_equal(open_at(bad[i], "", "", &err), -1);
         assert_int_equal(err.code, ERR_CONFIG);
     }
-    err = (struct err){0};
-    assert_int_equal(open_at(taken, "", "", &err), -1);
-    assert_int_equal(err.code, ERR_AGAIN);
+    for (size_t i = 0; i < sizeof(later) / sizeof(*later); i++) {
+        err = (struct err){0};
+        assert_int_equal(open_at(later[i], "", "", &err), -1);
+        assert_int_equal(err.code, ERR_AGAIN);
+    }
     err = (struct err){0};
     assert_int_equal(open_at("127.0.0.1:0", "/nowhere", "", &err), -1);
     assert_non_null(strstr(err.msg, "needs its key"));
