@@ -3,13 +3,14 @@
 #include <curl/curl.h>
 #include <unistd.h>
 
+#include "common/token.h"
 #include "common/version.h"
 #include "remote/protocol.h"
 
 enum {
     CONNECT_MS = 5000,
     DEAD_S = PROTOCOL_SILENT_MS / 1000 - 2, /* nothing moves for so long: the link is dead */
-    HEADER_SIZE = PROTOCOL_TOKEN_SIZE + 64,
+    HEADER_SIZE = TOKEN_SIZE + 64,
     URL_SIZE = 4096 + 256,
 };
 
@@ -186,7 +187,7 @@ static void add_header(struct curl_slist **headers, const char *name, const char
 /* Without "Expect: 100-continue", which costs a round trip. */
 static struct curl_slist *make_headers(const struct http *h, const struct http_request *r)
 {
-    char bearer[PROTOCOL_TOKEN_SIZE + 16];
+    char bearer[TOKEN_SIZE + 16];
     struct curl_slist *headers = curl_slist_append(NULL, "Expect:");
 
     snprintf(bearer, sizeof(bearer), "Bearer %s", h->seat->token);

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/status.h"
 #include "common/text.h"
+#include "common/token.h"
 #include "remote/visit.h"
 
 enum {
@@ -28,7 +29,7 @@ enum {
 };
 
 struct join {
-    char url[URL_MAX], token[PROTOCOL_TOKEN_SIZE];
+    char url[URL_MAX], token[TOKEN_SIZE];
     struct http_seat seat;
     struct nest nest;
     int signals;   /* signalfd */
@@ -420,8 +421,8 @@ static int catch_signals(struct join *j, struct err *err)
 
 static int open_all(struct join *j, const struct settings *s, const char *url, struct err *err)
 {
-    if (check_url(j, url, err) || protocol_token_read(j->token, s->token, err) ||
-        catch_signals(j, err) || http_open_all(err))
+    if (check_url(j, url, err) || token_read(j->token, s->token, err) || catch_signals(j, err) ||
+        http_open_all(err))
         return -1;
     j->seat = (struct http_seat){j->url, j->token, s->authority};
     j->watch = (struct http_watch){.is_over = is_out_of_patience, .ctx = j};

@@ -37,7 +37,6 @@
 
 enum {
     PROTOCOL_SESSION_SIZE = 33,
-    PROTOCOL_TOKEN_SIZE = 257,
     PROTOCOL_WAIT_MS = 2000,
     PROTOCOL_SILENT_MS = 10000,
     PROTOCOL_GONE_MS = 3000,
@@ -73,9 +72,5 @@ struct protocol_end {
 /* {"status","signal","stage"}: one line. ERR_NOMEM, ERR_LIMIT. */
 int protocol_end_format(const struct protocol_end *end, struct buf *out, struct err *err);
 int protocol_end_parse(struct protocol_end *out, const char *bytes, size_t n, struct err *err);
-
-/* The secret that both sides have: the first line of a file that only its owner and its group may read, 16
- * to PROTOCOL_TOKEN_SIZE - 1 printable characters without a space. ERR_CONFIG says what to do. */
-int protocol_token_read(char out[PROTOCOL_TOKEN_SIZE], const char *path, struct err *err);
 
 #endif

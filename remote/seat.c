@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "common/status.h"
+#include "common/token.h"
 #include "queue/last_stage.h"
 #include "remote/server.h"
 
@@ -112,10 +113,10 @@ static void serve(struct seat *t)
 
 static int open_parts(struct seat *t, const struct settings *s, struct err *err)
 {
-    char token[PROTOCOL_TOKEN_SIZE];
+    char token[TOKEN_SIZE];
 
     t->last_stage = last_stage_open(); /* before something else takes its number */
-    if (protocol_token_read(token, s->token, err) || session_new(&t->session, WIRE_FD, err))
+    if (token_read(token, s->token, err) || session_new(&t->session, WIRE_FD, err))
         return -1;
     const struct server_config config = {
         .session = t->session,

@@ -8,6 +8,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/sha256.h"
+#include "common/token.h"
 #include "remote/store.h"
 
 enum {
@@ -445,7 +446,7 @@ static int start(struct server *v, const char *address, bool has_tls, struct err
 
 int server_open(struct server **out, const struct server_config *config, struct err *err)
 {
-    char said[PROTOCOL_TOKEN_SIZE + 16];
+    char said[TOKEN_SIZE + 16];
     bool has_tls = config->certificate[0] != 0;
     struct server *v = calloc(1, sizeof(*v));
 

@@ -1,6 +1,6 @@
 #include "scheduler/seats.h"
 
-#include <unistd.h>
+#include "common/token.h"
 
 static bool is_there(const struct seats *seats, const char *address, size_t n)
 {
@@ -29,15 +29,13 @@ static int add(struct seats *seats, const char *address, size_t n, struct err *e
 int seats_read(struct seats *out, const struct settings *settings, struct err *err)
 {
     const char *at = settings->seats;
+    char token[TOKEN_SIZE]; /* a seat's; it is looked at before there is any work */
 
     *out = (struct seats){0};
     if (!*at)
         return 0;
-    /* A seat reads it; here it is only asked for before there is any work. */
-    if (!settings->token[0] || access(settings->token, R_OK))
-        return err_set(err, ERR_CONFIG,
-                       "seats need --token FILE, a secret that who joins has too: %.100s",
-                       settings->token[0] ? settings->token : "none is named");
+    if (token_read(token, settings->token, err))
+        return -1;
     for (;;) {
         size_t n = strcspn(at, ",");
         if (add(out, at, n, err))

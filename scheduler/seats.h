@@ -12,7 +12,7 @@ struct seats {
     char at[SEATS_MAX][SETTINGS_WORD_SIZE]; /* host:port */
 };
 
-/* ERR_CONFIG: no list of host:port, one of them twice, too many, or no token to ask for. */
+/* ERR_CONFIG: no list of host:port, one of them twice, too many, or a token that is none (common/token.h). */
 int seats_read(struct seats *out, const struct settings *settings, struct err *err);
 
 #endif

@@ -138,7 +138,11 @@ def over_tls_only_the_named_authority_is_believed(tmp, upload):
 
 
 def seats_that_are_none_are_said_at_the_start(tmp):
-    for flags, says in ((["--seats", "8700"], "--token"), (["--seats", "8700", "--token", "/dev/null"], "host:port")):
+    good = tmp / "good-token"
+    good.write_text(TOKEN)
+    good.chmod(0o600)
+    for flags, says in ((["--seats", "8700"], "--token"), (["--seats", "8700", "--token", good], "host:port"),
+                        (["--seats", "127.0.0.1:0", "--token", "/etc/passwd"], "others may read it")):
         done = lentigo("run", tmp, "-o", tmp / "out", *flags)
         assert done.returncode == 78 and says in done.stderr, (done.returncode, done.stderr)
 
