@@ -54,15 +54,20 @@ bool visit_pause(struct visit_thread *t)
     return is_on;
 }
 
+static bool has_failed_for_long(struct visit_thread *t)
+{
+    if (!t->failing_ms)
+        t->failing_ms = t->moved_ms;
+    return now_ms() - t->failing_ms > PROTOCOL_SILENT_MS;
+}
+
 /* Some lines let small requests through and no files. Then the seat hears from us for ever, while what we hold
  * stands still until the scheduler takes it for stuck, and blames it. So we leave before that. */
 static bool is_cut_off(struct visit_thread *t, const struct err *err)
 {
     char why[256];
 
-    if (!t->failing_ms)
-        t->failing_ms = t->moved_ms;
-    if (now_ms() - t->failing_ms <= PROTOCOL_SILENT_MS)
+    if (!has_failed_for_long(t))
         return false;
     snprintf(why, sizeof(why), "a request has failed for %d s: %.200s", PROTOCOL_SILENT_MS / 1000,
              err->msg);
@@ -114,9 +119,9 @@ int visit_try(struct visit_thread *t, struct http_request *request, struct http_
         return -1;
     }
     v->heard_ms = now_ms();
-    t->failing_ms = 0;
-    if (out->status == HTTP_UNAVAILABLE)
+    if (out->status == HTTP_UNAVAILABLE && !has_failed_for_long(t))
         return visit_pause(t) ? 1 : -1;
+    t->failing_ms = 0;
     t->pause_ms = PAUSE_MIN_MS;
     if (out->status != 410 && out->status != 401)
         return 0;

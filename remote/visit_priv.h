@@ -50,8 +50,8 @@ void visit_end(struct visit *v, enum visit_state state, const char *why);
 /* Whoever waits for it may look again: something was put on while the visit settles. */
 void visit_stir(struct visit *v);
 
-/* One try. 0: there is an answer for the caller; 1: to be tried again, the pause is made; -1: over, or with `err`
- * set something of ours. */
+/* One try. 0: there is an answer for the caller, 503 once it has been that for long; 1: to be tried again, the pause
+ * is made; -1: over, or with `err` set something of ours. */
 int visit_try(struct visit_thread *t, struct http_request *request, struct http_answer *out,
               struct err *err);
 

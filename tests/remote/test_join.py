@@ -340,6 +340,19 @@ def leave_a_line_that_lets_no_file_through(path, method, where):
         j.stop()
 
 
+def test_what_the_seat_cannot_do_for_long_goes_back(path):
+    """Such as a file that its disk does not read any more, or no room there for a result."""
+    with Joined(path, "long") as j:
+        j.wait_joined()
+        j.seat.fault("GET", "/v1/originals/u/s000000/0", 503, 1000000)
+        j.seat.fault("PUT", "/v1/results/u/s000000/1", 503, 1000000)
+        j.seat.give([f"u/s000000/{n}" for n in range(3)])
+        wait_until(lambda: len(j.seat.failed) == 2, "both are given back")
+        assert [m["code"] for m in j.seat.failed] == ["AGAIN", "AGAIN"], j.seat.failed
+        assert j.seat.done == ["u/s000000/2"] and not j.said("event=join.lost")
+        j.stop()
+
+
 def test_a_line_without_originals_is_left(path):
     leave_a_line_that_lets_no_file_through(path, "GET", "/v1/originals")
 
@@ -348,8 +361,8 @@ def test_a_line_without_results_is_left(path):
     leave_a_line_that_lets_no_file_through(path, "PUT", "/v1/results")
 
 
-SLOW = [test_a_silent_seat_is_lost, test_a_line_without_originals_is_left,
-        test_a_line_without_results_is_left]  # ten seconds have to pass
+SLOW = [test_a_silent_seat_is_lost, test_what_the_seat_cannot_do_for_long_goes_back,
+        test_a_line_without_originals_is_left, test_a_line_without_results_is_left]  # ten seconds have to pass
 tests = [f for name, f in list(globals().items()) if name.startswith("test_")]
 named = [f for f in tests if f.__name__[5:] in sys.argv[2:]]
 chosen = SLOW if sys.argv[2:] == ["slow"] else named or [f for f in tests if f not in SLOW]
