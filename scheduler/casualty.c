@@ -83,6 +83,11 @@ static void apply(struct scheduler *s, struct flight *flight, enum verdict verdi
     dispatch_hold(s, flight, is_to_wait ? pause_after_ms(flight->tries++) : 0);
 }
 
+static bool may_blame(enum verdict verdict)
+{
+    return verdict == VERDICT_SUSPECT || verdict == VERDICT_CRASH || verdict == VERDICT_UNEXPLAINED;
+}
+
 void casualty_failed(struct scheduler *s, struct flight *flight, const struct wire_message *m)
 {
     bool was_alone = flight->is_alone || m->stage == STAGE_DECODE; /* a process for each image */
@@ -93,7 +98,7 @@ void casualty_failed(struct scheduler *s, struct flight *flight, const struct wi
               "image=%s code=%s signal=%d stage=%s alone=%d why=%s", m->id, err_name(m->code),
               m->signal, wire_stage_word(m->stage), flight->is_alone,
               log_quote(quoted, sizeof(quoted), m->text));
-    if (m->signal && m->stage != STAGE_DECODE)
+    if (may_blame(verdict) && m->stage != STAGE_DECODE)
         s->careful_left = CAREFUL;
     apply(s, flight, verdict, m->signal, m->stage);
     if (verdict == VERDICT_STOP)

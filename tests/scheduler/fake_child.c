@@ -14,6 +14,7 @@
  *   FAKE_GPUS=N        "lentigo-worker devices" can use GPUs; also read by fake_nvml.c
  *   FAKE_ISOLATES=1    what runs alone or carefully and should die is answered FAILED with signal 11 in
  *                      stage network instead
+ *   FAKE_LIMIT=S       answer FAILED with LIMIT in stage network for such an id
  *   FAKE_SIGNAL=S      answer FAILED with signal 11 in stage decode for such an id
  *   FAKE_HANG=S        stand still at such an id
  *   FAKE_HOLD=N        stand still at its N-th item until there is a file FAKE_LOG.go
@@ -187,14 +188,18 @@ static bool fails(const struct task *m)
     const char *first = setting("FAKE_FIRST");
     bool died_apart = is_apart(m) && ends_in(m->id, setting("FAKE_SEGV"));
     bool by_signal = died_apart || ends_in(m->id, setting("FAKE_SIGNAL"));
+    bool by_limit = ends_in(m->id, setting("FAKE_LIMIT"));
 
-    if (!by_signal && !(first[0] && is_first(m)))
+    if (!by_signal && !by_limit && !(first[0] && is_first(m)))
         return false;
     wire_begin(&out, WIRE_FAILED);
     out.attempt = m->attempt;
     out.signal = by_signal ? SIGSEGV : 0;
-    out.stage = died_apart ? STAGE_NETWORK : STAGE_DECODE;
-    out.code = by_signal ? ERR_INPUT : !strcmp(first, "AGAIN") ? ERR_AGAIN : ERR_CANCELLED;
+    out.stage = died_apart || by_limit ? STAGE_NETWORK : STAGE_DECODE;
+    out.code = by_signal                 ? ERR_INPUT
+               : by_limit                ? ERR_LIMIT
+               : !strcmp(first, "AGAIN") ? ERR_AGAIN
+                                         : ERR_CANCELLED;
     memcpy(out.id, m->id, sizeof(out.id));
     tell();
     return true;

@@ -143,8 +143,8 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 int rig_teardown(void **state)
 {
     static const char *const names[] = {
-        "MS",     "CREDIT", "VERSION", "EXIT",  "SEGV",   "HANG",  "HOLD", "HOLD_TRY",
-        "SIGNAL", "KILL",   "FIRST",   "ASIDE", "DEVICE", "UNFIT", "GPUS", "ISOLATES"};
+        "MS",   "CREDIT", "VERSION", "EXIT",   "SEGV",  "HANG", "HOLD",     "HOLD_TRY", "SIGNAL",
+        "KILL", "FIRST",  "ASIDE",   "DEVICE", "UNFIT", "GPUS", "ISOLATES", "LIMIT"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {

@@ -99,6 +99,17 @@ static void a_worker_that_isolates_dies_once(void **state)
     assert_true(lines_with("log", " 2\n") > TOTAL / 2);
 }
 
+/* It filled its memory, and its process lived to tell: the next such one might meet a worker itself. */
+static void what_fills_memory_calls_for_care_as_well(void **state)
+{
+    (void)state;
+    setenv("FAKE_ISOLATES", "1", 1);
+    setenv("FAKE_LIMIT", "/s2/3", 1);
+    assert_int_equal(run(), 0);
+    assert_string_equal(count_spool().reason[2][3], "crash");
+    assert_true(lines_with("log", " 2\n") > 0);
+}
+
 /* One of those that it computed itself is to blame, not the suspect that it held as well. */
 static void a_suspect_is_not_blamed_for_what_died_beside_it(void **state)
 {
@@ -378,6 +389,7 @@ int main(void)
         CASE(a_finished_run_started_again_does_nothing),
         CASE(a_poisonous_image_is_set_aside_after_three_and_no_other),
         CASE(a_worker_that_isolates_dies_once),
+        CASE(what_fills_memory_calls_for_care_as_well),
         CASE(a_suspect_is_not_blamed_for_what_died_beside_it),
         CASE(a_worker_that_isolates_and_is_killed_blames_nobody),
         CASE(an_image_that_kills_even_a_worker_that_isolates_is_found),
