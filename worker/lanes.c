@@ -16,6 +16,9 @@
 enum {
     TRIALS_MAX = 2, /* lanes for suspects */
     WARM_MAX = 16,  /* shapes whose plans are there */
+    /* Images apart at the beginning: where one in twenty is bad, the first of them is met by then, and the
+     * worker need not die of it. */
+    FIRST_APART = 64,
     /* Processor time of one image apart among others, as a multiple of the longest that was well and at
      * least so much, ms: what is slow is tried again as a suspect. */
     SLOW_TIMES = 2,
@@ -59,8 +62,11 @@ struct lanes {
     _Atomic int64_t check_at_us; /* when it is to be asked again */
     _Atomic int64_t network_us, measure_us, batches, computed;
     _Atomic int64_t longest_us;       /* processor time of an image apart that was well */
+    _Atomic bool is_timed;            /* longest_us is of whole images, not of plans alone */
+    _Atomic bool has_failed;          /* an image apart, and it may be to blame */
     _Atomic int64_t longest_batch_us; /* in this process */
     _Atomic int64_t moved;            /* signs of life of processes apart */
+    _Atomic int64_t apart_left;       /* images to compute apart though nobody asked for it */
     _Atomic int64_t pixels_max;       /* of the inputs of a batch together: what was found to fit */
     struct committer *committer;
     int n_lanes, n_started; /* those for suspects last */
@@ -261,11 +267,11 @@ static void remember_fit(struct lanes *l, const struct item *item, int n, const 
         }
 }
 
-static void raise_to(_Atomic int64_t *longest, int64_t us)
+static void raise_to(_Atomic int64_t *top, int64_t to)
 {
-    int64_t was = *longest;
+    int64_t was = *top;
 
-    while (us > was && !atomic_compare_exchange_weak(longest, &was, us))
+    while (to > was && !atomic_compare_exchange_weak(top, &was, to))
         ;
 }
 
@@ -366,14 +372,30 @@ static int64_t most(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Processor time that it may take apart, ms. */
+/* Processor time that it may take apart, ms. As long as nothing was to blame nobody is hurried. */
 static int64_t bound_ms(const struct lane *lane, const struct item *item)
 {
-    int64_t longest_us = lane->owner->longest_us;
+    const struct lanes *l = lane->owner;
+    int64_t longest_us = l->longest_us;
+    bool is_hurried = l->is_timed && (item->is_careful || l->has_failed);
 
-    if (is_for_trials(lane))
+    if (is_for_trials(lane) || !is_hurried)
         return apart_patience_ms(item, longest_us);
     return most(SLOW_MS, SLOW_TIMES * longest_us / 1000) + (lane->apart.pid ? 0 : FRESH_MS);
+}
+
+/* What the scheduler sends from now on it wants done carefully; what is here already it cannot mark. */
+static void count_apart(struct lanes *l, const struct item *item)
+{
+    bool is_blow =
+        item->outcome == WIRE_FAILED && (item->err.code == ERR_BUG || item->err.code == ERR_LIMIT);
+
+    if (is_blow) {
+        l->has_failed = true;
+        raise_to(&l->apart_left, *l->config.held);
+    } else if (l->apart_left > 0) {
+        l->apart_left--;
+    }
 }
 
 static void run_apart(struct lane *lane, struct item *item)
@@ -385,18 +407,25 @@ static void run_apart(struct lane *lane, struct item *item)
     warm_up(lane, item);
     bool is_fresh = !lane->apart.pid;
     int64_t cpu_us = apart_run(&lane->apart, item, bound_ms(lane, item));
-    if (is_trial || !is_fresh)
+    if (cpu_us && (is_trial || !is_fresh)) {
         raise_to(&l->longest_us, cpu_us);
+        l->is_timed = true;
+    }
     if (is_trial)
         apart_end(&lane->apart); /* what is tried alone inherits nothing */
+    else
+        count_apart(l, item);
     l->network_us += clock_mono_us() - start;
     l->computed += item->outcome == WIRE_DONE;
+    bool is_lost = !is_trial && item->outcome == WIRE_FAILED && item->err.code == ERR_DEVICE;
     hand_over(l, item);
+    if (is_lost)
+        break_off(l, STATUS_DEVICE);
 }
 
 static bool is_apart(const struct lane *lane, struct item *const *items, int n)
 {
-    bool is_asked = false;
+    bool is_asked = lane->owner->apart_left > 0;
 
     for (int i = 0; i < n; i++)
         is_asked = is_asked || items[i]->is_alone || items[i]->is_careful;
@@ -517,6 +546,7 @@ int lanes_open(struct lanes **out, const struct lanes_config *config, struct err
         return err_set(err, ERR_NOMEM, "lanes");
     l->config = *config;
     l->n_lanes = n_lanes;
+    l->apart_left = FIRST_APART;
     l->pixels_max = l->check_at_us = INT64_MAX; /* the first check is lane 0's, at once */
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->ready.added, NULL);
@@ -604,11 +634,11 @@ static bool is_stuck(struct lane *lane, int ticks_max)
 
 bool lanes_are_stuck(struct lanes *l, int tick_ms)
 {
-    int64_t longest_us = l->longest_batch_us;
+    int64_t longest_us = most(l->config.batch * l->longest_us, l->longest_batch_us);
     int64_t ticks = most(STUCK_TICKS, STUCK_TIMES * longest_us / 1000 / tick_ms);
     bool is_any = false;
 
-    /* Before the first batch nobody knows how long one takes, nor when a GPU makes plans. */
+    /* Before the first image nobody knows how long one takes, nor when a GPU makes plans. */
     for (int i = 0; longest_us && l->config.isolates && i < l->config.lanes; i++)
         is_any = is_stuck(&l->lane[i], (int)ticks) || is_any;
     return is_any;

@@ -9,8 +9,9 @@
  * batch that is out of memory is halved until it fits, and so many pixels are then the most for good.
  *
  * What is to run alone or carefully is computed in processes apart (apart.h) where the engine can be
- * forked: carefully by the same lanes, a batch in a process, one image after the other; alone by
- * lanes of their own that stand back behind them, an image in a process.
+ * forked: carefully by the same lanes, in a process that stays, one image after the other; alone by
+ * lanes of their own that stand back behind them, an image in a process. The first images are done
+ * carefully unasked: where many are bad, one of them is met before the worker itself can die of it.
  *
  * No item is computed before the device has answered the probe rightly; it is asked again whenever
  * `check_seconds` have passed, before the next batch. A wrong answer ends the process with

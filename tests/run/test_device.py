@@ -60,12 +60,14 @@ def out_of_memory_halves_the_batch(scratch, upload, sound):
 
 
 def a_lost_device_costs_a_process_and_no_image(scratch, upload, sound):
-    out, log = run(scratch, upload, "lost", 0, DEVICE_AT=4, ONCE=scratch / "lost.once")
-    check_accounted(out, upload)
-    assert masks(out) == sound
-    ended = [line for line in lines(log, "child.ended") if "child=worker" in line]
-    assert "status=71" in ended[0] and len(lines(log, "child.up")) >= 3, log
-    check_nobody_blamed(out, log)
+    for forks in (0, 1):
+        out, log = run(scratch, upload, f"lost{forks}", 0, FORKS=forks, DEVICE_AT=4,
+                       ONCE=scratch / f"lost{forks}.once")
+        check_accounted(out, upload)
+        assert masks(out) == sound
+        ended = [line for line in lines(log, "child.ended") if "child=worker" in line]
+        assert "status=71" in ended[0] and len(lines(log, "child.up")) >= 3, log
+        check_nobody_blamed(out, log)
 
 
 def an_image_that_kills_every_device_is_set_aside(scratch, upload, sound):
@@ -76,13 +78,15 @@ def an_image_that_kills_every_device_is_set_aside(scratch, upload, sound):
         shutil.copy(picture, planted)
     subprocess.run(["convert", picture, "-resize", "800x200!", planted / "wide.jpg"], check=True)
     whole, _ = run(scratch, planted, "whole", 0)
-    out, log = run(scratch, planted, "killer", 0, "--batch", "8", DEVICE_PIXELS=SIZE * SIZE // 4)
-    before, after = (json.loads((o / "summary.json").read_text()) for o in (whole, out))
-    assert after["done"] == before["done"] - 1 and after["set_aside"] == before["set_aside"] + 1, after
-    assert "wide.jpg" in (out / "set-aside.csv").read_text()
-    assert len(lines(log, "image.death")) == 3, lines(log, "image.death")
-    left = {name: digest for name, digest in masks(whole).items() if "wide" not in name}
-    assert masks(out) == left and len(left) == before["done"] - 1
+    for forks in (0, 1):
+        out, log = run(scratch, planted, f"killer{forks}", 0, "--batch", "8", FORKS=forks,
+                       DEVICE_PIXELS=SIZE * SIZE // 4)
+        before, after = (json.loads((o / "summary.json").read_text()) for o in (whole, out))
+        assert after["done"] == before["done"] - 1 and after["set_aside"] == before["set_aside"] + 1, after
+        assert "wide.jpg" in (out / "set-aside.csv").read_text()
+        assert len(lines(log, "image.death")) == 3, lines(log, "image.death")
+        left = {name: digest for name, digest in masks(whole).items() if "wide" not in name}
+        assert masks(out) == left and len(left) == before["done"] - 1
 
 
 def aside(out):

@@ -6,10 +6,12 @@
  *   FAULT_DEVICE_PIXELS=N the device is lost at every input of exactly N pixels
  *   FAULT_WRONG_AT=N      from the N-th pass on, the classes are wrong
  *   FAULT_SLOW_MS=N       each pass takes so much longer
+ *   FAULT_FORKS=1         it is a processor's all the same: images can be computed apart
  *   FAULT_ONCE=FILE       only in the first process that comes to it (FILE is made then) */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +24,9 @@ int __wrap_engine_run(struct engine_stream *s, int w, int h, struct engine_image
                       struct err *err);
 int __real_engine_stream_open(struct engine_stream **out, struct engine *e, struct err *err);
 int __wrap_engine_stream_open(struct engine_stream **out, struct engine *e, struct err *err);
+
+const struct engine_facts *__real_engine_facts(const struct engine *e);
+const struct engine_facts *__wrap_engine_facts(const struct engine *e);
 
 static _Atomic(struct engine_stream *) of_ref;
 
@@ -48,11 +53,24 @@ static bool is_faulty(void)
     return known == 1;
 }
 
+/* One engine a process, and `ref`. */
+const struct engine_facts *__wrap_engine_facts(const struct engine *e)
+{
+    static struct engine_facts facts;
+    const struct engine_facts *real = __real_engine_facts(e);
+
+    if (number("FAULT_FORKS") || !strcmp(real->backend, "ref"))
+        return real;
+    facts = *real;
+    snprintf(facts.device, sizeof(facts.device), "faulty");
+    return &facts;
+}
+
 int __wrap_engine_stream_open(struct engine_stream **out, struct engine *e, struct err *err)
 {
     int ret = __real_engine_stream_open(out, e, err);
 
-    if (!ret && !strcmp(engine_facts(e)->backend, "ref"))
+    if (!ret && !strcmp(__real_engine_facts(e)->backend, "ref"))
         of_ref = *out;
     return ret;
 }
