@@ -122,7 +122,7 @@ static void enter(const struct apart *a, pid_t parent, int images, int answers)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(0);
-    prctl(PR_SET_NAME, a->is_behind ? "lentigo-trial" : "lentigo-apart");
+    prctl(PR_SET_NAME, a->is_trial ? "lentigo-trial" : "lentigo-apart");
     process_close_others(images, &answers,
                          1); /* an original that stays open here is never closed */
     (void)signal(SIGXCPU, SIG_DFL);

@@ -406,6 +406,7 @@ static void run_apart(struct lane *lane, struct item *item)
 
     warm_up(lane, item);
     bool is_fresh = !lane->apart.pid;
+    lane->apart.is_behind = is_trial && *l->config.sound;
     int64_t cpu_us = apart_run(&lane->apart, item, bound_ms(lane, item));
     if (cpu_us && (is_trial || !is_fresh)) {
         raise_to(&l->longest_us, cpu_us);
@@ -523,7 +524,7 @@ static int start_threads(struct lanes *l, struct err *err)
         struct lane *lane = &l->lane[i];
         lane->owner = l;
         lane->line = i < l->config.lanes ? &l->ready : &l->suspects;
-        lane->apart = (struct apart){.is_behind = i >= l->config.lanes,
+        lane->apart = (struct apart){.is_trial = i >= l->config.lanes,
                                      .ctx = lane,
                                      .compute = compute_apart,
                                      .goes_on = goes_on};

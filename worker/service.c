@@ -50,6 +50,7 @@ struct service {
     int decoding;          /* submitted to the decoder and not back */
     struct item **items;   /* held: all that are not yet answered, in no order */
     _Atomic int held;      /* also read by the committer */
+    _Atomic int sound;     /* of those: no suspects; also read by the lanes */
     int credit;            /* the most that may be held */
     uint64_t next_tag;
     int64_t moved, moved_told; /* steps taken by any item; as of the last ALIVE */
@@ -151,6 +152,7 @@ static void let_go(struct service *v, struct item *item)
 
     v->items[item->place] = last;
     last->place = item->place;
+    v->sound -= !item->is_alone;
     v->moved++;
     item_free(item);
 }
@@ -401,6 +403,7 @@ static int take_jobs(struct service *v, const struct wire_message *m, struct err
             return -1;
         item->place = v->held;
         v->items[v->held++] = item;
+        v->sound += !item->is_alone;
         item_list_push(&v->waiting, item);
     }
     return 0;
@@ -537,6 +540,7 @@ static int open_lanes(struct service *v, struct err *err)
         .batch = v->shape.batch,
         .isolates = isolates(v),
         .held = &v->held,
+        .sound = &v->sound,
         .on_finished = wake_finished,
         .on_broken = wake_broken,
         .ctx = v,

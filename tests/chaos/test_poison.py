@@ -14,9 +14,8 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "run"))
 from harness import *  # noqa: E402,F403
+from poisoned import FLAGS, programs  # noqa: E402
 
-POISONED = BIN.parent / "tests" / "poisoned" / "lentigo-worker"
-FLAGS = ["--decode-seconds", "2", "--decode-mb", "256", "--reports", "json"]
 EARLY, LATE = 40, 100  # good images before the first that ends the process that computes it
 # what the name asks for: reason, stage and signals one of which it must be set aside with (what fills memory
 # slowly meets the limit of time first); None: it is refused what it wants, and is a picture like others
@@ -51,17 +50,6 @@ def arguments():
     parser.add_argument("--lease-ms", default="4000")
     parser.add_argument("--only", nargs="*", default=sorted(POISON))
     return parser.parse_args()
-
-
-def programs(folder):
-    """All programs as they are, but the worker: a copy, for it looks for its module beside itself."""
-    folder.mkdir(parents=True)
-    (folder.parent / "lib").symlink_to(BIN.resolve().parent / "lib")
-    for program in BIN.resolve().iterdir():
-        if program.name != "lentigo-worker":
-            (folder / program.name).symlink_to(program)
-    shutil.copy(POISONED, folder / "lentigo-worker")
-    return folder
 
 
 def run(upload, out, libexec, args):
