@@ -17,7 +17,7 @@ struct apart {
     /* The caller's, set before the first image. */
     struct last_stage *stage; /* shared with the process: `compute` notes here where it is */
     bool is_trial;            /* of a suspect: how a process that is begun is called */
-    bool is_behind;           /* and whether it gets what processor nobody else on this machine wants */
+    bool is_behind; /* and whether it gets what processor nobody else on this machine wants */
     void *ctx;
     /* In the process: work it out; sets the outcome and what goes with it. */
     void (*compute)(void *ctx, struct item *item);

@@ -37,7 +37,7 @@ struct lanes_config {
     bool isolates; /* the engine computes on a processor: images can be worked on apart */
     struct last_stage *last_stage; /* may be NULL; borrowed until lanes_close */
     const _Atomic int *held;       /* items that this worker has (committer.h) */
-    const _Atomic int *sound;      /* of those that are no suspects: for them a suspect stands back */
+    const _Atomic int *sound; /* of those that are no suspects: for them a suspect stands back */
     /* Called by a lane or the committer, no lock held, when lanes_finished or lanes_freed_slot has
      * something. */
     void (*on_finished)(void *ctx);
