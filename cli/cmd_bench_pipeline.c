@@ -1,5 +1,4 @@
 /* The whole main job, measured from outside: each round is a `lentigo run` of its own. */
-#include <ftw.h>
 #include <unistd.h>
 
 #include "cli/bench_line.h"
@@ -10,14 +9,6 @@
 #include "common/file.h"
 
 enum { ROUNDS_MAX = 100, SUMMARY_SIZE_MAX = 1 << 20, STATS_SIZE_MAX = 4 << 20 };
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
 
 /* The scheduler's word on which stage held the run up. */
 static int put_what_binds(json_t **summary, const char *out, struct err *err)
@@ -100,7 +91,7 @@ static int measure(const struct settings *s, const char *input, const char *dir,
         ret = path_format(out, sizeof(out), err, "%s/%d", dir, i);
         if (!ret)
             ret = run_once(s, input, out, &seconds[i], &summary, err);
-        nftw(out, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        dir_remove(out);
     }
     if (!ret)
         ret = print_rounds(summary, seconds, n, s->json, err);

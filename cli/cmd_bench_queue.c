@@ -1,7 +1,6 @@
 /* The queue alone, measured from outside: a spool of images that are only names, a real Redis, a real
  * scheduler, and a worker that answers at once (worker/nothing.h). */
 #include <errno.h>
-#include <ftw.h>
 #include <math.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -56,14 +55,6 @@ struct bench {
     double fill_s;
     struct urgent urgent;
 };
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
 
 /* ---- the backlog ---- */
 
@@ -376,7 +367,7 @@ int cmd_bench_queue(const struct settings *s, int argc, char **argv)
             ret = bench(&b, s, dir, &err);
         else
             err_set(&err, ERR_AGAIN, "%s could not be made", dir);
-        nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        dir_remove(dir);
     }
     if (ret)
         return command_fail(&err);

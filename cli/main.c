@@ -85,19 +85,6 @@ static int help_command(const struct command *c)
     return STATUS_OK;
 }
 
-static int dump(const struct settings *s)
-{
-    struct err err = {0};
-    struct buf text;
-
-    buf_init(&text, 1 << 20);
-    int ret = settings_format(s, &text, &err);
-    if (!ret && text.data)
-        fputs(text.data, stdout);
-    buf_release(&text);
-    return ret ? command_fail(&err) : STATUS_OK;
-}
-
 /* The program reads the same flags from the same table, so they are passed on as they stand. */
 static int become(const struct command *c, int argc, char **argv)
 {
@@ -139,7 +126,7 @@ static int run_command(const struct command *c, int argc, char **argv)
     if (settings_load(&settings, c->id, argc, argv, &first, &err))
         return command_fail(&err);
     if (settings.dump_config)
-        return dump(&settings);
+        return settings_dump(&settings, stdout, &err) ? command_fail(&err) : STATUS_OK;
     log_init("lentigo", (enum log_level)log_level_of(settings.log_level));
     return c->run(&settings, argc - first, argv + first);
 }

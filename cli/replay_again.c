@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,20 +10,10 @@
 #include "common/status.h"
 #include "queue/result.h"
 
-enum { OPEN_FOLDERS = 16 };
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
 void replay_clean(struct replay *r)
 {
     if (r->scratch[0]) /* what cannot be removed stays in the temporary folder */
-        (void)nftw(r->scratch, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
+        dir_remove(r->scratch);
     r->scratch[0] = 0;
 }
 

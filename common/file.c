@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <linux/fs.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -13,7 +14,7 @@
 
 #include "common/process.h"
 
-enum { PATH_SIZE = 4096, CHUNK = 1 << 16 };
+enum { PATH_SIZE = 4096, CHUNK = 1 << 16, OPEN_FOLDERS = 16 };
 
 enum err_code err_code_of_errno(int e)
 {
@@ -395,4 +396,17 @@ int file_link_or_copy(const char *from, const char *to, struct err *err)
     int ret = file_link_or_copy_fd(fd, to, err);
     close(fd);
     return ret;
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+    (void)st;
+    (void)kind;
+    (void)at;
+    return remove(path);
+}
+
+void dir_remove(const char *path)
+{
+    (void)nftw(path, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
 }

@@ -52,6 +52,9 @@ int file_sync_fs(const char *path, struct err *err);
 /* Create the folder and what is missing above it, mode 0700. An existing one is fine. */
 int dir_make(const char *path, struct err *err);
 
+/* Remove the folder with all below it; links are removed, not followed. What cannot be removed stays. */
+void dir_remove(const char *path);
+
 /* Second name for `from` at `to`: hard link, else reflink, else copy. An existing `to` is kept:
  * the caller's names are unique, so it is an earlier, finished try. A `from` that is no regular
  * file (a link, a pipe) is ERR_INPUT. */

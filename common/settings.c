@@ -379,6 +379,18 @@ bool settings_is_default(const struct settings *s, const char *name)
     return is_default;
 }
 
+int settings_dump(const struct settings *s, FILE *out, struct err *err)
+{
+    struct buf text;
+
+    buf_init(&text, CONFIG_SIZE_MAX);
+    int ret = settings_format(s, &text, err);
+    if (!ret && text.data)
+        fputs(text.data, out);
+    buf_release(&text);
+    return ret;
+}
+
 int settings_write(const struct settings *s, const char *path, struct err *err)
 {
     struct buf text;

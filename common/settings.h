@@ -186,6 +186,7 @@ void settings_document(FILE *out);
 /* Every row that differs from its default as `key = value`, for --dump-config and for children. */
 int settings_format(const struct settings *s, struct buf *out, struct err *err);
 int settings_write(const struct settings *s, const char *path, struct err *err);
+int settings_dump(const struct settings *s, FILE *out, struct err *err);
 
 /* Put every row into the environment, for the programs that are started from here: a file named to
  * them goes behind the environment that the user happens to have, and knows nothing of our flags.

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <inttypes.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -27,7 +26,6 @@
 enum {
     VERSION = 1,
     BYTES_PER_IMAGE = 500000, /* result, mask, display copy and overlay (design section 3) */
-    OPEN_FOLDERS = 16,
 };
 
 struct intake {
@@ -45,20 +43,6 @@ struct intake {
 static int fail_errno(struct err *err, const char *path, const char *verb)
 {
     return err_set(err, ERR_AGAIN, "%s: %s: %s", path, verb, strerror(errno));
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
-static void remove_tree(const char *path)
-{
-    /* What cannot be removed now is swept at the next intake. */
-    (void)nftw(path, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
 }
 
 static int open_folder(const char *path)
@@ -79,7 +63,7 @@ static int sweep(const char *incoming, int *removed, struct err *err)
         ret = path_format(path, sizeof(path), err, "%s/%s", incoming, names.at[i]);
         int fd = ret ? -1 : open_folder(path);
         if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB)) {
-            remove_tree(path);
+            dir_remove(path);
             ++*removed;
         }
         if (fd >= 0)
@@ -315,7 +299,7 @@ static int put_in_place(const struct intake *in, bool *was_there, struct err *er
         if (errno != ENOTEMPTY && errno != EEXIST)
             return fail_errno(err, in->final, "rename");
         *was_there = true;
-        remove_tree(in->draft);
+        dir_remove(in->draft);
     }
     return sync_folder(uploads, err) || sync_folder(in->incoming, err) ? -1 : 0;
 }
@@ -408,7 +392,7 @@ int intake_accept(struct spool *s, const struct intake_request *request, struct 
     if (!ret)
         *out = made;
     else if (in->draft_fd >= 0)
-        remove_tree(in->draft);
+        dir_remove(in->draft);
     if (in->draft_fd >= 0)
         close(in->draft_fd);
     upload_release(&in->upload);

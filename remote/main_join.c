@@ -10,21 +10,6 @@ static int fail(const struct err *err)
     return err->code == ERR_INPUT ? STATUS_USAGE : STATUS_CONFIG;
 }
 
-static int dump(const struct settings *settings)
-{
-    struct err err = {0};
-    struct buf text;
-
-    buf_init(&text, 1 << 20);
-    int ret = settings_format(settings, &text, &err);
-    if (ret)
-        ret = fail(&err);
-    else
-        fputs(text.data ? text.data : "", stdout);
-    buf_release(&text);
-    return ret;
-}
-
 int main(int argc, char **argv)
 {
     static struct settings settings; /* several paths of 4 kB; one a process */
@@ -41,7 +26,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (settings.dump_config)
-        return dump(&settings);
+        return settings_dump(&settings, stdout, &err) ? fail(&err) : STATUS_OK;
     if (first + 1 != argc) {
         err_set(&err, ERR_INPUT, "name the URL of one seat, such as https://intake:8700");
         return fail(&err);

@@ -3,7 +3,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -12,24 +11,10 @@
 #include "common/file.h"
 #include "remote/protocol.h"
 
-enum { OPEN_FOLDERS = 16, TRIES = 16, PLACES = 3, NAME_SIZE = 64 };
+enum { TRIES = 16, PLACES = 3, NAME_SIZE = 64 };
 
 #define IN_MEMORY "/dev/shm"
 #define ROOM_MIN  (1ULL << 30) /* bytes: some hundred images with their results */
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-    (void)st;
-    (void)kind;
-    (void)at;
-    return remove(path);
-}
-
-/* What cannot be removed now is removed by the next one. */
-static void remove_tree(const char *path)
-{
-    (void)nftw(path, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
-}
 
 /* Each user's have names of their own: nobody can remove another's. */
 static void name_begins(char out[NAME_SIZE])
@@ -75,7 +60,7 @@ static void sweep(const char *place)
         int fd = lock_folder(path);
         if (fd < 0)
             continue;
-        remove_tree(path);
+        dir_remove(path);
         close(fd);
     }
     if (folder)
@@ -123,7 +108,7 @@ void nest_close(struct nest *nest)
 {
     if (nest->fd < 0)
         return;
-    remove_tree(nest->root);
+    dir_remove(nest->root);
     close(nest->fd);
     nest->fd = -1;
 }
@@ -133,7 +118,7 @@ void nest_clear(const struct nest *nest)
     char path[sizeof(nest->root) + 16];
 
     snprintf(path, sizeof(path), "%s/uploads", nest->root);
-    remove_tree(path);
+    dir_remove(path);
 }
 
 int nest_make_study(const char *root, const char *id, char study_dir[SPOOL_PATH_SIZE], int *n,
@@ -174,5 +159,5 @@ void nest_forget_study(const char *root, const char *id)
     int n;
 
     if (!spool_image_of_id(root, id, dir, &n, &ignored))
-        remove_tree(dir);
+        dir_remove(dir);
 }

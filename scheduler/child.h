@@ -48,9 +48,8 @@ struct child {
     enum child_state state;
     const struct child_events *on;
     const char *config; /* path for --config, "" = none; borrowed */
-    const char
-        *seat; /* the worker is of another machine and joins at this address; NULL = of this one;
-                         borrowed */
+    /* Where a worker of another machine joins; NULL = it is of this machine. Borrowed. */
+    const char *seat;
     struct device device; /* what a worker is to use; name "" = what the settings say */
     int jobs, decoders;   /* a worker's part of the cores; 0 = what the settings say */
     cpu_set_t cpus;       /* it and its children keep to these; none = to ours */

@@ -12,21 +12,6 @@ static int fail(const struct err *err)
     return err->code == ERR_INPUT ? STATUS_USAGE : STATUS_CONFIG;
 }
 
-static int dump(const struct settings *settings)
-{
-    struct err err = {0};
-    struct buf text;
-
-    buf_init(&text, 1 << 20);
-    int ret = settings_format(settings, &text, &err);
-    if (ret)
-        ret = fail(&err);
-    else
-        fputs(text.data ? text.data : "", stdout);
-    buf_release(&text);
-    return ret;
-}
-
 int main(int argc, char **argv)
 {
     static struct settings settings; /* several paths of 4 kB; one a process */
@@ -43,7 +28,7 @@ int main(int argc, char **argv)
         return 0;
     }
     if (settings.dump_config)
-        return dump(&settings);
+        return settings_dump(&settings, stdout, &err) ? fail(&err) : STATUS_OK;
     if (first < argc) {
         err_set(&err, ERR_INPUT, "\"%.80s\": no operands are taken", argv[first]);
         return fail(&err);

@@ -118,6 +118,6 @@ int convert_draft_end(const char *draft, const char *output, bool is_good, struc
             return 0;
         err_set(err, err_code_of_errno(errno), "%s: %s", output, strerror(errno));
     }
-    tool_remove(draft);
+    dir_remove(draft);
     return -1;
 }

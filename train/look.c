@@ -137,7 +137,7 @@ static int write_best(struct trainer *t, const struct validation *v, struct err 
 
     if (path_format(draft, sizeof(draft), err, "%s/" RUN_BEST_DRAFT, t->folder.dir))
         return -1;
-    tool_remove(draft);
+    dir_remove(draft);
     if (write_model(t, draft, v->figures, err) || write_policy(t, draft, v, err) ||
         file_sync_fs(draft, err))
         return -1;

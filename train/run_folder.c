@@ -73,7 +73,7 @@ static void sweep(const char *dir)
     char draft[SETTINGS_PATH_SIZE];
     struct err ignored = {0};
     if (!path_format(draft, sizeof(draft), &ignored, "%s/" RUN_BEST_DRAFT, dir))
-        tool_remove(draft);
+        dir_remove(draft);
 }
 
 int run_folder_open(struct run_folder *r, const char *dir, bool resume, struct err *err)
@@ -149,10 +149,10 @@ int run_folder_adopt_best(const struct run_folder *r, struct err *err)
     /* A folder with something in it cannot be renamed over: the two change places. */
     if (renameat2(AT_FDCWD, draft, AT_FDCWD, best, RENAME_EXCHANGE)) {
         if (errno == EINVAL) /* a file system that cannot: for a moment there is none */
-            tool_remove(best);
+            dir_remove(best);
         if (rename(draft, best))
             return err_set(err, err_code_of_errno(errno), "%s: %s", best, strerror(errno));
     }
-    tool_remove(draft);
+    dir_remove(draft);
     return file_sync_fs(best, err);
 }

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 
 #include "common/clock.h"
+#include "common/file.h"
 #include "common/status.h"
 #include "train/sweep_taker_priv.h"
 #include "train/tools.h"
@@ -90,7 +91,7 @@ static void refuse(struct taker *t, struct taker_slot *slot)
     err_set(&t->fatal, ERR_CONFIG, "trial %d: %s", slot->child.trial + 1, words);
     if (slot->is_foreign && !slot->child.goes_on &&
         !sweep_path(path, t->w, "trials", slot->child.trial, "", &ignored))
-        tool_remove(path); /* begun here, where it should not have been */
+        dir_remove(path); /* begun here, where it should not have been */
     taker_give_back(t, &slot->lease, false);
 }
 

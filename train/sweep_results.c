@@ -195,7 +195,7 @@ void sweep_clear(const struct sweep *w)
             struct err ignored = {0};
             if ((rung == w->board.rungs || !in[t]) &&
                 !sweep_path(path, w, "trials", t, parts[i], &ignored))
-                tool_remove(path);
+                dir_remove(path);
         }
 }
 

@@ -30,7 +30,4 @@ int train_sweep(const struct settings *s, int n, char **operands);
 /* Print the error to stderr; the exit status that goes with its code. */
 int tool_fail(const struct err *err);
 
-/* Remove a folder and all below it; there need be none, and what cannot be removed stays. */
-void tool_remove(const char *dir);
-
 #endif

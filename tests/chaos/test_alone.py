@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "run"))
 from harness import *  # noqa: E402,F403
-from poisoned import FLAGS, programs  # noqa: E402
+from poisoned import FLAGS, POISONED  # noqa: E402
 
 SCHED_IDLE = 5
 
@@ -32,7 +32,7 @@ def policies(out, process):
 
 need_redis()
 with Scratch() as tmp:
-    libexec = programs(tmp / "programs" / "bin")
+    libexec = programs_with(POISONED, tmp / "programs" / "bin")
     good = next(p for p in sorted(demo(tmp / "demo", 4).rglob("*.jpg")) if p.stat().st_size)
     (tmp / "upload" / "p").mkdir(parents=True)
     shutil.copy(good, tmp / "upload" / "p" / "hang-network-0.jpg")

@@ -14,7 +14,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "run"))
 from harness import *  # noqa: E402,F403
-from poisoned import FLAGS, programs  # noqa: E402
+from poisoned import FLAGS, POISONED  # noqa: E402
 
 EARLY, LATE = 40, 100  # good images before the first that ends the process that computes it
 # what the name asks for: reason, stage and signals one of which it must be set aside with (what fills memory
@@ -150,7 +150,7 @@ def check_bad(entries, aside):
 need_redis()
 args = arguments()
 with Scratch() as tmp:
-    libexec = programs(tmp / "prefix" / "bin")
+    libexec = programs_with(POISONED, tmp / "prefix" / "bin")
     good, bad = gather(tmp, args)
     calm_s, calm_good_s, calm_cpu_s, calm_log = run(good, tmp / "calm", libexec, args)
     assert "event=image.failed" not in calm_log, "a good image was in a hurry"

@@ -431,6 +431,25 @@ static void only_the_end_of_a_log_is_read(void **state)
     unlink(path);
 }
 
+static void a_folder_goes_with_all_below_it(void **state)
+{
+    struct err err = {0};
+    char path[64], below[128], beside[128];
+
+    (void)state;
+    snprintf(path, sizeof(path), "/tmp/lentigo-dir-%d", (int)getpid());
+    snprintf(beside, sizeof(beside), "%s.beside", path);
+    snprintf(below, sizeof(below), "%s/a/b", path);
+    assert_int_equal(dir_make(below, &err), 0);
+    assert_int_equal(dir_make(beside, &err), 0);
+    snprintf(below, sizeof(below), "%s/a/link", path);
+    assert_int_equal(symlink(beside, below), 0);
+    dir_remove(path);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(rmdir(beside), 0); /* the link was not followed */
+    dir_remove(path);                   /* none is fine */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -444,6 +463,7 @@ int main(void)
         cmocka_unit_test(a_draft_of_a_zombie_is_no_living_ones),
         cmocka_unit_test(full_disk_is_tried_again),
         cmocka_unit_test(folders),
+        cmocka_unit_test(a_folder_goes_with_all_below_it),
         cmocka_unit_test(second_names),
         cmocka_unit_test(copies_across_file_systems),
         cmocka_unit_test(paths),

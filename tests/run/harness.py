@@ -231,3 +231,14 @@ def labelled_set(path, demo_dir, split="val", judge=None):
     with open(path / "labels.csv", "a") as f:
         f.write("\n".join(lines) + "\n")
     return path
+
+
+def programs_with(worker, folder):
+    """All programs as they are, but the worker: a copy, for it looks for its module beside itself."""
+    folder.mkdir(parents=True)
+    (folder.parent / "lib").symlink_to(BIN.resolve().parent / "lib")
+    for program in BIN.resolve().iterdir():
+        if program.name != "lentigo-worker":
+            (folder / program.name).symlink_to(program)
+    shutil.copy(worker, folder / "lentigo-worker")
+    return folder

@@ -11,17 +11,6 @@ PATIENTS = 10
 SIZE = 256
 
 
-def programs(folder):
-    """All programs as they are, but the worker: a copy, for it looks for its module beside itself."""
-    folder.mkdir(parents=True)
-    (folder.parent / "lib").symlink_to(BIN.resolve().parent / "lib")
-    for program in BIN.resolve().iterdir():
-        if program.name != "lentigo-worker":
-            (folder / program.name).symlink_to(program)
-    shutil.copy(FAULTY, folder / "lentigo-worker")
-    return folder
-
-
 def run(scratch, upload, name, status, *flags, **faults):
     """A run with these faults: its folder and its log."""
     out, libexec = scratch / name, scratch / "prefix" / "bin"
@@ -128,7 +117,7 @@ tests = [the_worker_lists_what_it_can_use,
          a_device_that_turns_wrong_is_found_at_the_next_check]
 need_redis()
 with Scratch() as scratch:
-    programs(scratch / "prefix" / "bin")
+    programs_with(FAULTY, scratch / "prefix" / "bin")
     upload = demo(scratch / "demo", PATIENTS)
     sound = masks(run(scratch, upload, "sound", 0)[0])
     assert sound

@@ -52,7 +52,7 @@ static void nothing_of_two_is_mixed(void **state)
     assert_false(has(&r, RUN_BEST_DRAFT));
     assert_int_equal(run_folder_adopt_best(&r, &err), -1); /* no draft: best/ stays */
     assert_true(has(&r, "best/policy.json"));
-    tool_remove(dir);
+    dir_remove(dir);
 }
 
 int main(void)

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "common/file.h"
 #include "tests/train/small_set.h"
 #include "train/sweep.h"
 #include "train/sweep_page.h"
@@ -40,7 +41,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
-    tool_remove(root);
+    dir_remove(root);
     return 0;
 }
 
