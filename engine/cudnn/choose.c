@@ -119,7 +119,7 @@ int choose_plan(struct graph_plan **out, const struct choose *how, const struct 
         return -1;
     failed = try_mode(&contest, how, c, g, CUDNN_HEUR_MODE_A);
     contest.left = tries;
-    if (!failed && (how->time || !contest.best))
+    if (!failed && !contest.best)
         failed = try_mode(&contest, how, c, g, CUDNN_HEUR_MODE_FALLBACK);
     graph_free(g);
     if (failed || !contest.best) {

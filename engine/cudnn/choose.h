@@ -1,15 +1,17 @@
 /* choose.h -- which plan a convolution gets.
  *
  * cuDNN's heuristics propose up to some forty kernels, the likely best first, and a few that always
- * work; the caller times the first of both lists on the device and the fastest is kept in the cache.
- * It has to be time that decides: over slices of a concatenation the precompiled kernels, which are
- * all that the first list has, copy the map through the workspace; the one that is compiled at run
- * time does not, and stands in the second list. */
+ * work; the caller times the first of the first list on the device, of the second where none of those
+ * runs, and the fastest is kept in the cache. It has to be time that decides: on an H200 the fastest stood
+ * at place 24 for one convolution and took two thirds of the first four's time (docs/figures.md). */
 #ifndef ENGINE_CUDNN_CHOOSE_H
 #define ENGINE_CUDNN_CHOOSE_H
 
 #include "engine/cudnn/conv.h"
 #include "engine/cudnn/plan_cache.h"
+
+/* More than are ever proposed. Timing one takes 1.5 ms (H200); those of the second list can take seconds. */
+enum { CHOOSE_ALL = 64 };
 
 struct choose {
     const struct graph_target *target;
@@ -21,7 +23,7 @@ struct choose {
      * the cache not written. */
     int (*time)(void *ctx, const struct conv *c, struct graph_plan *p, double *us, struct err *err);
     void *ctx;
-    int tries; /* plans to time of each list, at least 1 */
+    int tries; /* plans to time of a list, at least 1 */
 };
 
 /* The caller owns the plan. ERR_CONFIG names the convolution when there is none. */

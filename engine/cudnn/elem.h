@@ -140,28 +140,52 @@ struct elem_group {
     float v[ELEM_GROUP];
 };
 
-/* The eight values from element `at` on, a multiple of 8. */
-LENTIGO_HD struct elem_group elem_load(const void *from, size_t at, enum elem kind)
+/* They as they are stored: what has many loads on their way keeps them so. `b` is f32's second half. */
+struct elem_stored {
+    struct elem_words a, b;
+};
+
+LENTIGO_HD struct elem_stored elem_fetch(const void *from, size_t at, enum elem kind)
 {
     const char *place = (const char *)from + at * elem_size(kind);
-    struct elem_words a = elem_words_load(place);
+    struct elem_stored s = {elem_words_load(place), {{0, 0, 0, 0}}};
+
+    if (kind == ELEM_F32)
+        s.b = elem_words_load(place + 16);
+    return s;
+}
+
+LENTIGO_HD struct elem_stored elem_fetch_none(void)
+{
+    struct elem_stored s = {{{0, 0, 0, 0}}, {{0, 0, 0, 0}}};
+
+    return s;
+}
+
+LENTIGO_HD struct elem_group elem_group_of(struct elem_stored s, enum elem kind)
+{
     struct elem_group g;
 
     if (kind == ELEM_F32) {
-        struct elem_words b = elem_words_load(place + 16);
         LENTIGO_UNROLL
         for (int i = 0; i < 4; i++) {
-            g.v[i] = elem_f32_of_bits(a.at[i]);
-            g.v[4 + i] = elem_f32_of_bits(b.at[i]);
+            g.v[i] = elem_f32_of_bits(s.a.at[i]);
+            g.v[4 + i] = elem_f32_of_bits(s.b.at[i]);
         }
         return g;
     }
     LENTIGO_UNROLL
     for (size_t i = 0; i < 4; i++) {
-        g.v[2 * i] = elem_widen(a.at[i] & 0xffff, kind);
-        g.v[2 * i + 1] = elem_widen(a.at[i] >> 16, kind);
+        g.v[2 * i] = elem_widen(s.a.at[i] & 0xffff, kind);
+        g.v[2 * i + 1] = elem_widen(s.a.at[i] >> 16, kind);
     }
     return g;
+}
+
+/* The eight values from element `at` on, a multiple of 8. */
+LENTIGO_HD struct elem_group elem_load(const void *from, size_t at, enum elem kind)
+{
+    return elem_group_of(elem_fetch(from, at, kind), kind);
 }
 
 LENTIGO_HD void elem_store(void *to, size_t at, struct elem_group g, enum elem kind)

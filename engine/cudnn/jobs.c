@@ -1,5 +1,7 @@
 #include "engine/cudnn/jobs.h"
 
+#include <limits.h>
+
 enum { ALIGN = 16 };
 
 /* A pointer that a kernel moves 16 bytes through. */
@@ -24,6 +26,12 @@ static bool is_step_ok(int step, int c)
     return step >= c && step <= JOB_CHANNELS_MAX && step % ELEM_GROUP == 0;
 }
 
+/* A thread's place in all of it is divided in 32 bits, which take a quarter of the instructions of 64. */
+static bool is_countable(int n, int h, int w, int c)
+{
+    return (double)n * h * w * c <= (double)ELEM_GROUP * INT_MAX;
+}
+
 bool gpu_stem_ok(const struct gpu_stem_job *job)
 {
     return are_sizes_ok(job->kind, job->n, job->h, job->w) && job->rgb &&
@@ -37,6 +45,21 @@ bool gpu_halve_ok(const struct gpu_halve_job *job)
            is_step_ok(job->in_step, job->c) && is_step_ok(job->conv_step, job->c) &&
            is_step_ok(job->pool_step, job->c) && is_ready(job->in) && is_ready(job->weight) &&
            is_ready(job->bias) && is_ready(job->conv) && is_ready(job->pool);
+}
+
+bool gpu_join_ok(const struct gpu_join_job *job)
+{
+    bool ok = are_sizes_ok(job->kind, job->n, job->h, job->w) && job->parts >= 1 &&
+              job->parts <= JOIN_PARTS_MAX && is_ready(job->out) &&
+              is_step_ok(job->out_step, ELEM_GROUP) &&
+              is_countable(job->n, job->h, job->w, 2 * job->out_step); /* in f32 twice as many */
+
+    for (int i = 0; ok && i < job->parts; i++) {
+        const struct gpu_join_part *p = &job->part[i];
+        ok = are_channels_ok(p->c, ELEM_GROUP) && p->first >= 0 && p->first % ELEM_GROUP == 0 &&
+             p->first <= job->out_step - p->c && is_ready(p->at);
+    }
+    return ok;
 }
 
 bool gpu_bins_ok(const struct gpu_bins_job *job)
@@ -61,7 +84,8 @@ bool gpu_stats_ok(const struct gpu_attend_job *job)
     return are_sizes_ok(job->kind, job->n, job->h, job->w) &&
            are_sizes_ok(job->kind, job->n, job->y_h, job->y_w) &&
            are_channels_ok(job->c, ELEM_GROUP) && job->c <= CHANNELS_MAX && is_power &&
-           is_ready(job->x) && is_ready(job->y) && is_ready(job->stats);
+           is_countable(job->n, job->h, job->w, job->c) && is_ready(job->x) && is_ready(job->y) &&
+           is_ready(job->stats);
 }
 
 bool gpu_attend_ok(const struct gpu_attend_job *job)

@@ -41,6 +41,20 @@ struct gpu_halve_job {
     int pool_step;
 };
 
+/* Maps of one size side by side along the channels of a wider one. */
+enum { JOIN_PARTS_MAX = 4 };
+struct gpu_join_part {
+    const void *at; /* n,h,w,c */
+    int c, first;   /* its channels, and where they begin in the whole; multiples of 8 */
+};
+struct gpu_join_job {
+    enum elem kind;
+    int n, h, w, parts;
+    struct gpu_join_part part[JOIN_PARTS_MAX];
+    void *out; /* n,h,w; what no part covers is left as it is */
+    int out_step;
+};
+
 /* The context module's pools, to 1x1, 2x2 and 4x4. */
 enum { CONTEXT_LEVELS = 3, CONTEXT_CELLS = 1 + 4 + 16 };
 struct gpu_bins_job {
@@ -101,6 +115,7 @@ extern "C" {
 /* Are all sizes within their bounds and all pointers there and aligned? */
 bool gpu_stem_ok(const struct gpu_stem_job *job);
 bool gpu_halve_ok(const struct gpu_halve_job *job);
+bool gpu_join_ok(const struct gpu_join_job *job);
 bool gpu_bins_ok(const struct gpu_bins_job *job);
 bool gpu_sum_ok(const struct gpu_sum_job *job);
 bool gpu_stats_ok(const struct gpu_attend_job *job); /* `out` is not looked at */

@@ -7,23 +7,68 @@
 #include "engine/cudnn/threads_classes.h"
 #include "engine/cudnn/threads_context.h"
 #include "engine/cudnn/threads_halve.h"
+#include "engine/cudnn/threads_join.h"
 #include "engine/cudnn/threads_stem.h"
+#include "engine/cudnn/threads_stem16.h"
 
-template <enum elem KIND>
-__global__ void __launch_bounds__(STEM_THREADS) stem_kernel(struct gpu_stem_job job)
+static __global__ void __launch_bounds__(STEM_THREADS) stem_kernel(struct gpu_stem_job job)
 {
     __shared__ __align__(16) struct stem_shared shared;
     struct tile tile = tiles_nth(stem_tiles(&job), (int)blockIdx.x);
 
     stem_stage(&job, tile, (int)threadIdx.x, &shared);
     __syncthreads();
-    stem_compute(&job, tile, (int)threadIdx.x, &shared, KIND);
+    stem_compute(&job, tile, (int)threadIdx.x, &shared);
+}
+
+/* sums += a b, 16x8 by 8x8 by 16x8; all lanes of a warp together. */
+template <enum elem KIND>
+static __device__ void multiply(float sums[4], const uint32_t a[2], uint32_t b)
+{
+    if (KIND == ELEM_F16)
+        asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, "
+            "{%0,%1,%2,%3};"
+            : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+            : "r"(a[0]), "r"(a[1]), "r"(b));
+/* bf16 begins with Ampere; before it is compiled, but never run */
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    if (KIND == ELEM_BF16)
+        asm("mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5}, {%6}, "
+            "{%0,%1,%2,%3};"
+            : "+f"(sums[0]), "+f"(sums[1]), "+f"(sums[2]), "+f"(sums[3])
+            : "r"(a[0]), "r"(a[1]), "r"(b));
+#endif
+}
+
+template <enum elem KIND>
+__global__ void __launch_bounds__(STEM_THREADS) stem16_kernel(struct gpu_stem_job job)
+{
+    __shared__ struct stem16_shared shared;
+    struct tile tile = tiles_nth(stem_tiles(&job), (int)blockIdx.x);
+    int lane = (int)threadIdx.x % STEM16_LANES;
+
+    stem16_stage(&job, tile, (int)threadIdx.x, &shared, KIND);
+    __syncthreads();
+    for (int row = (int)threadIdx.x / STEM16_LANES; row < STEM_TILE; row += STEM16_WARPS) {
+        struct stem16_row values = stem16_row(&shared, row, lane);
+        struct stem16_sums sums = stem16_begin(&job, lane);
+#pragma unroll
+        for (int i = 0; i < STEM16_FRAGMENTS; i++)
+            multiply<KIND>(sums.v[i % STEM16_PRODUCTS], values.at[i / STEM16_PRODUCTS],
+                           shared.weight[i][lane]);
+        stem16_store(&job, tile, row, lane, &sums, KIND);
+    }
 }
 
 template <enum elem KIND>
 __global__ void __launch_bounds__(HALVE_THREADS) halve_kernel(struct gpu_halve_job job)
 {
     halve_thread(&job, (int)blockIdx.x, (int)threadIdx.x, KIND);
+}
+
+static __global__ void __launch_bounds__(JOIN_THREADS) join_kernel(struct gpu_join_job job)
+{
+    join_thread(&job, (int)blockIdx.x, (int)threadIdx.x);
 }
 
 template <enum elem KIND>
@@ -90,8 +135,12 @@ template <enum elem KIND>
 __global__ void __launch_bounds__(CLASSES_THREADS) classes_kernel(struct gpu_classes_job job)
 {
     __shared__ struct classes_sums warps[CLASSES_WARPS];
+    __shared__ struct arith_tap rows[CLASSES_ROWS];
     struct tile tile = tiles_nth(classes_tiles(&job), (int)blockIdx.x);
-    struct classes_sums sums = classes_thread(&job, tile, (int)threadIdx.x, KIND);
+
+    classes_stage(&job, tile, (int)threadIdx.x, rows);
+    __syncthreads();
+    struct classes_sums sums = classes_thread(&job, tile, (int)threadIdx.x, rows, KIND);
 
 #pragma unroll
     for (int step = 1; step < WARP; step *= 2) {
@@ -118,7 +167,8 @@ static __global__ void __launch_bounds__(SCORES_THREADS) scores_kernel(struct gp
 
 cudaError_t gpu_stem(const struct gpu_stem_job *job, cudaStream_t stream)
 {
-    void (*const kernels[])(struct gpu_stem_job) = KINDS(stem_kernel);
+    void (*const kernels[])(struct gpu_stem_job) = {stem_kernel, stem16_kernel<ELEM_F16>,
+                                                    stem16_kernel<ELEM_BF16>};
 
     if (!gpu_stem_ok(job))
         return cudaErrorInvalidValue;
@@ -132,6 +182,13 @@ cudaError_t gpu_halve(const struct gpu_halve_job *job, cudaStream_t stream)
     if (!gpu_halve_ok(job))
         return cudaErrorInvalidValue;
     return launch(kernels[job->kind], job, halve_blocks(job), HALVE_THREADS, stream);
+}
+
+cudaError_t gpu_join(const struct gpu_join_job *job, cudaStream_t stream)
+{
+    if (!gpu_join_ok(job))
+        return cudaErrorInvalidValue;
+    return launch(join_kernel, job, join_blocks(job), JOIN_THREADS, stream);
 }
 
 cudaError_t gpu_bins(const struct gpu_bins_job *job, cudaStream_t stream)

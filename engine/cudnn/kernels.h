@@ -7,18 +7,19 @@
  *
  * Same input, same bits: no atomics, and each sum is made in one fixed order.
  *
- * What they move, fp16, one image of 512x512, and the time that takes at an H200's 4.8 TB/s; beside it
- * the instructions' time where that is longer (132 multiprocessors at 1.98 GHz, every slot filled).
- * Computed from the jobs' sizes, NOT measured: bounds from below.
+ * What they move, fp16, one image of 512x512, and the time that takes at an H200's 4.8 TB/s: computed from
+ * the jobs' sizes, a bound from below. Beside it what they took there, 32 images at once
+ * (docs/figures.md); some 3 us of each launch are the measuring's own.
  *
- *   kernel          MB read, written          memory us   instructions us
- *   gpu_stem         0.79  4.19                 1.04       1.69 (56.6 M multiply-adds)
- *   gpu_halve x3     7.34  3.67                 2.29
- *   gpu_bins         0.52  0.04                 0.12       (read three times, twice from cache)
- *   gpu_sum          0.01  0.07                 0.02
- *   gpu_attend x3    2.32  0.94                 0.68
- *   gpu_classes      0.07  0.27                 0.07       0.7 (about 90 a pixel)
- *   together        11.1   9.2                  4.2        5.5 with the longer of the two
+ *   kernel          MB read, written          memory us   measured us
+ *   gpu_stem         0.79  4.19                 1.04        2.9
+ *   gpu_halve x3     7.34  3.67                 2.29        5.3
+ *   gpu_join x6      5.51  5.51                 2.29        3.7
+ *   gpu_bins         0.52  0.04                 0.12        1.2 (read three times, twice from cache)
+ *   gpu_sum          0.01  0.07                 0.02        0.4
+ *   gpu_attend x3    2.32  0.94                 0.68        2.9
+ *   gpu_classes      0.07  0.27                 0.07        2.2 (instructions: about 200 a pixel)
+ *   together        16.6  14.7                  6.5        18.6
  *
  * To the host go 0.262 MB of class map and 144 bytes of sums an image. */
 #ifndef ENGINE_CUDNN_KERNELS_H
@@ -34,6 +35,7 @@ extern "C" {
 
 cudaError_t gpu_stem(const struct gpu_stem_job *job, cudaStream_t stream);
 cudaError_t gpu_halve(const struct gpu_halve_job *job, cudaStream_t stream);
+cudaError_t gpu_join(const struct gpu_join_job *job, cudaStream_t stream);
 cudaError_t gpu_bins(const struct gpu_bins_job *job, cudaStream_t stream);
 cudaError_t gpu_sum(const struct gpu_sum_job *job, cudaStream_t stream);
 cudaError_t gpu_stats(const struct gpu_attend_job *job, cudaStream_t stream);    /* its first */

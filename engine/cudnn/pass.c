@@ -201,6 +201,27 @@ static cudaError_t run_halve(const struct pass *p, const struct pass_site *site,
     return gpu_halve(&job, site->stream);
 }
 
+/* The parts that lie in the whole are there already. */
+static cudaError_t run_join(const struct pass *p, const struct pass_site *site, int concat)
+{
+    const struct layer *l = &network[concat];
+    struct shape shape = p->steps.shapes[concat];
+    struct gpu_join_job job = {
+        .kind = site->parameters->kind,
+        .n = p->steps.shape.n,
+        .h = shape.h,
+        .w = shape.w,
+        .out = map_at(p, site, concat),
+        .out_step = p->steps.place[concat].pitch,
+    };
+
+    for (int i = 0, first = 0; i < layer_inputs(l); first += network[l->in[i++]].channels)
+        if (p->steps.place[l->in[i]].bytes)
+            job.part[job.parts++] = (struct gpu_join_part){
+                .at = map_at(p, site, l->in[i]), .c = network[l->in[i]].channels, .first = first};
+    return gpu_join(&job, site->stream);
+}
+
 static cudaError_t run_bins(const struct pass *p, const struct pass_site *site)
 {
     int in = network[L_BIN1].in[0];
@@ -286,6 +307,7 @@ static cudaError_t run_own(const struct pass *p, const struct pass_site *site,
     switch (step->kind) {
     case STEP_STEM: return run_stem(p, site, b);
     case STEP_HALVE: return run_halve(p, site, step->layer);
+    case STEP_JOIN: return run_join(p, site, step->layer);
     case STEP_BINS: return run_bins(p, site);
     case STEP_SUM: return run_sum(p, site);
     case STEP_ATTEND: return run_attend(p, site, step->layer);

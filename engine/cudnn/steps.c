@@ -21,7 +21,6 @@ static int step_of(int layer)
     switch (l->op) {
     case LAYER_INPUT: return L_F0;
     case LAYER_AVERAGE: return layer - 1;
-    case LAYER_CONCAT: return l->in[LAYER_INPUTS_MAX - 1]; /* there with its last part */
     case LAYER_BINS: return L_BIN1;
     case LAYER_RESIZE:
         return network[layer + 1].op == LAYER_STATS ? next_row(layer, LAYER_BLEND) : L_CMS;
@@ -36,6 +35,7 @@ static enum step_kind kind_of(int layer)
     const struct layer *l = &network[layer];
 
     switch (l->op) {
+    case LAYER_CONCAT: return STEP_JOIN;
     case LAYER_BINS: return STEP_BINS;
     case LAYER_SUM: return STEP_SUM;
     case LAYER_BLEND: return STEP_ATTEND;
@@ -69,10 +69,10 @@ static void order_steps(struct steps *s, struct run_order *order)
     order->back = s->count; /* the rows of training, which never run, hold nothing: at 0 */
 }
 
-/* The concatenation that `layer` is a part of, or L_NONE; `channel` is where it begins in it. */
+/* The concatenation that `layer` is written into, or L_NONE; `channel` is where it begins in it. */
 static int whole_of(int layer, int *channel)
 {
-    for (int i = layer + 1; i < LAYER_COUNT_INFERENCE; i++) {
+    for (int i = layer + 1; i < LAYER_COUNT_INFERENCE && network[layer].op == LAYER_AVERAGE; i++) {
         *channel = 0;
         for (int k = 0; k < LAYER_INPUTS_MAX && network[i].op == LAYER_CONCAT; k++) {
             if (network[i].in[k] == layer)

@@ -6,9 +6,12 @@
  * same map), the attention's (4 to 2 to 1 channels: padded to 8, seven eighths of the work would be
  * zeros, in two more launches). So no map is padded: all that cuDNN sees has a multiple of 8 channels.
  *
- * A concatenation is never copied: its parts are written in place, as slices of channels. All maps
- * lie in one arena and share bytes by network_memory. The low branches of the fusion blocks run as
- * soon as their input is there, so that it need not be kept until the end. */
+ * The parts of a concatenation are maps of their own, which a step of its own joins: cuDNN's fast
+ * kernels take dense maps only, and where one lies in a slice of channels they copy it first, at each
+ * use, or a slower one takes their place. On an H200 that took a sixth of these convolutions' time in a
+ * batch of 32, a fifth of a lone image's (docs/figures.md). Only a pool, which is ours, is written where it
+ * belongs. All maps lie in one arena and share bytes by network_memory. The low branches of the fusion
+ * blocks run as soon as their input is there, so that it need not be kept until the end. */
 #ifndef ENGINE_CUDNN_STEPS_H
 #define ENGINE_CUDNN_STEPS_H
 
@@ -19,6 +22,7 @@ enum step_kind {
     STEP_STEM,    /* bytes to L_F0 */
     STEP_CONV,    /* a cuDNN graph: steps_conv */
     STEP_HALVE,   /* the depthwise convolution `layer` and the average pool in the row behind it */
+    STEP_JOIN,    /* the concatenation `layer` from those of its parts that are not in place */
     STEP_BINS,    /* L_BIN1, L_BIN2, L_BIN4 */
     STEP_SUM,     /* L_CMS from L_CM1, L_CM2, L_CM4 */
     STEP_ATTEND,  /* the blend `layer` and what leads to it: resize, statistics, attention */
@@ -33,7 +37,7 @@ struct step {
 /* Where a layer's output of all images lies. */
 struct step_place {
     size_t offset; /* bytes from the arena's begin */
-    size_t bytes;  /* its own: 0 when it is a part of a concatenation, or never stored */
+    size_t bytes;  /* its own: 0 when it lies in a concatenation, or is never stored */
     int pitch;     /* values from a pixel to the next; 0: never stored */
 };
 

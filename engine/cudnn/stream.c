@@ -6,8 +6,6 @@
 #include "engine/cudnn/cudnn_try.h"
 #include "engine/cudnn/timing.h"
 
-enum { TRIES = 4, TRIES_EXACT = 64 };
-
 /* Images of a batch that go through together. */
 struct chunk {
     struct engine_image *images;
@@ -150,7 +148,6 @@ static int make_pass(struct backend_stream *s, const struct steps_shape *shape, 
                      struct err *err)
 {
     struct shared *shared = s->shared;
-    bool is_exact = shared->parameters.kind == ELEM_F32;
     struct err unsaved = {0}; /* a cache that cannot be written costs time at the next start */
     struct timing timing;
     struct choose how = {
@@ -158,7 +155,7 @@ static int make_pass(struct backend_stream *s, const struct steps_shape *shape, 
         .cache = shared->cache,
         .time = timing_run,
         .ctx = &timing,
-        .tries = is_exact ? TRIES_EXACT : TRIES,
+        .tries = CHOOSE_ALL,
     };
 
     if (timing_open(&timing, s->handle, s->network, err))

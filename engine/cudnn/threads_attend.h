@@ -40,17 +40,19 @@ LENTIGO_HD long long stats_blocks(const struct gpu_attend_job *job)
 
 LENTIGO_HD struct attend_place stats_place(const struct gpu_attend_job *job, int block, int thread)
 {
-    size_t index = (size_t)block * ATTEND_THREADS + thread, parts = job->c / ELEM_GROUP;
-    size_t pixels = (size_t)job->n * job->h * job->w;
+    uint32_t index = (uint32_t)block * ATTEND_THREADS + (uint32_t)thread;
+    uint32_t parts = (uint32_t)(job->c / ELEM_GROUP), pixel = index / parts, row;
+    uint32_t pixels = (uint32_t)(job->n * job->h * job->w);
     struct attend_place p;
 
-    p.pixel = index / parts;
-    p.is_there = p.pixel < pixels;
-    p.pixel = p.is_there ? p.pixel : pixels - 1;
+    p.is_there = pixel < pixels;
+    pixel = p.is_there ? pixel : pixels - 1;
+    row = pixel / (uint32_t)job->w;
+    p.pixel = pixel;
     p.channel = (int)(index % parts) * ELEM_GROUP;
-    p.x = (int)(p.pixel % job->w);
-    p.y = (int)(p.pixel / job->w % job->h);
-    p.image = (int)(p.pixel / job->w / job->h);
+    p.x = (int)(pixel % (uint32_t)job->w);
+    p.y = (int)(row % (uint32_t)job->h);
+    p.image = (int)(row / (uint32_t)job->h);
     return p;
 }
 

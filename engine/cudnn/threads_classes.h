@@ -60,10 +60,19 @@ LENTIGO_HD struct classes_span classes_span(const struct gpu_classes_job *job, i
     return span;
 }
 
-/* A thread's labels are written, its sums returned. Then lanes l and l ^ step are joined for steps
+/* First, all threads: the rows' places between those of the logits, which all columns share. */
+LENTIGO_HD void classes_stage(const struct gpu_classes_job *job, struct tile tile, int thread,
+                              struct arith_tap rows[CLASSES_ROWS])
+{
+    if (thread < CLASSES_ROWS)
+        rows[thread] = arith_tap(job->in_h, job->h, tile.y + thread);
+}
+
+/* Then: a thread's labels are written, its sums returned. Then lanes l and l ^ step are joined for steps
  * 1 to 16, the warps in their order. */
 LENTIGO_HD struct classes_sums classes_thread(const struct gpu_classes_job *job, struct tile tile,
-                                              int thread, enum elem kind)
+                                              int thread, const struct arith_tap rows[CLASSES_ROWS],
+                                              enum elem kind)
 {
     struct gpu_content content = job->content[tile.image];
     struct classes_sums sums;
@@ -77,8 +86,9 @@ LENTIGO_HD struct classes_sums classes_thread(const struct gpu_classes_job *job,
         return sums;
     struct arith_tap column = arith_tap(job->in_w, job->w, x);
     span.lo = -1;
-    for (int y = tile.y; y < tile.y + CLASSES_ROWS && y < job->h; y++) {
-        struct arith_tap row = arith_tap(job->in_h, job->h, y);
+    for (int i = 0; i < CLASSES_ROWS && tile.y + i < job->h; i++) {
+        struct arith_tap row = rows[i];
+        int y = tile.y + i;
         float logits[ARITH_CLASSES], p[ARITH_CLASSES];
         if (row.lo != span.lo)
             span = classes_span(job, tile.image, row, column, kind);

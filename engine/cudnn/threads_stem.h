@@ -1,7 +1,7 @@
-/* threads_stem.h -- the first convolution, what each thread of a block does.
+/* threads_stem.h -- the first convolution in f32, what each thread of a block does (16 bits:
+ * threads_stem16.h).
  *
- * Straight from the bytes: three input channels would waste tensor cores (a reduction of 27 padded to
- * 72), and a normalised copy would cost 8 bytes a pixel more than it saves. A block makes 16x16
+ * Straight from the bytes: a normalised copy would cost more than it saves. A block makes 16x16
  * outputs of all 32 channels from a tile of pixels that is normalised once into shared memory; a
  * thread makes four outputs in a row of eight channels, so that each weight it reads serves four. */
 #ifndef ENGINE_CUDNN_THREADS_STEM_H
@@ -64,7 +64,7 @@ LENTIGO_HD void stem_row(const float *weight, const float *pixels,
 
 /* Then, when all have staged. */
 LENTIGO_HD void stem_compute(const struct gpu_stem_job *job, struct tile tile, int thread,
-                             const struct stem_shared *shared, enum elem kind)
+                             const struct stem_shared *shared)
 {
     int first = thread % STEM_VECS * ELEM_GROUP;
     int column = thread / STEM_VECS % (STEM_TILE / STEM_STRIP) * STEM_STRIP;
@@ -83,7 +83,7 @@ LENTIGO_HD void stem_compute(const struct gpu_stem_job *job, struct tile tile, i
         int y = tile.y + row, x = tile.x + column + p;
         size_t at = (((size_t)tile.image * oh + y) * ow + x) * STEM_CHANNELS + first;
         if (y < oh && x < ow)
-            elem_store(job->out, at, job->is_raw ? acc[p] : elem_relu(acc[p]), kind);
+            elem_store(job->out, at, job->is_raw ? acc[p] : elem_relu(acc[p]), ELEM_F32);
     }
 }
 

@@ -27,6 +27,7 @@ static void grid_attend(const struct gpu_attend_job *job)
 
 KERNEL(stem, stem)
 KERNEL(halve, halve)
+KERNEL(join, join)
 KERNEL(bins, bins)
 KERNEL(sum, sum)
 KERNEL(attend, attend)

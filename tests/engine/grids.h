@@ -8,6 +8,7 @@
 
 void grid_stem(const struct gpu_stem_job *job);
 void grid_halve(const struct gpu_halve_job *job);
+void grid_join(const struct gpu_join_job *job);
 void grid_bins(const struct gpu_bins_job *job);
 void grid_sum(const struct gpu_sum_job *job);
 void grid_stats(const struct gpu_attend_job *job); /* the first of gpu_attend's kernels */

@@ -286,6 +286,32 @@ static void check_halve(const struct net *net, int in, int conv, int pool, enum 
     folded_free(&f);
 }
 
+/* Parts behind a slice that is there: all of it comes out, and that slice is not touched. */
+static void check_join(const struct net *net, int concat, enum elem kind)
+{
+    const struct layer *l = &network[concat];
+    struct shape s = net->shapes[concat];
+    size_t count = N * map_count(net, concat), elem = elem_size(kind);
+    struct store want = layer_store(net, concat, kind), out = store_new(kind, count), in[4];
+    struct gpu_join_job job = {kind, N, s.h, s.w, 0, {{0}}, out.at, s.c};
+    int there = network[l->in[0]].channels;
+
+    for (size_t i = 0; i < count / (size_t)s.c; i++)
+        memcpy(out.at + i * (size_t)s.c * elem, want.at + i * (size_t)s.c * elem,
+               (size_t)there * elem);
+    for (int k = 1, first = there; k < 4; first += network[l->in[k++]].channels) {
+        in[k] = layer_store(net, l->in[k], kind);
+        job.part[job.parts++] = (struct gpu_join_part){in[k].at, network[l->in[k]].channels, first};
+    }
+    assert_true(gpu_join_ok(&job));
+    grid_join(&job);
+    assert_memory_equal(out.at, want.at, count * elem + MARK_BYTES);
+    for (int k = 1; k < 4; k++)
+        free(in[k].at);
+    free(out.at);
+    free(want.at);
+}
+
 static void check_context(const struct net *net, enum elem kind)
 {
     static const int bins[] = {L_BIN1, L_BIN2, L_BIN4}, maps[] = {L_CM1, L_CM2, L_CM4};
@@ -433,6 +459,8 @@ static void check_net(const char *model, int h, int w)
         check_halve(&net, L_F2A, L_F2D, L_F2P, kind);
         check_halve(&net, L_F4A, L_F4D, L_F4P, kind);
         check_halve(&net, L_F6A, L_F6D, L_F6P, kind);
+        check_join(&net, L_F2, kind);
+        check_join(&net, L_F7, kind);
         check_context(&net, kind);
         check_attend(&net, (struct fusion){L_X2, L_CM, L_M2, L_Q2, L_T2, L_G2}, kind);
         check_attend(&net, (struct fusion){L_X1, L_ARM2, L_M1, L_Q1, L_T1, L_G1}, kind);
@@ -538,6 +566,22 @@ static void bad_jobs_are_refused(void **state)
     stem.rgb_step = 192;
     stem.w = JOB_SIDE_MAX + 1;
     assert_false(gpu_stem_ok(&stem));
+
+    struct gpu_join_job join = {
+        ELEM_F16, 1, 8, 8, 2, {{p, 32, 0}, {p, 32, 32}},
+             p, 64
+    };
+    assert_true(gpu_join_ok(&join));
+    join.part[1].first = 40; /* beyond the pixel */
+    assert_false(gpu_join_ok(&join));
+    join.part[1].first = 4; /* between groups */
+    assert_false(gpu_join_ok(&join));
+    join.part[1].first = -8;
+    assert_false(gpu_join_ok(&join));
+    join.parts = 1; /* then the second does not count */
+    assert_true(gpu_join_ok(&join));
+    join.parts = JOIN_PARTS_MAX + 1;
+    assert_false(gpu_join_ok(&join));
 }
 
 int main(void)

@@ -534,7 +534,7 @@ static void each_step_has_its_time(void **state)
     const double *ms = engine_debug_ms(r.stream);
     for (int i = 0; i <= LAYER_COUNT; i++)
         timed += ms[i] > 0;
-    assert_int_equal(timed, 37 + 1 + 3 + 2 + 3 + 1); /* steps.h */
+    assert_int_equal(timed, 37 + 1 + 3 + 6 + 2 + 3 + 1); /* steps.h */
     assert_true(ms[LAYER_COUNT] > 0);
     run(&r, &twin);
     assert_memory_equal(b.maps, twin.maps, 2 * 16 * 16);
