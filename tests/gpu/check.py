@@ -91,8 +91,9 @@ class Step:
         with self.started(command, env, stderr=subprocess.PIPE, cwd=cwd) as child:
             try:
                 out, err = child.communicate(timeout=limit_s)
-            except subprocess.TimeoutExpired:
-                raise Failed(f"{short(command)}: not done within {limit_s:g} s") from None
+            except subprocess.TimeoutExpired as e:
+                said = b"".join(filter(None, (e.stdout, e.stderr))).decode(errors="replace")
+                raise Failed(f"{short(command)}: not done within {limit_s:g} s: {tail(said)}") from None
         if ok is not None and child.returncode not in ok:
             raise Failed(f"{short(command)}: status {child.returncode}: {tail(err or out)}")
         return child.returncode, out, err
@@ -163,4 +164,5 @@ def short(command):
 
 
 def tail(text):
-    return " | ".join(text.strip().splitlines()[-3:])[-400:] or "it said nothing"
+    """The last of what it said; a line that was written over and over is one."""
+    return " | ".join(text.replace("\r", "\n").strip().splitlines()[-3:])[-400:] or "it said nothing"

@@ -1,15 +1,17 @@
-/* narrow.c -- gpu_narrow DEVICE BATCH: would int8 or fp8 be faster than fp16 on this device?
+/* narrow.c -- gpu_narrow DEVICE BATCH [SECONDS]: would int8 or fp8 be faster than fp16 on this device?
  *
  * Takes the network's three convolutions with the most work at 512x512 and asks cuDNN for each as the
  * network has it, fp16 with bias and ReLU, and as int8 or fp8 would need it: product, scale of each
  * channel, bias, ReLU, and narrow again, in one pass. The first TRIES of both its lists are made ready
- * and timed; a JSON line for each convolution and kind says how many there are and what the fastest takes.
+ * and timed, as far as the kind's share of SECONDS goes; a JSON line for each convolution and kind says how
+ * many there were and what the fastest takes.
  * DEVICE is cuda:N, or a file of tests/engine/devices: then all that it proposes are made ready, counted,
  * and nothing runs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/file.h"
 #include "common/json.h"
 #include "engine/cudnn/conv.h"
@@ -18,7 +20,15 @@
 #include "engine/cudnn/steps.h"
 #include "engine/wish.h"
 
-enum { SIDE = 512, HEAVIEST = 3, RUNS = 20, TRIES = 10, PARTS = 5, BATCH_MAX = 1024 };
+enum {
+    SIDE = 512,
+    HEAVIEST = 3,
+    RUNS = 20,
+    TRIES = 10,
+    PARTS = 5,
+    BATCH_MAX = 1024,
+    SECONDS_MAX = 3600
+};
 
 static const struct kind {
     const char *name;
@@ -31,11 +41,14 @@ static const struct kind {
     {"fp8",  CUDNN_DATA_FP8_E4M3, CUDNN_DATA_FLOAT, 1, true },
 };
 
+enum { KINDS = sizeof(kinds) / sizeof(*kinds) };
+
 struct bench {
     struct graph_target *target;
     cudnnHandle_t handle; /* NULL: nothing runs */
     cudaStream_t stream;
     cudaEvent_t begin, end;
+    int64_t share_us, until_us; /* of each convolution and kind; of the one at hand */
 };
 
 struct found {
@@ -165,7 +178,7 @@ static void try_mode(const struct bench *b, const struct graph *g, cudnnBackendH
         return;
     int n = graph_choices_count(choices);
 
-    for (int i = 0; i < n && (!b->handle || i < TRIES); i++) {
+    for (int i = 0; i < n && (!b->handle || (i < TRIES && clock_mono_us() < b->until_us)); i++) {
         struct graph_plan *p = NULL;
         struct err why = {0};
 
@@ -193,14 +206,15 @@ static void print(const struct conv *c, const struct kind *k, const struct found
     json_decref(line);
 }
 
-static int look_at(const struct bench *b, const struct conv *c, struct err *err)
+static int look_at(struct bench *b, const struct conv *c, struct err *err)
 {
-    for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+    for (size_t i = 0; i < KINDS; i++) {
         struct found found = {.engine = ""};
         struct graph *g;
 
         if (graph_new(&g, err))
             return -1;
+        b->until_us = clock_mono_us() + b->share_us;
         if (!build(g, c, &kinds[i], &found.why)) {
             try_mode(b, g, CUDNN_HEUR_MODE_A, c, &kinds[i], &found);
             try_mode(b, g, CUDNN_HEUR_MODE_FALLBACK, c, &kinds[i], &found);
@@ -281,15 +295,17 @@ int main(int argc, char **argv)
     struct conv heaviest[HEAVIEST];
     struct err err = {0};
 
-    long batch = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
+    long batch = argc == 3 || argc == 4 ? strtol(argv[2], NULL, 10) : 0;
+    long seconds = argc == 4 ? strtol(argv[3], NULL, 10) : SECONDS_MAX;
 
-    if (batch < 1 || batch > BATCH_MAX) {
-        fprintf(stderr, "gpu_narrow DEVICE BATCH\n");
+    if (batch < 1 || batch > BATCH_MAX || seconds < 1 || seconds > SECONDS_MAX) {
+        fprintf(stderr, "usage: gpu_narrow DEVICE BATCH [SECONDS]\n");
         return 64;
     }
     int ret = wish_gpu(argv[1]) >= 0 ? open_device(&b, wish_gpu(argv[1]), &err)
                                      : open_described(&b, argv[1], &err);
     find_heaviest(heaviest, (int)batch);
+    b.share_us = seconds * 1000000 / ((int64_t)HEAVIEST * KINDS);
     for (int i = 0; i < HEAVIEST && !ret; i++)
         ret = look_at(&b, &heaviest[i], &err);
     if (ret)

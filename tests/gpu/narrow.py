@@ -2,13 +2,15 @@
 from check import Failed, Skipped
 
 BATCH = 64
+START_S = 5  # of CUDA and cuDNN
 WORTH = 1.3  # times fp16: what a narrow type must reach (docs/gpu.md)
 
 
 def run(step, options, programs):
     if options.device == "cpu" or not programs.facts()["cudnn"]:
         raise Skipped("no device")
-    lines = step.run_json(programs.command("gpu_narrow", options.device, BATCH), env=options.env)
+    lines = step.run_json(programs.command("gpu_narrow", options.device, BATCH,
+                                           int(step.left() - START_S)), env=options.env)
     step.put(batch=BATCH, lines=lines)
     wide = {line["conv"]: line["us"] for line in lines if line["kind"] == "fp16"}
     if not all(wide.values()):

@@ -16,8 +16,8 @@ from programs import MODEL
 DRAWERS = 6         # processes, at the lowest priority
 PATIENTS = 24       # of each
 DRAW_S = 120
-RUN_S, IMAGES_MAX = 4, 20000  # a round of the pipeline, were it as fast as the decoders alone
-BATCH, SIZE, STREAMS = 64, 512, 3
+RUN_S, IMAGES_MAX = 1.5, 20000  # a round of the pipeline, were it as fast as the decoders alone
+BATCH, SIZE, STREAMS = 64, 512, 3  # streams of the network alone; of a worker as many as it has by itself
 WARM_S, MEASURED_S = 60, 20   # plans are chosen for each number of images; what must then be left
 SHAPE = (600, 450)            # of the pictures of the pipeline: one shape of the network's input
 COMPARED = 60                 # pictures, of all sizes, of the step jpeg
@@ -135,8 +135,7 @@ def from_pixels(step, options, programs):
 def bench_pipeline(step, options, programs, folder, scratch, rounds, limit_s=None):
     return step.run_json(programs.command(
         "lentigo", "bench", "pipeline", folder, "--device", options.device, "--precision",
-        options.precision, "--size", options.size, "--batch", BATCH, "--jobs", STREAMS,
-        "--reports", "json", "--rounds", rounds, "--model", MODEL, "--json"), limit_s=limit_s,
+        options.precision, "--size", options.size, "--batch", BATCH, "--reports", "json", "--rounds", rounds, "--model", MODEL, "--json"), limit_s=limit_s,
         env={**options.env, "TMPDIR": str(scratch)})[0]
 
 

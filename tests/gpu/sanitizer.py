@@ -1,7 +1,9 @@
-"""compute-sanitizer over a command of ours: memcheck over all of it, racecheck over one kernel at a time.
+"""compute-sanitizer over a command of ours: memcheck over all of it; all its tools over our kernels of
+the network, which gpu_kernels starts alone; racecheck over one kernel of a training step at a time.
 
-A kernel at a time, because the sanitizer can end with an error of its own, which says nothing of us: it
-then costs that kernel's answer only, and the report says for which kernels there is one.
+Alone, because racecheck breaks cuDNN's kernels (an illegal access in one of them and "failed to handle a
+hardware exception", whichever kernel of ours it was to look at). A kernel at a time, because it then costs that kernel's
+answer only, and the report says for which kernels there is one.
 """
 from check import Failed, Skipped
 import device
@@ -34,6 +36,16 @@ def memcheck(step, options, command):
     step.put(memory=result, said=said)
     if result != "clean":
         raise Failed(f"{result}: {' '.join(said)[:400]}")
+
+
+def kernels(step, options, command):
+    """Every tool; what the command itself finds wrong counts too."""
+    found = {}
+    for tool in ("racecheck", "memcheck", "initcheck", "synccheck"):
+        found[tool], said = run(step, options, tool, command)
+        step.put(tools=found, said=said)
+        if found[tool] != "clean":
+            raise Failed(f"{tool}: {found[tool]}: {' '.join(said)[:400]}")
 
 
 def racecheck(step, options, command, kernels):

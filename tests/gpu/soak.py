@@ -17,8 +17,6 @@ END_S = 15          # after the mixed shapes, for the sanitizers' end and the la
 WARM_S = 75         # until every shape was seen once
 GROWTH_MIB = 64     # of device memory; drivers keep some by the way
 GROWTH_KB = 64 << 10  # of the process
-OURS = ("stem_kernel", "halve_kernel", "bins_kernel", "sum_kernel", "stats_kernel", "blend_kernel",
-        "classes_kernel", "scores_kernel")
 
 
 def memory(line, gpu):
@@ -82,4 +80,7 @@ class Soak:
         sanitizer.memcheck(step, self.options, self.command(2))
 
     def racecheck(self, step):
-        sanitizer.racecheck(step, self.options, self.command(1), OURS)
+        if not self.programs.facts()["cudnn"]:
+            raise Skipped("no kernels: built without cuDNN")
+        sanitizer.kernels(step, self.options, self.programs.command("gpu_kernels",
+                                                                    self.options.device))

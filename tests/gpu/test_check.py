@@ -36,7 +36,7 @@ def steps_end_as_they_should(folder):
         raise Failed("wrong")
 
     def hangs(step):
-        step.run(["sh", "-c", "sleep 600 & echo $! > pid; wait"], limit_s=3, cwd=folder)
+        step.run(["sh", "-c", "echo begun; sleep 600 & echo $! > pid; wait"], limit_s=3, cwd=folder)
 
     def answers(step):
         step.put(line=step.run_json(["echo", '{"a": 3}'])[0])
@@ -53,7 +53,7 @@ def steps_end_as_they_should(folder):
     written = json.loads((folder / "figures.json").read_text())
     found = {name: (s["result"], s["why"]) for name, s in written["steps"].items()}
     assert found["fails"] == ("failed", "wrong") and written["steps"]["fails"]["seen"] == 1, found
-    assert found["hangs"][0] == "failed" and "not done within" in found["hangs"][1], found
+    assert found["hangs"][0] == "failed" and found["hangs"][1].endswith("not done within 3 s: begun"), found
     assert "status 3: too bad" in found["dies"][1], found
     assert found["cannot"] == ("skipped", "not here"), found
     assert found["answers"] == ("ok", None) and written["steps"]["answers"]["line"] == {"a": 3}
