@@ -31,6 +31,13 @@ void process_stand_back(pid_t pid)
         (void)setpriority(PRIO_PROCESS, (id_t)pid, LAST_NICE);
 }
 
+int process_cores(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+}
+
 void process_close_others(int also, const int *kept, int n)
 {
     unsigned next = FIRST_FD;

@@ -1,4 +1,4 @@
-/* process.h -- what the kernel says of a process. */
+/* process.h -- what the kernel says of a process, and what it lets one do. */
 #ifndef COMMON_PROCESS_H
 #define COMMON_PROCESS_H
 
@@ -12,6 +12,10 @@ char process_state(pid_t pid);
  * when somebody does; where that cannot be had it has the highest niceness, and keeps it for the rest of a
  * slice, some milliseconds each time. There is no way back without privileges. */
 void process_stand_back(pid_t pid);
+
+/* Processors that this process may run on, at least 1: taskset and cgroups may leave it fewer than there
+ * are. */
+int process_cores(void);
 
 /* Close what this process, which was just forked, has of its parent's: all descriptors but the first three
  * and `also`, and the `n` of `kept`. */

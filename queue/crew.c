@@ -1,8 +1,9 @@
 #include "queue/crew.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
+
+#include "common/process.h"
 
 struct crew {
     int (*work)(void *ctx, int i, struct err *err);
@@ -45,13 +46,6 @@ static void *crew_main(void *arg)
     return NULL;
 }
 
-static int count_processors(void)
-{
-    cpu_set_t set;
-
-    return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
-}
-
 /* Signals are for the thread that called. */
 static int start_threads(struct crew *c, pthread_t *thread, int n)
 {
@@ -73,7 +67,7 @@ int crew_run(int threads, int n, int (*work)(void *ctx, int i, struct err *err),
     pthread_t thread[CREW_THREADS_MAX];
 
     if (threads <= 0)
-        threads = count_processors();
+        threads = process_cores();
     if (threads > CREW_THREADS_MAX)
         threads = CREW_THREADS_MAX;
     if (threads > n)

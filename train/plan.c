@@ -1,9 +1,9 @@
 #include "train/plan.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/process.h"
 #include "train/spread.h"
 
 #define WARM_UP_FROM   1e-5 /* specification 5.1 */
@@ -21,13 +21,6 @@ static const char *const counted[] = {
     "teacher-weight",
 };
 enum { COUNTED = sizeof(counted) / sizeof(*counted) };
-
-static int cores(void)
-{
-    cpu_set_t set;
-
-    return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
-}
 
 static int clamp(int n, int low, int high)
 {
@@ -128,7 +121,7 @@ static int read_optimiser(struct plan *p, const struct settings *s, struct err *
 int plan_make(struct plan *out, const struct settings *s, struct err *err)
 {
     *out = (struct plan){.settings = s};
-    out->threads = clamp(s->threads ? (int)s->threads : cores(), 1, SPREAD_THREADS_MAX);
+    out->threads = clamp(s->threads ? (int)s->threads : process_cores(), 1, SPREAD_THREADS_MAX);
     out->samples_by_file = !strcmp(s->sampling, "file");
     out->loaders = clamp(s->loaders ? (int)s->loaders : out->threads, 1, LOADER_THREADS_MAX);
     out->learner = (struct learner_config){

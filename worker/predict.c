@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/process.h"
 #include "common/status.h"
 #include "common/text.h"
 #include "worker/analyst.h"
@@ -136,7 +137,7 @@ int tool_predict(const struct settings *s, int n, char **files)
         .decoders = 1,
         .slots = 1,
         .batch = 1,
-        .threads = s->threads ? (int)s->threads : worker_cores(),
+        .threads = s->threads ? (int)s->threads : process_cores(),
     };
     struct predictor *p = calloc(1, sizeof(*p));
     struct err err = {0};

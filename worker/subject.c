@@ -1,24 +1,17 @@
 #include "worker/subject.h"
 
-#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/file.h"
 #include "common/place.h"
+#include "common/process.h"
 #include "engine/wish.h"
 #include "worker/analyst.h"
 
 /* The network size is not known before the model is open, and the slots are shared with the zygote
  * before that. Slots are sparse, so room for a larger size costs address space only. */
 enum { SIZE_MAX_UNKNOWN = 1024 };
-
-int worker_cores(void)
-{
-    cpu_set_t set;
-
-    return sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
-}
 
 static int least(int a, int b)
 {
@@ -27,7 +20,7 @@ static int least(int a, int b)
 
 void worker_shape_of(struct worker_shape *out, const struct settings *s)
 {
-    int cores = worker_cores();
+    int cores = process_cores();
 
     *out = (struct worker_shape){0};
     /* What is worked out here keeps to the limits; a machine may have more cores than that. */

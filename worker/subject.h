@@ -36,9 +36,6 @@ struct worker_shape {
     enum policy_need policy;
 };
 
-/* Cores that this process may run on. */
-int worker_cores(void);
-
 void worker_shape_of(struct worker_shape *out, const struct settings *s);
 
 /* Both are the caller's and are closed together. ERR_CONFIG: no sandbox, no such model or

@@ -127,9 +127,27 @@ static void only_what_is_kept_stays_open(void **state)
     assert_int_equal(status, 0);
 }
 
+static void only_cores_that_it_may_use_count(void **state)
+{
+    cpu_set_t before, one;
+    int all = process_cores(), first = 0;
+
+    (void)state;
+    assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+    assert_int_equal(all, CPU_COUNT(&before));
+    while (!CPU_ISSET(first, &before))
+        first++;
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+    assert_int_equal(process_cores(), 1);
+    assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_cores_that_it_may_use_count),
         cmocka_unit_test(each_state_is_seen),
         cmocka_unit_test(it_stands_back_as_far_as_it_may),
         cmocka_unit_test(only_what_is_kept_stays_open),
