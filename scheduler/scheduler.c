@@ -1,7 +1,6 @@
 /* The scheduler's life: open, tick, signals, drain, end. */
 #include "scheduler/scheduler.h"
 
-#include <sched.h>
 #include <signal.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include "common/clock.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "common/process.h"
 #include "queue/client.h"
 #include "scheduler/made_with.h"
 #include "scheduler/scheduler_priv.h"
@@ -23,6 +23,8 @@ enum {
     FAILS_MAX = 10, /* starts in a row that came to nothing before a run gives a child up */
     REDIS_WAIT_MS = 5000,
     SHARE_MAX = 256, /* decoders of a worker, at most (settings_table.c) */
+    CORES_OF_REPORTER = 4,
+    REPORTERS_AUTO_MAX = 16,
 };
 
 int64_t scheduler_now_ms(void)
@@ -403,8 +405,7 @@ static int check_redis(const struct scheduler *s, struct err *err)
 static void give_device(const struct scheduler *s, struct child *worker, int n_ours,
                         const struct device *device)
 {
-    cpu_set_t cores;
-    int share = sched_getaffinity(0, sizeof(cores), &cores) ? 1 : CPU_COUNT(&cores) / n_ours;
+    int share = process_cores() / n_ours;
 
     worker->device = *device;
     if (n_ours == 1)
@@ -425,10 +426,20 @@ static void give_cpus(struct scheduler *s, int n_ours, const struct numa *numa)
     }
 }
 
+/* A reporter waits for the disk most of its time: one alone held up 16 cores and a GPU (docs/figures.md, H200). */
+static int wanted_reporters(const struct settings *s)
+{
+    int by_cores = process_cores() / CORES_OF_REPORTER;
+
+    if (s->reporters)
+        return (int)s->reporters;
+    return by_cores < 1 ? 1 : by_cores < REPORTERS_AUTO_MAX ? by_cores : REPORTERS_AUTO_MAX;
+}
+
 static int make_children(struct scheduler *s, int n_ours, struct err *err)
 {
     s->n_workers = n_ours + s->seats.n;
-    s->n_reporters = s->want_reports ? (int)s->settings->reporters : 0;
+    s->n_reporters = s->want_reports ? wanted_reporters(s->settings) : 0;
     s->n_children = s->n_workers + s->n_reporters;
     s->children = calloc((size_t)s->n_children, sizeof(*s->children));
     s->outgoing = calloc((size_t)s->n_workers, sizeof(*s->outgoing));
