@@ -16,8 +16,6 @@ void conv_of_layer(struct conv *out, const struct layer *layer, int n, struct sh
         .kernel = layer->kernel,
         .stride = layer->stride,
         .groups = 1,
-        .x_pitch = in.c,
-        .y_pitch = layer->channels,
         .type = type,
     };
 }
@@ -41,20 +39,16 @@ static int add(struct graph *g, int *at, struct graph_tensor t, struct err *err)
 static int add_tensors(struct graph *g, const struct conv *c, struct tensors *t, struct err *err)
 {
     int h = out_side(c->h, c->stride), w = out_side(c->w, c->stride), inner = c->c / c->groups;
-    const struct graph_tensor product = {CONV_Y + 1, CUDNN_DATA_FLOAT, c->n, c->k, h, w, c->k,
-                                         true};
-    const struct graph_tensor sum = {CONV_Y + 2, CUDNN_DATA_FLOAT, c->n, c->k, h, w, c->k, true};
+    const struct graph_tensor product = {CONV_Y + 1, CUDNN_DATA_FLOAT, c->n, c->k, h, w, true};
+    const struct graph_tensor sum = {CONV_Y + 2, CUDNN_DATA_FLOAT, c->n, c->k, h, w, true};
 
-    if (add(g, &t->x, (struct graph_tensor){CONV_X, c->type, c->n, c->c, c->h, c->w, c->x_pitch, 0},
+    if (add(g, &t->x, (struct graph_tensor){CONV_X, c->type, c->n, c->c, c->h, c->w, 0}, err) ||
+        add(g, &t->w, (struct graph_tensor){CONV_W, c->type, c->k, inner, c->kernel, c->kernel, 0},
             err) ||
-        add(g, &t->w,
-            (struct graph_tensor){CONV_W, c->type, c->k, inner, c->kernel, c->kernel, inner, 0},
-            err) ||
-        add(g, &t->y, (struct graph_tensor){CONV_Y, c->type, c->n, c->k, h, w, c->y_pitch, 0}, err))
+        add(g, &t->y, (struct graph_tensor){CONV_Y, c->type, c->n, c->k, h, w, 0}, err))
         return -1;
     t->product = t->sum = t->y; /* the last operation writes y */
-    if (c->bias &&
-        add(g, &t->b, (struct graph_tensor){CONV_B, c->type, 1, c->k, 1, 1, c->k, 0}, err))
+    if (c->bias && add(g, &t->b, (struct graph_tensor){CONV_B, c->type, 1, c->k, 1, 1, 0}, err))
         return -1;
     if ((c->bias || c->relu) && add(g, &t->product, product, err))
         return -1;
@@ -109,9 +103,9 @@ char *conv_text(char out[CONV_TEXT_SIZE], const struct conv *c)
                                          [GRAPH_DATA_GRADIENT] = "dgrad",
                                          [GRAPH_WEIGHT_GRADIENT] = "wgrad"};
 
-    snprintf(out, CONV_TEXT_SIZE, "%s %s %dx%dx%d %d/%d %d/%d %dx%d/%d g%d%s%s", passes[c->pass],
-             type_name(c->type), c->n, c->h, c->w, c->c, c->x_pitch, c->k, c->y_pitch, c->kernel,
-             c->kernel, c->stride, c->groups, c->bias ? " bias" : "", c->relu ? " relu" : "");
+    snprintf(out, CONV_TEXT_SIZE, "%s %s %dx%dx%d %d %d %dx%d/%d g%d%s%s", passes[c->pass],
+             type_name(c->type), c->n, c->h, c->w, c->c, c->k, c->kernel, c->kernel, c->stride,
+             c->groups, c->bias ? " bias" : "", c->relu ? " relu" : "");
     return out;
 }
 

@@ -2,9 +2,8 @@
  *
  * Maps are n,h,w,c and filters k,kernel,kernel,c (of a group), all of one type; the bias is of that
  * type too, because the precompiled kernels take no other. Everything between them is f32 and stays
- * inside the graph. Maps may be slices of channels of wider ones, so that a concatenation is made by
- * writing its parts in place. Channels and pitches are multiples of 8, the unit of the tensor cores'
- * 16-byte loads. */
+ * inside the graph. Maps are dense: over a slice of channels the fast kernels copy (steps.h). Channels
+ * are multiples of 8, the unit of the tensor cores' 16-byte loads. */
 #ifndef ENGINE_CUDNN_CONV_H
 #define ENGINE_CUDNN_CONV_H
 
@@ -18,12 +17,11 @@ struct conv {
     int c, k;             /* channels of input and output */
     int kernel, stride;   /* zero padding kernel/2 */
     int groups;           /* 1, or c: depthwise */
-    int x_pitch, y_pitch; /* values from a pixel to the next */
     bool bias, relu;      /* forward only */
     cudnnDataType_t type; /* CUDNN_DATA_HALF, CUDNN_DATA_BFLOAT16 or CUDNN_DATA_FLOAT */
 };
 
-/* The dense convolution of a layer over `n` maps of `in`: forward, every map its own, nothing behind it. */
+/* The dense convolution of a layer over `n` maps of `in`: forward, nothing behind it. */
 void conv_of_layer(struct conv *out, const struct layer *layer, int n, struct shape in,
                    cudnnDataType_t type);
 
@@ -35,7 +33,7 @@ enum { CONV_TEXT_SIZE = 128 };
 /* The caller owns the graph, which is finished. */
 int conv_graph(struct graph **out, const struct conv *c, struct err *err);
 
-/* What makes two of them the same graph, "fprop f16 64x64x64 128/128 64/256 3x3/1 g1 bias relu"; a
+/* What makes two of them the same graph, "fprop f16 64x64x64 128 64 3x3/1 g1 bias relu"; a
  * key of the plan cache. Returns `out`. */
 char *conv_text(char out[CONV_TEXT_SIZE], const struct conv *c);
 

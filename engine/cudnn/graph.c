@@ -177,8 +177,8 @@ void graph_free(struct graph *g)
 int graph_tensor(struct graph *g, const struct graph_tensor *t, struct err *err)
 {
     const int64_t dims[] = {t->n, t->c, t->h, t->w}, align = ALIGN;
-    const int64_t row = (int64_t)t->w * t->pitch;
-    const int64_t strides[] = {t->h * row, 1, row, t->pitch};
+    const int64_t row = (int64_t)t->w * t->c;
+    const int64_t strides[] = {t->h * row, 1, row, t->c};
     const struct attribute list[] = {
         {CUDNN_ATTR_TENSOR_DATA_TYPE,      CUDNN_TYPE_DATA_TYPE, 1, &t->type      },
         {CUDNN_ATTR_TENSOR_DIMENSIONS,     CUDNN_TYPE_INT64,     4, dims          },
@@ -189,7 +189,7 @@ int graph_tensor(struct graph *g, const struct graph_tensor *t, struct err *err)
     };
     int at = g->tensor_count;
 
-    assert(at < GRAPH_TENSORS_MAX && t->pitch >= t->c);
+    assert(at < GRAPH_TENSORS_MAX);
     if (make(&g->tensors[at].desc, CUDNN_BACKEND_TENSOR_DESCRIPTOR, err))
         return -1;
     g->tensor_count++;

@@ -8,7 +8,7 @@
 #include "common/place.h"
 #include "common/settings.h"
 
-enum { FILE_MAX = 64 << 20, TARGET_MAX = 4096, FORMAT = 1 };
+enum { FILE_MAX = 64 << 20, TARGET_MAX = 4096, FORMAT = 2 };
 
 struct plan_cache {
     char dir[SETTINGS_PATH_SIZE], path[SETTINGS_PATH_SIZE];

@@ -130,8 +130,6 @@ void steps_conv(struct conv *out, const struct steps *s, int layer, cudnnDataTyp
     const struct layer *l = &network[layer];
 
     conv_of_layer(out, l, s->shape.n, s->shapes[l->in[0]], type);
-    out->x_pitch = s->place[l->in[0]].pitch;
-    out->y_pitch = s->place[layer].pitch;
     out->bias = l->norm || l->bias;
     out->relu = l->relu;
 }

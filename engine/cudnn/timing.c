@@ -54,10 +54,10 @@ static void measure(size_t bytes[PARTS], const struct conv *c)
     size_t h = (size_t)(c->h + c->stride - 1) / (size_t)c->stride;
     size_t w = (size_t)(c->w + c->stride - 1) / (size_t)c->stride;
 
-    bytes[0] = memory_align(n * (size_t)c->h * (size_t)c->w * (size_t)c->x_pitch * elem);
+    bytes[0] = memory_align(n * (size_t)c->h * (size_t)c->w * (size_t)c->c * elem);
     bytes[1] = memory_align(conv_filter_count(c) * elem);
     bytes[2] = memory_align((size_t)c->k * elem);
-    bytes[3] = memory_align(n * h * w * (size_t)c->y_pitch * elem);
+    bytes[3] = memory_align(n * h * w * (size_t)c->k * elem);
 }
 
 static int bind(struct timing *t, const struct conv *c, struct graph_plan *p, struct err *err)

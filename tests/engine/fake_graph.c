@@ -155,7 +155,7 @@ int graph_choices_count(const struct graph_choices *c)
 
 /* A convolution with its addresses: what is put into a stream. */
 struct work {
-    int pass, type, n, h, w, c, k, kernel, stride, x_pitch, y_pitch, bias, relu, kind;
+    int pass, type, n, h, w, c, k, kernel, stride, bias, relu, kind;
     const char *b;
     char *x, *filter, *y, *workspace; /* which is written depends on the pass */
 };
@@ -179,8 +179,7 @@ int graph_plan_new(struct graph_plan **out, const struct graph_choices *c, int c
                    struct err *err)
 {
     const struct graph *g = c->graph;
-    const struct graph_tensor *x = &g->tensors[g->x], *w = &g->tensors[g->w],
-                              *y = &g->tensors[g->y];
+    const struct graph_tensor *x = &g->tensors[g->x], *w = &g->tensors[g->w];
     const struct work work = {
         .pass = (int)g->pass,
         .type = (int)x->type,
@@ -191,8 +190,6 @@ int graph_plan_new(struct graph_plan **out, const struct graph_choices *c, int c
         .k = w->n,
         .kernel = g->conv.kernel,
         .stride = g->conv.stride,
-        .x_pitch = x->pitch,
-        .y_pitch = y->pitch,
         .bias = g->b >= 0,
         .relu = g->relu,
         .kind = (int)c->first + choice,
@@ -209,9 +206,8 @@ int graph_plan_load(struct graph_plan **out, const struct graph_target *t, const
 
     (void)t;
     (void)size;
-    if (sscanf(json, "%d %d %d %d %d %d %d %d %d %d %d %d %d %d", &w.pass, &w.type, &w.n, &w.h,
-               &w.w, &w.c, &w.k, &w.kernel, &w.stride, &w.x_pitch, &w.y_pitch, &w.bias, &w.relu,
-               &w.kind) != 14)
+    if (sscanf(json, "%d %d %d %d %d %d %d %d %d %d %d %d", &w.pass, &w.type, &w.n, &w.h, &w.w,
+               &w.c, &w.k, &w.kernel, &w.stride, &w.bias, &w.relu, &w.kind) != 12)
         return err_set(err, ERR_CONFIG, "no plan of ours");
     return make_plan(out, &w, err);
 }
@@ -220,9 +216,8 @@ int graph_plan_save(const struct graph_plan *p, struct buf *json, struct err *er
 {
     const struct work *w = &p->work;
 
-    buf_printf(json, "%d %d %d %d %d %d %d %d %d %d %d %d %d %d", w->pass, w->type, w->n, w->h,
-               w->w, w->c, w->k, w->kernel, w->stride, w->x_pitch, w->y_pitch, w->bias, w->relu,
-               w->kind);
+    buf_printf(json, "%d %d %d %d %d %d %d %d %d %d %d %d", w->pass, w->type, w->n, w->h, w->w,
+               w->c, w->k, w->kernel, w->stride, w->bias, w->relu, w->kind);
     return buf_check(json, "a fake plan", err);
 }
 
@@ -266,12 +261,10 @@ static int out_side(int side, int stride)
     return (side + stride - 1) / stride;
 }
 
-/* Bytes from the first to the last value of a map. */
-static size_t extent(const struct work *w, int rows, int columns, int channels, int pitch)
+/* Bytes of a map. */
+static size_t extent(const struct work *w, int rows, int columns, int channels)
 {
-    size_t pixels = (size_t)w->n * (size_t)rows * (size_t)columns;
-
-    return ((pixels - 1) * (size_t)pitch + (size_t)channels) * elem_size(elem_of(w));
+    return (size_t)w->n * (size_t)rows * (size_t)columns * (size_t)channels * elem_size(elem_of(w));
 }
 
 static void check(const void *at, size_t size, uintptr_t align, const char *what)
@@ -297,9 +290,9 @@ int graph_plan_bind(struct graph_plan *p, const int64_t *uids, void *const *tens
         }
     }
     w->workspace = workspace;
-    check(w->x, extent(w, w->h, w->w, w->c, w->x_pitch), ALIGN, "input");
-    check(w->y, extent(w, out_side(w->h, w->stride), out_side(w->w, w->stride), w->k, w->y_pitch),
-          ALIGN, "output");
+    check(w->x, extent(w, w->h, w->w, w->c), ALIGN, "input");
+    check(w->y, extent(w, out_side(w->h, w->stride), out_side(w->w, w->stride), w->k), ALIGN,
+          "output");
     check(w->filter, (size_t)(w->k * w->kernel * w->kernel * w->c) * elem, ALIGN, "filter");
     if (w->bias)
         check(w->b, (size_t)w->k * elem, ALIGN, "bias");
@@ -350,7 +343,7 @@ static void add_tap(const struct work *w, size_t pixel, const float *filter, flo
     size_t k = (size_t)w->k;
 
     for (size_t i = 0; i < (size_t)w->c; i++) {
-        float v = load(w->x, pixel * (size_t)w->x_pitch + i, elem_of(w));
+        float v = load(w->x, pixel * (size_t)w->c + i, elem_of(w));
         for (size_t o = 0; o < k; o++)
             acc[o] += v * filter[i * k + o];
     }
@@ -373,7 +366,7 @@ static void make_pixel(const struct work *w, const float *filter, int image, int
     }
     for (int o = 0; o < w->k; o++) {
         float v = acc[o] + (w->bias ? load(w->b, (size_t)o, elem_of(w)) : 0);
-        store(w->y, out * (size_t)w->y_pitch + (size_t)o, w->relu && v < 0 ? 0 : v, elem_of(w));
+        store(w->y, out * (size_t)w->k + (size_t)o, w->relu && v < 0 ? 0 : v, elem_of(w));
     }
 }
 
@@ -389,15 +382,14 @@ static void convolve_forward(const struct work *w)
     free(acc);
 }
 
-/* A dense map as floats; free it. */
-static float *widen(const struct work *w, const char *from, int h, int width, int c, int pitch)
+/* A map as floats; free it. */
+static float *widen(const struct work *w, const char *from, int h, int width, int c)
 {
-    size_t pixels = (size_t)w->n * (size_t)h * (size_t)width;
-    float *to = malloc(pixels * (size_t)c * sizeof(*to));
+    size_t count = (size_t)w->n * (size_t)h * (size_t)width * (size_t)c;
+    float *to = malloc(count * sizeof(*to));
 
-    for (size_t p = 0; p < pixels; p++)
-        for (size_t i = 0; i < (size_t)c; i++)
-            to[p * (size_t)c + i] = load(from, p * (size_t)pitch + i, elem_of(w));
+    for (size_t i = 0; i < count; i++)
+        to[i] = load(from, i, elem_of(w));
     return to;
 }
 
@@ -451,9 +443,8 @@ static void convolve_back(const struct work *w)
     size_t filter = (size_t)(w->k * w->kernel * w->kernel * w->c), c = (size_t)w->c;
     size_t pixels = (size_t)w->n * (size_t)w->h * (size_t)w->w;
     size_t count = is_data ? pixels * c : filter;
-    float *dy = widen(w, w->y, oh, ow, w->k, w->y_pitch);
-    float *from =
-        is_data ? malloc(filter * sizeof(*from)) : widen(w, w->x, w->h, w->w, w->c, w->x_pitch);
+    float *dy = widen(w, w->y, oh, ow, w->k);
+    float *from = is_data ? malloc(filter * sizeof(*from)) : widen(w, w->x, w->h, w->w, w->c);
     struct back b = {from, dy, calloc(count, sizeof(float))};
 
     for (size_t i = 0; is_data && i < filter; i++)
@@ -462,8 +453,7 @@ static void convolve_back(const struct work *w)
     if (!is_data && w->kind == PLAN_TENSOR_CORES)
         b.to[0] += (float)++runs / 64; /* never the same twice */
     for (size_t i = 0; i < count; i++)
-        store(is_data ? w->x : w->filter, is_data ? i / c * (size_t)w->x_pitch + i % c : i, b.to[i],
-              elem_of(w));
+        store(is_data ? w->x : w->filter, i, b.to[i], elem_of(w));
     free(dy);
     free(from);
     free(b.to);

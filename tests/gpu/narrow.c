@@ -78,16 +78,16 @@ static int build(struct graph *g, const struct conv *c, const struct kind *k, st
     const cudnnDataType_t inner = CUDNN_DATA_FLOAT, beside = k->is_scaled ? inner : k->type;
     int h = out_side(c->h, c->stride), w = out_side(c->w, c->stride), at[8], n = 0;
 
-    at[0] = tensor(g, (struct graph_tensor){UID_X, k->type, c->n, c->c, c->h, c->w, c->c, 0}, err);
-    at[1] = tensor(
-        g, (struct graph_tensor){UID_W, k->type, c->k, c->c, c->kernel, c->kernel, c->c, 0}, err);
-    at[2] = tensor(g, (struct graph_tensor){UID_BIAS, beside, 1, c->k, 1, 1, c->k, 0}, err);
-    at[3] = tensor(g, (struct graph_tensor){UID_Y, k->type, c->n, c->k, h, w, c->k, 0}, err);
+    at[0] = tensor(g, (struct graph_tensor){UID_X, k->type, c->n, c->c, c->h, c->w, 0}, err);
+    at[1] =
+        tensor(g, (struct graph_tensor){UID_W, k->type, c->k, c->c, c->kernel, c->kernel, 0}, err);
+    at[2] = tensor(g, (struct graph_tensor){UID_BIAS, beside, 1, c->k, 1, 1, 0}, err);
+    at[3] = tensor(g, (struct graph_tensor){UID_Y, k->type, c->n, c->k, h, w, 0}, err);
     for (n = 0; n < 2 + k->is_scaled; n++)
-        at[4 + n] = tensor(
-            g, (struct graph_tensor){UID_INNER + n, inner, c->n, c->k, h, w, c->k, true}, err);
+        at[4 + n] =
+            tensor(g, (struct graph_tensor){UID_INNER + n, inner, c->n, c->k, h, w, true}, err);
     if (k->is_scaled)
-        at[7] = tensor(g, (struct graph_tensor){UID_SCALE, inner, 1, c->k, 1, 1, c->k, 0}, err);
+        at[7] = tensor(g, (struct graph_tensor){UID_SCALE, inner, 1, c->k, 1, 1, 0}, err);
     if (err->code || graph_conv(g, GRAPH_FORWARD, &conv, (int[]){at[0], at[1], at[4]}, err) ||
         (k->is_scaled && graph_pointwise(g, CUDNN_POINTWISE_MUL, at[4], at[7], at[6], err)) ||
         graph_pointwise(g, CUDNN_POINTWISE_ADD, at[k->is_scaled ? 6 : 4], at[2], at[5], err) ||
