@@ -219,7 +219,7 @@ static void a_damaged_file_counts_as_empty(void **state)
 {
     static const char *const contents[] = {
         "", "{", "[]",
-        "{\"format\": 1, \"for\": {\"deviceName\": \"other\"},"
+        "{\"format\": 2, \"for\": {\"deviceName\": \"other\"},"
         " \"plans\": {\"key\": {\"plan\": \"text\", \"us\": 1}}}"};
     struct graph_target *t = open_target("a100");
     struct plan_cache *cache = open_cache(t);
