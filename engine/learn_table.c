@@ -33,19 +33,6 @@ static bool reads(int reader, int layer)
     return false;
 }
 
-int learn_concat_of(int layer, int *before)
-{
-    for (int i = layer + 1; i < LAYER_COUNT; i++) {
-        if (network[i].op != LAYER_CONCAT || !reads(i, layer))
-            continue;
-        *before = 0;
-        for (int k = 0; network[i].in[k] != layer; k++)
-            *before += network[network[i].in[k]].channels;
-        return i;
-    }
-    return L_NONE;
-}
-
 bool learn_wants_map(int layer)
 {
     for (int i = layer + 1; i < LAYER_COUNT; i++)
@@ -82,7 +69,7 @@ bool learn_has_back(int layer)
 int learn_sources(int layer, struct learn_part out[LEARN_SOURCES_MAX])
 {
     struct learn_part wide[LEARN_SOURCES_MAX];
-    int n = 0, before = 0, concat = learn_concat_of(layer, &before);
+    int n = 0, before = 0, concat = network_concat_of(layer, &before);
 
     for (int i = layer + 1; i < LAYER_COUNT; i++)
         if (network[i].in[0] == layer && learn_has_back(i)) {

@@ -20,9 +20,6 @@ int learn_sources(int layer, struct learn_part out[LEARN_SOURCES_MAX]);
 /* Has it a `back` of its own? (Pools, bins, sums and statistics add to a neighbour's.) */
 bool learn_has_back(int layer);
 
-/* The concatenation that reads `layer`, or L_NONE, and the channels in front of it there. */
-int learn_concat_of(int layer, int *before);
-
 /* Does anybody but a concatenation read its output? */
 bool learn_wants_map(int layer);
 

@@ -160,6 +160,19 @@ static struct shape layer_shape(const struct layer *l, const struct shape *shape
     return s;
 }
 
+int network_concat_of(int layer, int *before)
+{
+    for (int i = layer + 1; i < LAYER_COUNT; i++) {
+        *before = 0;
+        for (int k = 0; network[i].op == LAYER_CONCAT && k < layer_inputs(&network[i]); k++) {
+            if (network[i].in[k] == layer)
+                return i;
+            *before += network[network[i].in[k]].channels;
+        }
+    }
+    return L_NONE;
+}
+
 void network_shapes(struct shape out[LAYER_COUNT], int h, int w)
 {
     assert(h > 0 && w > 0);

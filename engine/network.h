@@ -75,6 +75,9 @@ extern const struct layer network[LAYER_COUNT];
 
 int layer_inputs(const struct layer *l); /* how many */
 
+/* The concatenation that reads `layer`, or L_NONE, and the channels in front of it there. */
+int network_concat_of(int layer, int *before);
+
 /* A layer's output for one image. */
 struct shape {
     int h, w, c;

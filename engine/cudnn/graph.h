@@ -37,8 +37,8 @@ struct graph;
 struct graph_tensor {
     int64_t uid; /* the caller's name for it, over 0, once per graph */
     cudnnDataType_t type;
-    int n, c, h,
-        w; /* dense NHWC; a filter: output channels, input channels of a group, kernel, kernel */
+    /* Dense NHWC. A filter: output channels, input channels of a group, kernel, kernel. */
+    int n, c, h, w;
     bool is_virtual; /* made and used inside the graph, never stored */
 };
 

@@ -54,9 +54,9 @@ bool gpu_join_ok(const struct gpu_join_job *job)
               is_step_ok(job->out_step, ELEM_GROUP) &&
               is_countable(job->n, job->h, job->w, 2 * job->out_step); /* in f32 twice as many */
 
-    for (int i = 0; ok && i < job->parts; i++) {
+    for (int i = 0, end = 0; ok && i < job->parts; end = job->part[i].first + job->part[i].c, i++) {
         const struct gpu_join_part *p = &job->part[i];
-        ok = are_channels_ok(p->c, ELEM_GROUP) && p->first >= 0 && p->first % ELEM_GROUP == 0 &&
+        ok = are_channels_ok(p->c, ELEM_GROUP) && p->first >= end && p->first % ELEM_GROUP == 0 &&
              p->first <= job->out_step - p->c && is_ready(p->at);
     }
     return ok;

@@ -2,8 +2,9 @@
  *
  * Pointers are to device memory, aligned to 16 bytes. Maps are n,h,w,c of one kind of element. A
  * `..._step` is the distance between two pixels in elements, c where a map is dense: so a result can
- * be written into its part of a concatenation and an input can be read out of one. Bounds, checked at
- * each launch: JOB_IMAGES_MAX images, JOB_SIDE_MAX pixels a side, steps and channels multiples of 8.
+ * be written into its part of a concatenation. Bounds, checked at each launch: JOB_IMAGES_MAX images,
+ * JOB_SIDE_MAX pixels a side, steps and channels multiples of 8; where a thread's place is divided in 32 bits
+ * also the whole map, 2^31 groups of eight channels.
  * Valid C11 and CUDA C++. */
 #ifndef ENGINE_CUDNN_JOBS_H
 #define ENGINE_CUDNN_JOBS_H
@@ -45,7 +46,7 @@ struct gpu_halve_job {
 enum { JOIN_PARTS_MAX = 4 };
 struct gpu_join_part {
     const void *at; /* n,h,w,c */
-    int c, first;   /* its channels, and where they begin in the whole; multiples of 8 */
+    int c, first;   /* its channels, and where they begin in the whole, behind the part before */
 };
 struct gpu_join_job {
     enum elem kind;

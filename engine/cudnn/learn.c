@@ -18,7 +18,7 @@
 #include "engine/cudnn/timing.h"
 #include "engine/learn_backend.h"
 
-enum { PASSES_MAX = 24, GOOD_MAX = 2000 };
+enum { PASSES_MAX = 24, TRIES = 4, GOOD_MAX = 2000 };
 
 static const double SCALE_MAX = 65536;
 
@@ -124,7 +124,7 @@ static int make_pass(struct learn_inner *l, const struct learn_batch *b, struct 
         .cache = l->cache,
         .time = timing_run,
         .ctx = &timing,
-        .tries = CHOOSE_ALL,
+        .tries = l->weights.kind == ELEM_F32 ? CHOOSE_ALL : TRIES,
     };
 
     if (timing_open(&timing, l->handle, l->stream, err))

@@ -128,7 +128,7 @@ static struct gpu_norm_job norm_job(const struct learn_at *at, int layer)
         .partials = (float *)(at->arena + at->pass->partials_at),
         .done = done_at(at),
     };
-    int before = 0, outs = 0, concat = learn_concat_of(layer, &before);
+    int before = 0, outs = 0, concat = network_concat_of(layer, &before);
 
     if (at->pass->map[layer] != LEARN_NOWHERE)
         job.outs[outs++] = (struct gpu_place){map_at(at, layer), job.c};
@@ -167,7 +167,7 @@ static struct gpu_stem_job stem_job(const struct learn_at *at)
 static struct gpu_halve_job halve_job(const struct learn_at *at, int layer)
 {
     int in = network[layer].in[0], before = 0;
-    int concat = learn_concat_of(learn_pool_beside(layer), &before);
+    int concat = network_concat_of(learn_pool_beside(layer), &before);
     struct gpu_place pool = slice_of(at, concat, before);
     struct shape shape = at->pass->shapes[in];
 

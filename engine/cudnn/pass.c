@@ -36,7 +36,7 @@ int pass_new(struct pass **out, const struct steps_shape *shape, cudnnDataType_t
     if (!p)
         return err_set(err, ERR_NOMEM, "out of memory for a pass of the network");
     steps_make(&p->steps, shape);
-    /* A plan may want as much again as all maps: some copy theirs (choose.h). */
+    /* A plan may want as much again as all maps: some add up in parts. */
     how->workspace_max =
         p->steps.arena_bytes > WORKSPACE_MIN ? p->steps.arena_bytes : WORKSPACE_MIN;
     if (choose_all(p, type, how, err)) {
@@ -215,10 +215,13 @@ static cudaError_t run_join(const struct pass *p, const struct pass_site *site, 
         .out_step = p->steps.place[concat].pitch,
     };
 
-    for (int i = 0, first = 0; i < layer_inputs(l); first += network[l->in[i++]].channels)
+    for (int i = 0; i < layer_inputs(l); i++) {
+        struct gpu_join_part part = {.at = map_at(p, site, l->in[i]),
+                                     .c = network[l->in[i]].channels};
+        (void)network_concat_of(l->in[i], &part.first);
         if (p->steps.place[l->in[i]].bytes)
-            job.part[job.parts++] = (struct gpu_join_part){
-                .at = map_at(p, site, l->in[i]), .c = network[l->in[i]].channels, .first = first};
+            job.part[job.parts++] = part;
+    }
     return gpu_join(&job, site->stream);
 }
 

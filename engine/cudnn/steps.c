@@ -72,15 +72,7 @@ static void order_steps(struct steps *s, struct run_order *order)
 /* The concatenation that `layer` is written into, or L_NONE; `channel` is where it begins in it. */
 static int whole_of(int layer, int *channel)
 {
-    for (int i = layer + 1; i < LAYER_COUNT_INFERENCE && network[layer].op == LAYER_AVERAGE; i++) {
-        *channel = 0;
-        for (int k = 0; k < LAYER_INPUTS_MAX && network[i].op == LAYER_CONCAT; k++) {
-            if (network[i].in[k] == layer)
-                return i;
-            *channel += network[network[i].in[k]].channels;
-        }
-    }
-    return L_NONE;
+    return network[layer].op == LAYER_AVERAGE ? network_concat_of(layer, channel) : L_NONE;
 }
 
 /* Values of a pixel that are stored; 0 when the layer never is. */

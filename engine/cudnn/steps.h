@@ -1,10 +1,10 @@
 /* steps.h -- the table of layers made into the steps that a GPU takes for one shape and batch.
  *
  * A dense convolution is one cuDNN graph with its bias (the norm folded in) and ReLU; everything
- * between the convolutions is a kernel of ours, and so are those convolutions that tensor cores do
- * not help: the stem (3 channels in), the depthwise ones (with the pool beside them, which reads the
- * same map), the attention's (4 to 2 to 1 channels: padded to 8, seven eighths of the work would be
- * zeros, in two more launches). So no map is padded: all that cuDNN sees has a multiple of 8 channels.
+ * between the convolutions is a kernel of ours. So are the stem (3 channels in, straight from bytes) and
+ * those convolutions that tensor cores do not help: the depthwise ones (with the pool beside them, which
+ * reads the same map), the attention's (4 to 2 to 1 channels: padded to 8, seven eighths of the work would
+ * be zeros, in two more launches). So no map is padded: all that cuDNN sees has a multiple of 8 channels.
  *
  * The parts of a concatenation are maps of their own, which a step of its own joins: cuDNN's fast
  * kernels take dense maps only, and where one lies in a slice of channels they copy it first, at each

@@ -319,7 +319,7 @@ static int onednn_values(const struct learn_inner *l, int layer, float *out, str
 {
     const struct learn_plan *p = l->last;
     const struct kernels *kernels = l->shared.kernels->base;
-    int before = 0, concat = learn_concat_of(layer, &before);
+    int before = 0, concat = network_concat_of(layer, &before);
     int from = p->map[layer] != LEARN_NOWHERE ? layer : concat;
 
     if (from == L_NONE || learn_is_plane(layer) || learn_is_logits(layer))

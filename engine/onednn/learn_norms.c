@@ -127,7 +127,7 @@ static struct norm_job norm_job(const struct learn_step *s, int layer)
                            .relu = network[layer].relu,
                            .scale = norm->scale,
                            .shift = norm->shift};
-    int before = 0, outs = 0, concat = learn_concat_of(layer, &before);
+    int before = 0, outs = 0, concat = network_concat_of(layer, &before);
 
     if (s->plan->map[layer] != LEARN_NOWHERE) {
         job.out[outs].at = step_map(s, layer);

@@ -146,7 +146,7 @@ void step_halve(const struct learn_step *s, int layer)
     static const float zeros[LEARN_CHANNELS_MAX];
     float weight[HALVE_TAPS * HALVE_CHANNELS_MAX];
     int source = network[layer].in[0], before = 0;
-    int concat = learn_concat_of(learn_pool_beside(layer), &before);
+    int concat = network_concat_of(learn_pool_beside(layer), &before);
     struct shape in = s->plan->shapes[source];
 
     turn_taps(s, layer, weight);

@@ -566,11 +566,18 @@ static void bad_jobs_are_refused(void **state)
     stem.rgb_step = 192;
     stem.w = JOB_SIDE_MAX + 1;
     assert_false(gpu_stem_ok(&stem));
+}
 
+static void only_parts_side_by_side_are_joined(void **state)
+{
+    static char memory[64] __attribute__((aligned(64))); /* nothing is written */
+    char *p = memory;
     struct gpu_join_job join = {
         ELEM_F16, 1, 8, 8, 2, {{p, 32, 0}, {p, 32, 32}},
              p, 64
     };
+
+    (void)state;
     assert_true(gpu_join_ok(&join));
     join.part[1].first = 40; /* beyond the pixel */
     assert_false(gpu_join_ok(&join));
@@ -578,10 +585,35 @@ static void bad_jobs_are_refused(void **state)
     assert_false(gpu_join_ok(&join));
     join.part[1].first = -8;
     assert_false(gpu_join_ok(&join));
+    join.part[1].first = 24; /* over the first */
+    assert_false(gpu_join_ok(&join));
     join.parts = 1; /* then the second does not count */
     assert_true(gpu_join_ok(&join));
     join.parts = JOIN_PARTS_MAX + 1;
     assert_false(gpu_join_ok(&join));
+}
+
+static void more_places_than_32_bits_count_are_refused(void **state)
+{
+    static char memory[64] __attribute__((aligned(64))); /* nothing is written */
+    char *p = memory;
+    struct gpu_join_job join = {ELEM_F16, JOB_IMAGES_MAX, 256, 256, 1, {{p, 32, 0}}, p, 64};
+    struct gpu_attend_job attend = {.x = p,
+                                    .y = p,
+                                    .n = JOB_IMAGES_MAX,
+                                    .h = 256,
+                                    .w = 256,
+                                    .c = 64,
+                                    .y_h = 4,
+                                    .y_w = 4,
+                                    .stats = (float *)p,
+                                    .out = p};
+
+    (void)state;
+    assert_true(gpu_join_ok(&join) && gpu_attend_ok(&attend));
+    join.h = join.w = attend.h = attend.w = 4096;
+    assert_false(gpu_join_ok(&join));
+    assert_false(gpu_attend_ok(&attend));
 }
 
 int main(void)
@@ -590,6 +622,8 @@ int main(void)
         cmocka_unit_test(fp16_rounds_to_nearest_even),
         cmocka_unit_test(bf16_rounds_to_nearest_even),
         cmocka_unit_test(bad_jobs_are_refused),
+        cmocka_unit_test(only_parts_side_by_side_are_joined),
+        cmocka_unit_test(more_places_than_32_bits_count_are_refused),
         cmocka_unit_test(kernels_agree_with_ref),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* The steps of the network on a GPU: all memory is there when it is read, parts lie where their
- * concatenation wants them. */
+/* The steps of the network on a GPU: all memory is there when it is read, only pools lie in their
+ * concatenations. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,12 +69,15 @@ static void write_map(int layer)
     each_half(layer, stamp);
 }
 
-/* What lies in it is there, then all of it is. */
+/* The parts are there, those that lie in it and those that do not, and the latter still when all of it is. */
 static void run_join(int concat)
 {
     for (int k = 0; k < LAYER_INPUTS_MAX; k++)
         read_map(network[concat].in[k]);
     write_map(concat);
+    for (int k = 0; k < LAYER_INPUTS_MAX; k++)
+        if (steps.place[network[concat].in[k]].bytes)
+            read_map(network[concat].in[k]);
 }
 
 static void run_attend(int blend)

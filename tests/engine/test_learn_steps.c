@@ -134,7 +134,7 @@ static void check_map(const struct bench *r, int layer, const char *what, const 
 static void check_output(const struct bench *r, int layer)
 {
     const double *want = learn_net_value(r->net, layer);
-    int before = 0, concat = learn_concat_of(layer, &before);
+    int before = 0, concat = network_concat_of(layer, &before);
 
     if (r->plan->map[layer] != LEARN_NOWHERE) {
         check_map(r, layer, "output", step_map(&r->step, layer), want,

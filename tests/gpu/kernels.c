@@ -1,9 +1,10 @@
 /* kernels.c -- gpu_kernels DEVICE: each kernel of ours between the convolutions, alone on a device, beside
  * the same functions on the host.
  *
- * Everything lies in one arena that the device has a copy of; the kernel writes there, the host's loops
- * (grids.h) here, and the results may differ by rounding. No cuDNN, no graph and no model takes part, so that
- * what a sanitizer finds is ours. Prints a JSON line for each kernel and kind of element; status 1 when one is
+ * Whatever a kernel reads or writes is a block on the host and one on the device; the kernel writes there, the
+ * host's loops (grids.h) here, and the results may differ by rounding. No cuDNN, no graph and no model takes
+ * part, so that what a sanitizer finds is ours; a block each, so that it sees what goes beyond one, and scratch
+ * is sent nowhere, so that it sees what reads it first. Prints a JSON line for each kernel and kind of element; status 1 when one is
  * further off than LIMIT_*. */
 #include <math.h>
 #include <stdio.h>
@@ -20,16 +21,19 @@
  * Share of the labels: two classes alike to a rounding may change places. */
 static const double LIMIT_NMSE = 1e-6, LIMIT_LABELS = 1e-4;
 
-enum { ARENA = 64 << 20, PLACE = 256, N = 2, H = 75, W = 130, RESULTS_MAX = 3 };
+enum { ALIGN = 256, BLOCKS_MAX = 16, N = 2, H = 75, W = 130, RESULTS_MAX = 3 };
 
 static cudaStream_t stream;
 
 static const char *const kinds[] = {"f32", "fp16", "bf16"};
 
-static struct {
+/* Of the trial at hand. */
+static struct block {
     char *host, *device;
-    size_t used;
-} arena;
+    size_t bytes;
+    bool is_sent; /* what is in it is input */
+} blocks[BLOCKS_MAX];
+static int n_blocks;
 
 /* What a kernel made, where the host has it. */
 struct result {
@@ -45,7 +49,7 @@ struct trial {
     int count;
 };
 
-/* ---- the arena --------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------ */
 
 static uint32_t draw(void)
 {
@@ -62,21 +66,56 @@ static float draw_value(void)
     return (float)(draw() >> 8) / (float)(1 << 23) - 1;
 }
 
-static void *place(size_t bytes)
+static struct block *place(size_t bytes)
 {
-    char *at = arena.host + arena.used;
+    struct block *b = &blocks[n_blocks++];
 
-    arena.used += (bytes + PLACE - 1) / PLACE * PLACE;
-    if (arena.used > ARENA) {
-        fprintf(stderr, "gpu_kernels: the arena is too small\n");
+    *b = (struct block){.bytes = bytes};
+    if (n_blocks <= BLOCKS_MAX)
+        b->host = aligned_alloc(ALIGN, (bytes + ALIGN - 1) / ALIGN * ALIGN);
+    if (!b->host || cudaMalloc((void **)&b->device, bytes) != cudaSuccess) {
+        fprintf(stderr, "gpu_kernels: %zu bytes: %s\n", bytes,
+                cudaGetErrorString(cudaGetLastError()));
         exit(1);
     }
-    return at;
+    return b;
+}
+
+static void *sent(size_t bytes)
+{
+    struct block *b = place(bytes);
+
+    b->is_sent = true;
+    return b->host;
+}
+
+/* To write to before it is read. */
+static void *scratch(size_t bytes)
+{
+    return place(bytes)->host;
+}
+
+static void drop_blocks(void)
+{
+    for (; n_blocks; n_blocks--) {
+        free(blocks[n_blocks - 1].host);
+        cudaFree(blocks[n_blocks - 1].device);
+    }
+}
+
+static const struct block *block_of(const void *at)
+{
+    const char *p = at;
+    int i = 0;
+
+    while (p < blocks[i].host || p >= blocks[i].host + blocks[i].bytes)
+        i++; /* every pointer is into one of them */
+    return &blocks[i];
 }
 
 static void *drawn(enum elem kind, size_t count, float largest)
 {
-    char *at = place(count * elem_size(kind));
+    char *at = sent(count * elem_size(kind));
 
     for (size_t i = 0; i < count; i++) {
         float value = largest * draw_value();
@@ -89,12 +128,12 @@ static void *drawn(enum elem kind, size_t count, float largest)
     return at;
 }
 
-/* Where results go: NaN, so that what nobody writes is seen. */
+/* Where results go: NaN on both sides, so that what nobody writes is seen. */
 static void *blank(struct trial *t, size_t count, int is)
 {
     static const size_t size[] = {[OF_BYTES] = 1, [OF_FLOATS] = 4, [OF_DOUBLES] = 8};
     size_t bytes = count * (is == OF_KIND ? elem_size(t->kind) : size[is]);
-    void *at = memset(place(bytes), 0xff, bytes);
+    void *at = memset(sent(bytes), 0xff, bytes);
 
     t->results[t->count++] = (struct result){at, count, is};
     return at;
@@ -102,15 +141,16 @@ static void *blank(struct trial *t, size_t count, int is)
 
 static void *on_device(const void *at)
 {
-    return arena.device + ((const char *)at - arena.host);
+    const struct block *b = block_of(at);
+
+    return b->device + ((const char *)at - b->host);
 }
 
 /* ---- comparing --------------------------------------------------------------------------- */
 
-static double value(const struct result *r, const char *base, size_t i, enum elem kind)
+/* `at`: the result's own, or a copy of what the device made. */
+static double value(const struct result *r, const void *at, size_t i, enum elem kind)
 {
-    const void *at = base + ((const char *)r->at - arena.host);
-
     switch (r->is) {
     case OF_KIND: return elem_one(at, i, kind);
     case OF_BYTES: return ((const uint8_t *)at)[i];
@@ -125,7 +165,7 @@ static double nmse(const struct trial *t, const struct result *r, const char *ma
     double off = 0, size = 0;
 
     for (size_t i = 0; i < r->count; i++) {
-        double want = value(r, arena.host, i, t->kind);
+        double want = value(r, r->at, i, t->kind);
         off += pow(value(r, made, i, t->kind) - want, 2);
         size += want * want;
     }
@@ -137,58 +177,69 @@ static double differs(const struct trial *t, const struct result *r, const char 
     size_t differ = 0;
 
     for (size_t i = 0; i < r->count; i++)
-        differ += value(r, arena.host, i, t->kind) != value(r, made, i, t->kind);
+        differ += value(r, r->at, i, t->kind) != value(r, made, i, t->kind);
     return (double)differ / (double)r->count;
 }
 
-/* Worst of the values and of the labels; NaN if the device left any value unwritten. */
+/* Worst of the values and of the labels; not a number if the device left any value unwritten. */
 struct gap {
     double nmse, labels;
 };
 
-static struct gap compare(const struct trial *t, const char *made)
+static double worse(double a, double b)
 {
-    struct gap worst = {0, 0};
+    return isnan(a) || a > b ? a : b;
+}
 
+static cudaError_t compare(const struct trial *t, struct gap *worst)
+{
+    *worst = (struct gap){0, 0};
     for (int i = 0; i < t->count; i++) {
         const struct result *r = &t->results[i];
-        bool is_labels = r->is == OF_BYTES;
-        double *to = is_labels ? &worst.labels : &worst.nmse;
-        double off = is_labels ? differs(t, r, made) : nmse(t, r, made);
-        if (!(off <= *to))
-            *to = off;
+        const struct block *b = block_of(r->at);
+        char *made = malloc(b->bytes);
+        cudaError_t status = made ? cudaMemcpy(made, b->device, b->bytes, cudaMemcpyDeviceToHost)
+                                  : cudaErrorMemoryAllocation;
+        if (status == cudaSuccess && r->is == OF_BYTES)
+            worst->labels = worse(worst->labels, differs(t, r, made));
+        else if (status == cudaSuccess)
+            worst->nmse = worse(worst->nmse, nmse(t, r, made));
+        free(made);
+        if (status != cudaSuccess)
+            return status;
     }
-    return worst;
+    return cudaSuccess;
 }
 
 static bool judge(const struct trial *t, cudaError_t status)
 {
-    char *made = malloc(ARENA), text[32];
     struct gap gap = {NAN, NAN};
+    char text[64];
 
     if (status == cudaSuccess)
         status = cudaStreamSynchronize(stream);
-    if (made && status == cudaSuccess)
-        status = cudaMemcpy(made, arena.device, arena.used, cudaMemcpyDeviceToHost);
-    if (made && status == cudaSuccess)
-        gap = compare(t, made);
-    bool ok = gap.nmse <= LIMIT_NMSE && gap.labels <= LIMIT_LABELS;          /* not if NaN */
+    if (status == cudaSuccess)
+        status = compare(t, &gap);
+    bool ok = status == cudaSuccess && gap.nmse <= LIMIT_NMSE && gap.labels <= LIMIT_LABELS;
     snprintf(text, sizeof(text), "%.2e, labels %.2e", gap.nmse, gap.labels); /* JSON has no NaN */
     char *line = json_line(json_pack("{s:s, s:s, s:s, s:s, s:b}", "kernel", t->kernel, "kind",
-                                     kinds[t->kind], "nmse", text, "cuda",
-                                     cudaGetErrorString(status), "ok", (int)ok));
+                                     kinds[t->kind], "nmse", text, "error",
+                                     status ? cudaGetErrorString(status) : "", "ok", (int)ok));
     printf("%s\n", line ? line : "{}");
     free(line);
-    free(made);
-    arena.used = 0;
+    drop_blocks();
     return ok;
 }
 
 /* What is copied from memory that is not locked may still be on its way afterwards. */
-static cudaError_t send_arena(void)
+static cudaError_t send_blocks(void)
 {
-    cudaError_t status = cudaMemcpy(arena.device, arena.host, arena.used, cudaMemcpyHostToDevice);
+    cudaError_t status = cudaSuccess;
 
+    for (int i = 0; i < n_blocks && !status; i++)
+        if (blocks[i].is_sent)
+            status = cudaMemcpy(blocks[i].device, blocks[i].host, blocks[i].bytes,
+                                cudaMemcpyHostToDevice);
     return status ? status : cudaDeviceSynchronize();
 }
 
@@ -200,7 +251,7 @@ static bool try_stem(enum elem kind)
 {
     struct trial t = {"stem", kind, .count = 0};
     struct gpu_stem_job job = {.kind = kind, .rgb_step = (size_t)H * W * 3, .n = N, .h = H, .w = W};
-    uint8_t *rgb = place(N * job.rgb_step);
+    uint8_t *rgb = sent(N * job.rgb_step);
 
     for (size_t i = 0; i < N * job.rgb_step; i++)
         rgb[i] = (uint8_t)draw();
@@ -208,7 +259,7 @@ static bool try_stem(enum elem kind)
     job.weight = drawn(ELEM_F32, (size_t)STEM_TAPS * STEM_CHANNELS, 1);
     job.bias = drawn(ELEM_F32, STEM_CHANNELS, 1);
     job.out = blank(&t, (size_t)N * ((H + 1) / 2) * ((W + 1) / 2) * STEM_CHANNELS, OF_KIND);
-    cudaError_t status = send_arena();
+    cudaError_t status = send_blocks();
     grid_stem(&job);
     MOVE(job.rgb), MOVE(job.weight), MOVE(job.bias), MOVE(job.out);
     return judge(&t, status ? status : gpu_stem(&job, stream));
@@ -226,7 +277,7 @@ static bool try_halve(enum elem kind)
     job.bias = drawn(ELEM_F32, C, 1);
     job.conv = blank(&t, (size_t)N * OUT * C, OF_KIND);
     job.pool = blank(&t, (size_t)N * OUT * C, OF_KIND);
-    cudaError_t status = send_arena();
+    cudaError_t status = send_blocks();
     grid_halve(&job);
     MOVE(job.in), MOVE(job.weight), MOVE(job.bias), MOVE(job.conv), MOVE(job.pool);
     return judge(&t, status ? status : gpu_halve(&job, stream));
@@ -244,7 +295,7 @@ static bool try_join(enum elem kind)
             drawn(kind, (size_t)N * H * W * (size_t)channels[i], 1), channels[i], first};
     job.out = drawn(kind, (size_t)N * H * W * C, 1); /* what is before the parts stays */
     t.results[t.count++] = (struct result){job.out, (size_t)N * H * W * C, OF_KIND};
-    cudaError_t status = send_arena();
+    cudaError_t status = send_blocks();
     grid_join(&job);
     for (int i = 0; i < job.parts; i++)
         MOVE(job.part[i].at);
@@ -262,7 +313,7 @@ static bool try_bins(enum elem kind)
     job.in = drawn(kind, (size_t)N * SIDE * (SIDE + 2) * C, 1);
     for (int i = 0; i < CONTEXT_LEVELS; i++)
         job.out[i] = blank(&t, (size_t)N * C << 2 * i, OF_KIND);
-    cudaError_t status = send_arena();
+    cudaError_t status = send_blocks();
     grid_bins(&job);
     MOVE(job.in), MOVE(job.out[0]), MOVE(job.out[1]), MOVE(job.out[2]);
     return judge(&t, status ? status : gpu_bins(&job, stream));
@@ -277,7 +328,7 @@ static bool try_sum(enum elem kind)
     for (int i = 0; i < CONTEXT_LEVELS; i++)
         job.in[i] = drawn(kind, (size_t)N * C << 2 * i, 1);
     job.out = blank(&t, (size_t)N * SIDE * (SIDE + 2) * C, OF_KIND);
-    cudaError_t status = send_arena();
+    cudaError_t status = send_blocks();
     grid_sum(&job);
     MOVE(job.in[0]), MOVE(job.in[1]), MOVE(job.in[2]), MOVE(job.out);
     return judge(&t, status ? status : gpu_sum(&job, stream));
@@ -297,7 +348,7 @@ static bool try_attend(enum elem kind)
     job.y = drawn(kind, (size_t)N * job.y_h * job.y_w * C, 1);
     job.stats = blank(&t, (size_t)N * H * W * STATS_CHANNELS, OF_FLOATS);
     job.out = blank(&t, (size_t)N * H * W * C, OF_KIND);
-    cudaError_t status = send_arena();
+    cudaError_t status = send_blocks();
     grid_stats(&job);
     grid_blend(&job);
     MOVE(job.x), MOVE(job.y), MOVE(job.stats), MOVE(job.out);
@@ -309,16 +360,16 @@ static bool try_classes(enum elem kind)
     enum { IN_H = (H + 7) / 8, IN_W = (W + 7) / 8 };
     struct trial t = {"classes", kind, .count = 0};
     struct gpu_classes_job job = {.kind = kind, .n = N, .in_h = IN_H, .in_w = IN_W, .h = H, .w = W};
-    struct gpu_content *content = place(N * sizeof(*content));
+    struct gpu_content *content = sent(N * sizeof(*content));
 
     for (int i = 0; i < N; i++)
         content[i] = (struct gpu_content){W - 3 * i, H - 5 * i};
     job.content = content;
     job.logits = drawn(kind, (size_t)N * IN_H * IN_W * ARITH_CLASSES, 4);
-    job.partials = place(classes_partials(&job) * sizeof(float));
+    job.partials = scratch(classes_partials(&job) * sizeof(float));
     job.class_map = blank(&t, (size_t)N * H * W, OF_BYTES);
     job.scores = blank(&t, (size_t)N * ARITH_SUMS, OF_DOUBLES);
-    cudaError_t status = send_arena();
+    cudaError_t status = send_blocks();
     grid_classes(&job);
     MOVE(job.logits), MOVE(job.content), MOVE(job.partials), MOVE(job.class_map), MOVE(job.scores);
     return judge(&t, status ? status : gpu_classes(&job, stream));
@@ -334,18 +385,14 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: gpu_kernels DEVICE\n");
         return 64;
     }
-    arena.host = aligned_alloc(PLACE, ARENA);
-    if (!arena.host || cudaSetDevice(wish_gpu(argv[1])) != cudaSuccess ||
-        cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) != cudaSuccess ||
-        cudaMalloc((void **)&arena.device, ARENA) != cudaSuccess) {
+    if (cudaSetDevice(wish_gpu(argv[1])) != cudaSuccess ||
+        cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) != cudaSuccess) {
         fprintf(stderr, "gpu_kernels: %s: %s\n", argv[1], cudaGetErrorString(cudaGetLastError()));
         return 1;
     }
     for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++)
         for (enum elem kind = ELEM_F32; kind <= ELEM_BF16; kind++)
             ok &= tries[i](kind);
-    cudaFree(arena.device);
     cudaStreamDestroy(stream);
-    free(arena.host);
     return ok ? 0 : 1;
 }

@@ -10,7 +10,7 @@ def run(step, options, programs):
     if options.device == "cpu" or not programs.facts()["cudnn"]:
         raise Skipped("no device")
     lines = step.run_json(programs.command("gpu_narrow", options.device, BATCH,
-                                           int(step.left() - START_S)), env=options.env)
+                                           max(1, int(step.left() - START_S))), env=options.env)
     step.put(batch=BATCH, lines=lines)
     wide = {line["conv"]: line["us"] for line in lines if line["kind"] == "fp16"}
     if not all(wide.values()):

@@ -135,7 +135,8 @@ def from_pixels(step, options, programs):
 def bench_pipeline(step, options, programs, folder, scratch, rounds, limit_s=None):
     return step.run_json(programs.command(
         "lentigo", "bench", "pipeline", folder, "--device", options.device, "--precision",
-        options.precision, "--size", options.size, "--batch", BATCH, "--reports", "json", "--rounds", rounds, "--model", MODEL, "--json"), limit_s=limit_s,
+        options.precision, "--size", options.size, "--batch", BATCH, "--reports", "json", "--rounds",
+        rounds, "--model", MODEL, "--json"), limit_s=limit_s,
         env={**options.env, "TMPDIR": str(scratch)})[0]
 
 

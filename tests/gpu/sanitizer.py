@@ -40,12 +40,13 @@ def memcheck(step, options, command):
 
 def kernels(step, options, command):
     """Every tool; what the command itself finds wrong counts too."""
-    found = {}
+    found, words = {}, {}
     for tool in ("racecheck", "memcheck", "initcheck", "synccheck"):
-        found[tool], said = run(step, options, tool, command)
-        step.put(tools=found, said=said)
-        if found[tool] != "clean":
-            raise Failed(f"{tool}: {found[tool]}: {' '.join(said)[:400]}")
+        found[tool], words[tool] = run(step, options, tool, command)
+        step.put(tools=found, said=words)
+    wrong = [tool for tool in found if found[tool] != "clean"]
+    if wrong:
+        raise Failed("; ".join(f"{t}: {found[t]}: {' '.join(words[t])}" for t in wrong)[:400])
 
 
 def racecheck(step, options, command, kernels):
