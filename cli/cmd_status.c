@@ -81,9 +81,9 @@ static void print_workers(const struct stats *st)
 {
     for (int i = 0; i < st->n_workers; i++) {
         const struct stats_worker *w = &st->workers[i];
-        printf("%-10s %-12s pid %-8d %lld items, %d in hand, %d restarts, %lld MB\n", w->role,
+        printf("%-10s %-12s pid %-8d %lld items, %d in hand, %d restarts, %lld MB%s%s\n", w->role,
                w->state, w->pid, (long long)w->items, w->in_flight, w->restarts,
-               (long long)(w->memory_kb / 1024));
+               (long long)(w->memory_kb / 1024), *w->device ? ", " : "", w->device);
     }
 }
 

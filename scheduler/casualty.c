@@ -6,7 +6,7 @@
 #include "scheduler/scheduler_priv.h"
 
 enum {
-    HOLD_AFTER = 8, /* images in a row that came back before all work is held up */
+    REST_AFTER = 8, /* images in a row that came back before their worker gets none for a while */
     DISK_PAUSE_MS = 1000,
     POISONED_MAX = 5, /* images set aside for deaths before any was done */
     CAREFUL = 512,    /* images done after a death before all run together again */
@@ -33,18 +33,21 @@ static bool give_up_study(struct scheduler *s, struct flight *flight)
     return true;
 }
 
-/* The machine is short of something: this image later, and after several in a row all of them. */
+/* The worker's machine is short of something: this image later, and after several in a row nothing more
+ * for this worker; one of another machine goes on. */
 static void put_off(struct scheduler *s, struct flight *flight)
 {
+    struct child *worker = flight->worker;
+
     if (flight->tries >= LOOK_AFTER && give_up_study(s, flight))
         return;
     dispatch_hold(s, flight, pause_after_ms(flight->tries++));
-    if (++s->n_moved_back < HOLD_AFTER)
+    if (++worker->n_moved_back < REST_AFTER)
         return;
-    int64_t pause = pause_after_ms(s->n_moved_back / HOLD_AFTER);
-    s->hold_until_ms = scheduler_now_ms() + pause;
-    log_event(LOG_ERROR, "work.held_up", "for_ms=%lld returned=%d", (long long)pause,
-              s->n_moved_back);
+    int64_t pause = pause_after_ms(worker->n_moved_back / REST_AFTER);
+    worker->rests_until_ms = scheduler_now_ms() + pause;
+    log_event(LOG_ERROR, "worker.rests", "worker=%d pid=%d for_ms=%lld returned=%d",
+              (int)(worker - s->workers), worker->pid, (long long)pause, worker->n_moved_back);
 }
 
 static void count_death(struct scheduler *s, const struct flight *flight, enum verdict verdict,

@@ -42,6 +42,8 @@ const char *child_state_word(const struct child *c, int64_t now_ms)
     case CHILD_DRAINING: return "draining";
     case CHILD_UP: break;
     }
+    if (now_ms < c->rests_until_ms)
+        return "backing off";
     return c->in_flight ? "working" : "idle";
 }
 

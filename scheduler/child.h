@@ -65,10 +65,14 @@ struct child {
     bool is_retired;               /* out of service */
     struct child_facts facts;
     int pid, credit;
-    bool isolates;       /* of its HELLO: it works on an image in a process apart when asked to */
-    int in_flight;       /* kept by the owner */
-    int suspects;        /* of those in flight; kept by the owner */
-    bool is_reserved;    /* for an item that runs alone; kept by the owner */
+    bool isolates;    /* of its HELLO: it works on an image in a process apart when asked to */
+    int in_flight;    /* kept by the owner */
+    int suspects;     /* of those in flight; kept by the owner */
+    bool is_reserved; /* for an item that runs alone; kept by the owner */
+    /* Images in a row that came back for want of something where it is; it gets none before; both kept by the
+     * owner. */
+    int n_moved_back;
+    int64_t rests_until_ms;
     int64_t progress_ms; /* last sign of progress; kept by the owner */
     int64_t items, memory_kb;
     int64_t items_at_start; /* done before the process that runs or ran last */

@@ -245,9 +245,16 @@ static void flush_jobs(struct scheduler *s)
     }
 }
 
+/* Up, and not short of something. */
+static bool is_ready(const struct child *worker)
+{
+    return child_is_up(worker) &&
+           (!worker->rests_until_ms || scheduler_now_ms() >= worker->rests_until_ms);
+}
+
 static bool can_take(const struct child *worker)
 {
-    return child_is_up(worker) && !worker->is_reserved && worker->in_flight < worker->credit;
+    return is_ready(worker) && !worker->is_reserved && worker->in_flight < worker->credit;
 }
 
 static struct child *freest_worker(struct scheduler *s)
@@ -273,7 +280,9 @@ static struct child *lone_worker(struct scheduler *s)
         if (!child_is_up(w))
             continue;
         if (w->is_reserved)
-            return w->in_flight ? NULL : w;
+            return w->in_flight || !is_ready(w) ? NULL : w;
+        if (!is_ready(w))
+            continue;
         if (!best || w->in_flight < best->in_flight)
             best = w;
     }
@@ -403,7 +412,7 @@ static struct room look_for_room(const struct scheduler *s)
 
     for (int i = 0; i < s->n_workers; i++) {
         const struct child *w = &s->workers[i];
-        if (child_is_up(w) && !w->is_reserved) {
+        if (is_ready(w) && !w->is_reserved) {
             room.credit += w->credit;
             taken += w->in_flight;
         }
@@ -448,7 +457,7 @@ void dispatch_pump(struct scheduler *s)
 {
     int64_t now = scheduler_now_ms();
 
-    if (!scheduler_takes_work(s, now))
+    if (!scheduler_takes_work(s))
         return;
     each_held(s, give_back_paused);
     each_held(s, set_aside_judged);
@@ -482,7 +491,8 @@ static void on_done(struct scheduler *s, struct child *worker, const struct wire
         return;
     return_credit(worker, flight);
     worker->items++;
-    s->n_moved_back = 0;
+    worker->n_moved_back = 0;
+    worker->rests_until_ms = 0;
     s->n_done++;
     s->careful_left -= s->careful_left > 0;
     if (dispatch_drop_cancelled(s, flight))

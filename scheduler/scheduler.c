@@ -32,12 +32,11 @@ int64_t scheduler_now_ms(void)
     return clock_mono_us() / 1000;
 }
 
-bool scheduler_takes_work(const struct scheduler *s, int64_t now_ms)
+bool scheduler_takes_work(const struct scheduler *s)
 {
     bool is_known = s->is_made_with || !s->facts.model_sha256[0];
 
-    return s->state == SCHEDULER_RUNNING && is_known && !s->is_disk_full &&
-           now_ms >= s->hold_until_ms;
+    return s->state == SCHEDULER_RUNNING && is_known && !s->is_disk_full;
 }
 
 struct broker_job scheduler_job(const struct scheduler *s, uint32_t image)
@@ -300,7 +299,7 @@ static void look_at_disk(struct scheduler *s, int64_t now)
     s->is_disk_full = is_full;
 }
 
-static const char *state_word(const struct scheduler *s, int64_t now)
+static const char *state_word(const struct scheduler *s)
 {
     if (s->is_run && is_finished(s))
         return "done";
@@ -308,14 +307,14 @@ static const char *state_word(const struct scheduler *s, int64_t now)
         return "draining";
     if (s->is_disk_full)
         return "no space";
-    return scheduler_takes_work(s, now) && !orders_pause_all(&s->orders) ? "running" : "paused";
+    return scheduler_takes_work(s) && !orders_pause_all(&s->orders) ? "running" : "paused";
 }
 
 void scheduler_publish(struct scheduler *s)
 {
     int64_t now = scheduler_now_ms();
 
-    figures_gather(s, now, state_word(s, now));
+    figures_gather(s, now, state_word(s));
     if (figures_publish(s))
         scheduler_stop(s, STATUS_AGAIN, "parent.gone", "nobody reads our progress");
 }
@@ -545,7 +544,7 @@ static void write_figures(struct scheduler *s)
     struct err err = {0};
     int64_t now = scheduler_now_ms();
 
-    figures_gather(s, now, state_word(s, now));
+    figures_gather(s, now, state_word(s));
     figures_publish(s);
     if (!s->is_run)
         return;

@@ -79,9 +79,7 @@ struct scheduler {
     bool is_leasing_urgent; /* and asked for interactive images only */
     int64_t lease_at_ms;
     int64_t looked_ms; /* when the workers were last looked at, 0 = never */
-    int n_moved_back;  /* images in a row that came back for want of something */
-    int64_t hold_until_ms;
-    int careful_left; /* images that are sent to run apart: something died lately (casualty.c) */
+    int careful_left;  /* images that are sent to run apart: something died lately (casualty.c) */
     int64_t n_done, n_poisoned; /* since the start: by workers; set aside for deaths */
     bool is_disk_full;
     int64_t disk_at_ms, publish_at_ms;
@@ -107,9 +105,9 @@ struct broker_job scheduler_job(const struct scheduler *s, uint32_t image);
 
 /* Stop before the end with `status`; the reason is logged. Children are killed. */
 void scheduler_stop(struct scheduler *s, int status, const char *event, const char *why);
-void scheduler_wake(struct scheduler *s, int in_ms); /* tick then, and from then on as usual */
-void scheduler_publish(struct scheduler *s);         /* figures and progress, now */
-bool scheduler_takes_work(const struct scheduler *s, int64_t now_ms); /* running and not held up */
+void scheduler_wake(struct scheduler *s, int in_ms);  /* tick then, and from then on as usual */
+void scheduler_publish(struct scheduler *s);          /* figures and progress, now */
+bool scheduler_takes_work(const struct scheduler *s); /* running, and with room */
 
 /* intake.c */
 void intake_start(struct scheduler *s); /* walk now, or once more after the walk under way */

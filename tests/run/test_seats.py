@@ -2,6 +2,7 @@
 the line costs nothing but time. Real scheduler, seats and lentigo-join; workers that do as they are told."""
 import contextlib
 import http.client
+import re
 
 from seating import *
 
@@ -75,6 +76,15 @@ def a_line_that_goes_silent_gives_everything_back(tmp, upload):
         assert not i.orders("crash"), "an image was blamed"
 
 
+def a_machine_that_is_short_of_something_holds_up_nobody_else(tmp, upload):
+    with WithSeat(tmp, "short", upload) as i:
+        i.start(*i.seat, MS=30)
+        wait_until(lambda: i.said("event=seat.open"), "there is a seat")
+        short = Joined(i, FIRST="AGAIN")  # its folder is a new one each time, so it says so always
+        wait_until(lambda: i.said("event=worker.rests"), "it gets none for a while")
+        i.end(short)
+
+
 def who_does_not_fit_is_sent_away_and_told_why(tmp, upload):
     with WithSeat(tmp, "fit", upload) as i:
         i.start(*i.seat, MS=30)
@@ -113,6 +123,8 @@ def a_seat_answers_only_who_has_the_token(tmp, upload):
                 answer = c.getresponse()
                 assert answer.status == 401, answer.status
                 assert b"token" in answer.read()
+        page = re.compile(rf"^worker +open .*, 127\.0\.0\.1:{i.port}$", re.M)
+        wait_until(lambda: page.search(lentigo("status", "--redis", i.socket).stdout), "its address is told")
         i.wait_done()
         i.stop()
 
@@ -154,8 +166,9 @@ with Scratch() as tmp:
     whatever_dies_nothing_is_lost(tmp, upload)
     a_bad_image_is_found_as_at_home(tmp, upload)
     a_line_that_goes_silent_gives_everything_back(tmp, upload)
+    a_machine_that_is_short_of_something_holds_up_nobody_else(tmp, upload)
     who_does_not_fit_is_sent_away_and_told_why(tmp, upload)
     a_seat_answers_only_who_has_the_token(tmp, upload)
     over_tls_only_the_named_authority_is_believed(tmp, upload)
     seats_that_are_none_are_said_at_the_start(tmp)
-print("test_seats: 8 passed, 0 failed")
+print("test_seats: 9 passed, 0 failed")
