@@ -222,11 +222,12 @@ static bool judge(const struct trial *t, cudaError_t status)
         status = compare(t, &gap);
     bool ok = status == cudaSuccess && gap.nmse <= LIMIT_NMSE && gap.labels <= LIMIT_LABELS;
     snprintf(text, sizeof(text), "%.2e, labels %.2e", gap.nmse, gap.labels); /* JSON has no NaN */
-    char *line = json_line(json_pack("{s:s, s:s, s:s, s:s, s:b}", "kernel", t->kernel, "kind",
-                                     kinds[t->kind], "nmse", text, "error",
-                                     status ? cudaGetErrorString(status) : "", "ok", (int)ok));
-    printf("%s\n", line ? line : "{}");
-    free(line);
+    json_t *line =
+        json_pack("{s:s, s:s, s:s, s:s, s:b}", "kernel", t->kernel, "kind", kinds[t->kind], "nmse",
+                  text, "error", status ? cudaGetErrorString(status) : "", "ok", (int)ok);
+    json_dumpf(line, stdout, 0);
+    puts("");
+    json_decref(line);
     drop_blocks();
     return ok;
 }
