@@ -35,15 +35,17 @@ static void stem16_warp(const struct gpu_stem_job *job, struct tile tile, int ro
                         const struct stem16_shared *shared)
 {
     struct stem16_sums sums[WARP];
+    struct stem16_row rows[WARP];
 
-    for (int l = 0; l < WARP; l++)
+    for (int l = 0; l < WARP; l++) {
         sums[l] = stem16_begin(job, l);
+        rows[l] = stem16_row(shared, row, l);
+    }
     for (int i = 0; i < STEM16_FRAGMENTS; i++) {
         float of_product[WARP][4];
         uint32_t values[WARP][2];
         for (int l = 0; l < WARP; l++) {
-            struct stem16_row r = stem16_row(shared, row, l);
-            memcpy(values[l], r.at[i / STEM16_PRODUCTS], sizeof(values[l]));
+            memcpy(values[l], rows[l].at[i / STEM16_PRODUCTS], sizeof(values[l]));
             memcpy(of_product[l], sums[l].v[i % STEM16_PRODUCTS], sizeof(of_product[l]));
         }
         multiply(of_product, values, shared->weight[i], job->kind);
