@@ -400,16 +400,20 @@ static int check_redis(const struct scheduler *s, struct err *err)
     return 0;
 }
 
+static int within(int n, int most)
+{
+    return n < 1 ? 1 : n < most ? n : most;
+}
+
 /* Workers of several devices share the cores, which each would else take for its own. */
 static void give_device(const struct scheduler *s, struct child *worker, int n_ours,
                         const struct device *device)
 {
-    int share = process_cores() / n_ours;
+    int share = within(process_cores() / n_ours, SHARE_MAX);
 
     worker->device = *device;
     if (n_ours == 1)
         return;
-    share = share < 1 ? 1 : share < SHARE_MAX ? share : SHARE_MAX;
     worker->jobs = s->settings->jobs ? 0 : share;
     worker->decoders = s->settings->decoders ? 0 : share;
 }
@@ -425,14 +429,12 @@ static void give_cpus(struct scheduler *s, int n_ours, const struct numa *numa)
     }
 }
 
-/* A reporter waits for the disk most of its time: one alone held up 16 cores and a GPU (docs/figures.md, H200). */
+/* A reporter waits for the disk most of its time: one alone held up 16 cores and a GPU (docs/figures.md,
+ * H200). */
 static int wanted_reporters(const struct settings *s)
 {
-    int by_cores = process_cores() / CORES_OF_REPORTER;
-
-    if (s->reporters)
-        return (int)s->reporters;
-    return by_cores < 1 ? 1 : by_cores < REPORTERS_AUTO_MAX ? by_cores : REPORTERS_AUTO_MAX;
+    return s->reporters ? (int)s->reporters
+                        : within(process_cores() / CORES_OF_REPORTER, REPORTERS_AUTO_MAX);
 }
 
 static int make_children(struct scheduler *s, int n_ours, struct err *err)

@@ -10,7 +10,8 @@
 #include "engine/cudnn/conv.h"
 #include "engine/cudnn/plan_cache.h"
 
-/* More than are ever proposed. Timing one takes 1.5 ms (inference on an H200; a gradient was not measured); those of the second list can take seconds. */
+/* More than are ever proposed. Timing one takes 1.5 ms (inference on an H200; a gradient was not measured);
+ * those of the second list can take seconds. */
 enum { CHOOSE_ALL = 64 };
 
 struct choose {

@@ -45,11 +45,11 @@ __global__ void __launch_bounds__(STEM_THREADS) stem16_kernel(struct gpu_stem_jo
 {
     __shared__ struct stem16_shared shared;
     struct tile tile = tiles_nth(stem_tiles(&job), (int)blockIdx.x);
-    int lane = (int)threadIdx.x % STEM16_LANES;
+    int lane = (int)threadIdx.x % WARP;
 
     stem16_stage(&job, tile, (int)threadIdx.x, &shared, KIND);
     __syncthreads();
-    for (int row = (int)threadIdx.x / STEM16_LANES; row < STEM_TILE; row += STEM16_WARPS) {
+    for (int row = (int)threadIdx.x / WARP; row < STEM_TILE; row += STEM16_WARPS) {
         struct stem16_row values = stem16_row(&shared, row, lane);
         struct stem16_sums sums = stem16_begin(&job, lane);
 #pragma unroll

@@ -11,7 +11,6 @@
 #include "engine/cudnn/tiles.h"
 
 enum {
-    WARP = 32,
     BINS_VECS = 2, /* one sector of 32 bytes */
     BINS_CHANNELS = BINS_VECS * ELEM_GROUP,
     BINS_LANES = WARP / BINS_VECS,

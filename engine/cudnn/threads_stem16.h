@@ -18,8 +18,7 @@
 #include "engine/cudnn/tiles.h"
 
 enum {
-    STEM16_LANES = 32,
-    STEM16_WARPS = STEM_THREADS / STEM16_LANES,
+    STEM16_WARPS = STEM_THREADS / WARP,
     STEM16_ROW_TAPS = 10,
     STEM16_STEPS = 4,                         /* of eight taps */
     STEM16_PRODUCTS = 4,                      /* of eight channels */
@@ -28,7 +27,7 @@ enum {
 };
 
 struct stem16_shared {
-    uint32_t weight[STEM16_FRAGMENTS][STEM16_LANES];
+    uint32_t weight[STEM16_FRAGMENTS][WARP];
     uint32_t pixels[STEM_ROWS * STEM16_PITCH];
 };
 
@@ -84,12 +83,12 @@ LENTIGO_HD void stem16_stage(const struct gpu_stem_job *job, struct tile tile, i
                                         stem16_value(job, tile, row, value + 1), kind);
     }
     LENTIGO_UNROLL
-    for (int i = thread; i < STEM16_FRAGMENTS * STEM16_LANES; i += STEM_THREADS) {
-        int lane = i % STEM16_LANES, product = i / STEM16_LANES % STEM16_PRODUCTS;
-        int tap = stem16_tap(lane, i / STEM16_LANES / STEM16_PRODUCTS), column = lane / 4;
+    for (int i = thread; i < STEM16_FRAGMENTS * WARP; i += STEM_THREADS) {
+        int lane = i % WARP, product = i / WARP % STEM16_PRODUCTS;
+        int tap = stem16_tap(lane, i / WARP / STEM16_PRODUCTS), column = lane / 4;
         int channel = column / 2 * 8 + product * 2 + column % 2;
-        shared->weight[i / STEM16_LANES][lane] = stem16_pair(
-            stem16_weight(job, tap, channel), stem16_weight(job, tap + 1, channel), kind);
+        shared->weight[i / WARP][lane] = stem16_pair(stem16_weight(job, tap, channel),
+                                                     stem16_weight(job, tap + 1, channel), kind);
     }
 }
 

@@ -7,6 +7,8 @@
 
 #include "engine/cudnn/arith.h"
 
+enum { WARP = 32 }; /* threads that run together */
+
 /* How a batch is cut up. */
 struct tiles {
     int images, down, across; /* tiles of an image */

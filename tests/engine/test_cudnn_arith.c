@@ -525,22 +525,28 @@ static void bf16_rounds_to_nearest_even(void **state)
 }
 
 /* Jobs that would read or write elsewhere are refused before anything is launched. */
+/* A good one that nothing is to run: its maps are all at `p`. */
+static struct gpu_attend_job attend_over(char *p, int n, int side)
+{
+    return (struct gpu_attend_job){.x = p,
+                                   .y = p,
+                                   .n = n,
+                                   .h = side,
+                                   .w = side,
+                                   .c = 64,
+                                   .y_h = 4,
+                                   .y_w = 4,
+                                   .stats = (float *)p,
+                                   .out = p};
+}
+
 static void bad_jobs_are_refused(void **state)
 {
     static char memory[64] __attribute__((aligned(64))); /* nothing is written */
     char *p = memory;
     struct gpu_halve_job halve = {ELEM_F16,   p,          1, 8,  8, 64, 64,
                                   (float *)p, (float *)p, p, 64, p, 128};
-    struct gpu_attend_job attend = {.x = p,
-                                    .y = p,
-                                    .n = 1,
-                                    .h = 8,
-                                    .w = 8,
-                                    .c = 64,
-                                    .y_h = 4,
-                                    .y_w = 4,
-                                    .stats = (float *)p,
-                                    .out = p};
+    struct gpu_attend_job attend = attend_over(p, 1, 8);
     struct gpu_stem_job stem = {ELEM_F16, (uint8_t *)p, 192,        1, 8,
                                 8,        (float *)p,   (float *)p, p, false};
 
@@ -598,16 +604,7 @@ static void more_places_than_32_bits_count_are_refused(void **state)
     static char memory[64] __attribute__((aligned(64))); /* nothing is written */
     char *p = memory;
     struct gpu_join_job join = {ELEM_F16, JOB_IMAGES_MAX, 256, 256, 1, {{p, 32, 0}}, p, 64};
-    struct gpu_attend_job attend = {.x = p,
-                                    .y = p,
-                                    .n = JOB_IMAGES_MAX,
-                                    .h = 256,
-                                    .w = 256,
-                                    .c = 64,
-                                    .y_h = 4,
-                                    .y_w = 4,
-                                    .stats = (float *)p,
-                                    .out = p};
+    struct gpu_attend_job attend = attend_over(p, JOB_IMAGES_MAX, 256);
 
     (void)state;
     assert_true(gpu_join_ok(&join) && gpu_attend_ok(&attend));

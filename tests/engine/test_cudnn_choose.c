@@ -73,6 +73,12 @@ static int clock_time(void *ctx, const struct conv *c, struct graph_plan *p, dou
     return *us < 0 ? err_set(err, clock->code, "does not run") : 0;
 }
 
+static struct choose timed_by(struct clock *clock, const struct graph_target *t, int tries)
+{
+    return (struct choose){
+        .target = t, .workspace_max = 1 << 30, .time = clock_time, .ctx = clock, .tries = tries};
+}
+
 static double time_in_file(const char *path, const char *key)
 {
     struct err err = {0};
@@ -90,17 +96,13 @@ static void the_fastest_that_runs_is_taken(void **state)
           .code = ERR_CONFIG
     };
     struct graph_target *t = open_target("h200");
-    struct choose how = {.target = t,
-                         .workspace_max = 1 << 30,
-                         .cache = open_cache(t),
-                         .time = clock_time,
-                         .ctx = &clock,
-                         .tries = 4};
+    struct choose how = timed_by(&clock, t, 4);
     struct graph_plan *p;
     struct err err = {0};
     char key[CONV_TEXT_SIZE];
 
     (void)state;
+    how.cache = open_cache(t);
     assert_null(plan_cache_get(how.cache, conv_text(key, &conv)));
     if (choose_plan(&p, &how, &conv, &err))
         fail_msg("%s", err.msg);
@@ -128,8 +130,7 @@ static void the_second_list_is_for_when_none_of_the_first_runs(void **state)
           .code = ERR_CONFIG
     };
     struct graph_target *t = open_target("h200");
-    struct choose how = {
-        .target = t, .workspace_max = 1 << 30, .time = clock_time, .ctx = &clock, .tries = 2};
+    struct choose how = timed_by(&clock, t, 2);
     struct graph_plan *p;
     struct err err = {0};
 
@@ -148,8 +149,7 @@ static void a_sick_device_ends_the_choice(void **state)
           .code = ERR_DEVICE
     };
     struct graph_target *t = open_target("h200");
-    struct choose how = {
-        .target = t, .workspace_max = 1 << 30, .time = clock_time, .ctx = &clock, .tries = 4};
+    struct choose how = timed_by(&clock, t, 4);
     struct graph_plan *p;
     struct err err = {0};
 
@@ -246,17 +246,13 @@ static void a_damaged_plan_is_made_again(void **state)
         .us = {1, 2, 3, 4}
     };
     struct graph_target *t = open_target("l4");
-    struct choose how = {.target = t,
-                         .workspace_max = 1 << 30,
-                         .cache = open_cache(t),
-                         .time = clock_time,
-                         .ctx = &clock,
-                         .tries = 1};
+    struct choose how = timed_by(&clock, t, 1);
     char key[CONV_TEXT_SIZE];
     struct graph_plan *p;
     struct err err = {0};
 
     (void)state;
+    how.cache = open_cache(t);
     assert_int_equal(plan_cache_put(how.cache, conv_text(key, &conv), "{\"engine\":", 1, &err), 0);
     if (choose_plan(&p, &how, &conv, &err))
         fail_msg("%s", err.msg);

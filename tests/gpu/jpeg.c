@@ -13,12 +13,12 @@
 
 #include "common/clock.h"
 #include "common/file.h"
-#include "common/json.h"
 #include "engine/wish.h"
 #include "preprocess/batcher.h"
 #include "preprocess/decode.h"
 #include "preprocess/jpeg_plain.h"
 #include "preprocess/nvjpeg.h"
+#include "tests/gpu/line.h"
 
 enum { SIZE = 512, FILE_MAX = 64 << 20, TURN_US = 1000000 };
 static const size_t PIXELS_MAX = (size_t)2 << 30; /* bytes of RGB of a batch */
@@ -217,21 +217,18 @@ static int time_all(struct report *r, int device, int n, char **paths, struct er
 
 static void print(const struct report *r, bool is_ok, const struct err *err)
 {
-    json_t *us = json_object(), *line;
+    json_t *us = json_object();
     char name[12];
 
     for (int i = 0; i < BATCHES; i++) {
         snprintf(name, sizeof(name), "%d", batches[i]);
         json_object_set_new(us, name, r->us[i] > 0 ? json_real(r->us[i]) : json_null());
     }
-    line = json_pack("{s:i, s:i, s:i, s:i, s:[i, i], s:i, s:f, s:s, s:o, s:b, s:s}", "files",
-                     r->files, "by_nvjpeg", r->by_nvjpeg, "plain", r->plain, "different",
-                     r->different, "spoilt_refused", r->refused[0], r->refused[1], "max", r->max,
-                     "mean", r->mean, "backend", r->backend ? r->backend : "", "us_per_picture", us,
-                     "ok", is_ok, "error", err->msg);
-    json_dumpf(line, stdout, 0);
-    puts("");
-    json_decref(line);
+    print_line(json_pack("{s:i, s:i, s:i, s:i, s:[i, i], s:i, s:f, s:s, s:o, s:b, s:s}", "files",
+                         r->files, "by_nvjpeg", r->by_nvjpeg, "plain", r->plain, "different",
+                         r->different, "spoilt_refused", r->refused[0], r->refused[1], "max",
+                         r->max, "mean", r->mean, "backend", r->backend ? r->backend : "",
+                         "us_per_picture", us, "ok", is_ok, "error", err->msg));
 }
 
 int main(int argc, char **argv)

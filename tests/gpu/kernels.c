@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
 #include "engine/cudnn/kernels.h"
 #include "engine/cudnn/threads_classes.h"
 #include "engine/wish.h"
 #include "tests/engine/grids.h"
+#include "tests/gpu/line.h"
 
 /* NMSE of the values: the last bit of bf16, where a few in a hundred fall to the other side, gives 1e-7.
  * Share of the labels: two classes alike to a rounding may change places. */
@@ -222,12 +222,9 @@ static bool judge(const struct trial *t, cudaError_t status)
         status = compare(t, &gap);
     bool ok = status == cudaSuccess && gap.nmse <= LIMIT_NMSE && gap.labels <= LIMIT_LABELS;
     snprintf(text, sizeof(text), "%.2e, labels %.2e", gap.nmse, gap.labels); /* JSON has no NaN */
-    json_t *line =
-        json_pack("{s:s, s:s, s:s, s:s, s:b}", "kernel", t->kernel, "kind", kinds[t->kind], "nmse",
-                  text, "error", status ? cudaGetErrorString(status) : "", "ok", (int)ok);
-    json_dumpf(line, stdout, 0);
-    puts("");
-    json_decref(line);
+    print_line(json_pack("{s:s, s:s, s:s, s:s, s:b}", "kernel", t->kernel, "kind", kinds[t->kind],
+                         "nmse", text, "error", status ? cudaGetErrorString(status) : "", "ok",
+                         (int)ok));
     drop_blocks();
     return ok;
 }

@@ -13,12 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/json.h"
 #include "engine/learn.h"
 #include "engine/pdparams.h"
 #include "engine/safetensors.h"
 #include "tests/engine/cross_entropy.h"
 #include "tests/engine/npz.h"
+#include "tests/gpu/line.h"
 
 enum { STEPS_MAX = 6 };
 
@@ -271,16 +271,6 @@ static void compare(const struct task *t, const struct outcome *have, const stru
     gap->change = squares(have->weights.block, want->weights.block, start->count) /
                   squares(want->weights.block, start->block, start->count);
     free(zeros);
-}
-
-static void print_line(json_t *line)
-{
-    char *text = json_line(line);
-
-    printf("%s\n", text ? text : "{}");
-    fflush(stdout);
-    free(text);
-    json_decref(line);
 }
 
 static bool check(struct learner *gpu, struct learner *cpu, const struct task *t)

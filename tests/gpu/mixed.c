@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/json.h"
 #include "common/memory.h"
 #include "engine/engine.h"
+#include "tests/gpu/line.h"
 
 enum { BATCH_MAX = 16, STREAMS_MAX = 16, SIDE_MAX = 512, WARM_PASSES = 3 };
 static const double LIMIT_PIXELS = 0.01;
@@ -152,16 +152,11 @@ static bool report(const struct lane *lanes, int streams, double seconds)
         if (lanes[i].err.code && !error)
             error = lanes[i].err.msg;
     }
-    json_t *line = json_pack(
+    print_line(json_pack(
         "{s:s, s:i, s:i, s:I, s:I, s:I, s:o, s:I, s:o}", "what", "mixed", "cases", (int)CASES,
         "streams", streams, "runs", (json_int_t)runs, "images", (json_int_t)images, "wrong",
         (json_int_t)wrong, "seconds", json_rounded(seconds, 1), "memory_kb",
-        (json_int_t)memory_tree_kb(getpid()), "error", error ? json_text(error) : json_null());
-    char *text = json_line(line);
-    printf("%s\n", text ? text : "{}");
-    fflush(stdout);
-    free(text);
-    json_decref(line);
+        (json_int_t)memory_tree_kb(getpid()), "error", error ? json_text(error) : json_null()));
     return !error && !wrong;
 }
 

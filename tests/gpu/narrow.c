@@ -13,12 +13,12 @@
 
 #include "common/clock.h"
 #include "common/file.h"
-#include "common/json.h"
 #include "engine/cudnn/conv.h"
 #include "engine/cudnn/cudnn_try.h"
 #include "engine/cudnn/memory.h"
 #include "engine/cudnn/steps.h"
 #include "engine/wish.h"
+#include "tests/gpu/line.h"
 
 enum {
     SIDE = 512,
@@ -194,16 +194,12 @@ static void try_mode(const struct bench *b, const struct graph *g, cudnnBackendH
 static void print(const struct conv *c, const struct kind *k, const struct found *found)
 {
     char text[CONV_TEXT_SIZE];
-    json_t *line =
-        json_pack("{s:s, s:s, s:i, s:i, s:s, s:o, s:s}", "conv", conv_text(text, c), "kind",
-                  k->name, "plans", found->plans, "with_tensor_cores", found->with_tensor_cores,
-                  "engine", found->engine, "us", found->us > 0 ? json_real(found->us) : json_null(),
-                  "why", found->us > 0 ? "" : found->why.msg);
 
-    json_dumpf(line, stdout, 0);
-    puts("");
-    fflush(stdout);
-    json_decref(line);
+    print_line(json_pack("{s:s, s:s, s:i, s:i, s:s, s:o, s:s}", "conv", conv_text(text, c), "kind",
+                         k->name, "plans", found->plans, "with_tensor_cores",
+                         found->with_tensor_cores, "engine", found->engine, "us",
+                         found->us > 0 ? json_real(found->us) : json_null(), "why",
+                         found->us > 0 ? "" : found->why.msg));
 }
 
 static int look_at(struct bench *b, const struct conv *c, struct err *err)

@@ -9,10 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json.h"
 #include "engine/engine_debug.h"
 #include "tests/engine/npz.h"
 #include "tests/engine/recorded.h"
+#include "tests/gpu/line.h"
 
 static const double LIMIT_PIXELS = 0.01; /* share of the pixels with another class */
 static const double LIMIT_NMSE = 1e-3;   /* of the logits */
@@ -114,15 +114,6 @@ static int measure(struct engine *e, const struct recorded *r, struct gap *gap, 
     engine_stream_close(keeping);
     free(image.class_map);
     return ret;
-}
-
-static void print_line(json_t *line)
-{
-    char *text = json_line(line);
-
-    printf("%s\n", text ? text : "{}");
-    free(text);
-    json_decref(line);
 }
 
 /* Whether the picture comes out as recorded. */

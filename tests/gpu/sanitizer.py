@@ -2,8 +2,8 @@
 the network, which gpu_kernels starts alone; racecheck over one kernel of a training step at a time.
 
 Alone, because racecheck breaks cuDNN's kernels (an illegal access in one of them and "failed to handle a
-hardware exception", whichever kernel of ours it was to look at). A kernel at a time, because it then costs that kernel's
-answer only, and the report says for which kernels there is one.
+hardware exception", whichever kernel of ours it was to look at). A kernel at a time, because it then costs
+that kernel's answer only, and the report says for which kernels there is one.
 """
 from check import Failed, Skipped
 import device
@@ -38,8 +38,8 @@ def memcheck(step, options, command):
         raise Failed(f"{result}: {' '.join(said)[:400]}")
 
 
-def kernels(step, options, command):
-    """Every tool; what the command itself finds wrong counts too."""
+def every_tool(step, options, command):
+    """What the command itself finds wrong counts too."""
     found, words = {}, {}
     for tool in ("racecheck", "memcheck", "initcheck", "synccheck"):
         found[tool], words[tool] = run(step, options, tool, command)

@@ -70,17 +70,14 @@ class Soak:
            gpu and after["device_mib"] - before["device_mib"] > GROWTH_MIB:
             raise Failed(f"memory grew: {before} to {after}")
 
-    def command(self, pictures):
+    def memcheck(self, step):
         if not self.programs.golden:
             raise Skipped("no recorded numbers (../shared/golden)")
-        return self.programs.command("gpu_parity", MODEL, self.options.device, self.options.precision,
-                                     *self.programs.golden[:pictures])
-
-    def memcheck(self, step):
-        sanitizer.memcheck(step, self.options, self.command(2))
+        sanitizer.memcheck(step, self.options, self.programs.command(
+            "gpu_parity", MODEL, self.options.device, self.options.precision, *self.programs.golden[:2]))
 
     def racecheck(self, step):
         if not self.programs.facts()["cudnn"]:
             raise Skipped("no kernels: built without cuDNN")
-        sanitizer.kernels(step, self.options, self.programs.command("gpu_kernels",
-                                                                    self.options.device))
+        sanitizer.every_tool(step, self.options,
+                             self.programs.command("gpu_kernels", self.options.device))
